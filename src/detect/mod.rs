@@ -1,0 +1,1 @@
+//! SQLi and XSS detectors: a port of the libinjection algorithm.

@@ -1,0 +1,1 @@
+//! The rustc-like rendering of diagnostics.

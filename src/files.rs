@@ -1,0 +1,139 @@
+//! How rule text is reached. The load side never opens a file itself: a [`Files`] does, so that tests, built-in rules and
+//! tenants confined to a folder all use the same reader.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// A source of rule and data files. Paths are as written in the rules, joined with the folder of the including file.
+pub trait Files {
+    /// The bytes of one file.
+    ///
+    /// # Errors
+    /// Whatever hinders reading; the message is shown to the rule author.
+    fn read(&self, path: &Path) -> io::Result<Vec<u8>>;
+
+    /// The files that a pattern with `*`, `?` and `[..]` in its last parts names, sorted; a plain path names itself
+    /// if it exists.
+    ///
+    /// # Errors
+    /// An unreadable folder.
+    fn glob(&self, pattern: &Path) -> io::Result<Vec<PathBuf>>;
+
+    /// A name by which two spellings of the same file are known to be one (cyclic includes).
+    fn canonical(&self, path: &Path) -> PathBuf {
+        path.to_path_buf()
+    }
+}
+
+/// Files held in memory: tests, and rules that come with the binary.
+///
+/// ```
+/// use fusewall::files::{Files, MemoryFiles};
+/// let files = MemoryFiles::new().with("a.conf", "SecRuleEngine On");
+/// assert_eq!(files.read("a.conf".as_ref()).unwrap(), b"SecRuleEngine On");
+/// ```
+#[derive(Debug, Clone, Default)]
+pub struct MemoryFiles {
+    files: BTreeMap<PathBuf, Vec<u8>>,
+}
+
+impl MemoryFiles {
+    /// No files.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The same files and one more.
+    #[must_use]
+    pub fn with(mut self, path: impl Into<PathBuf>, text: impl Into<Vec<u8>>) -> Self {
+        self.files.insert(path.into(), text.into());
+        self
+    }
+}
+
+impl Files for MemoryFiles {
+    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
+        self.files.get(path).cloned().ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "no such file"))
+    }
+
+    fn glob(&self, pattern: &Path) -> io::Result<Vec<PathBuf>> {
+        let pattern = pattern.to_string_lossy();
+        Ok(self
+            .files
+            .keys()
+            .filter(|path| glob_match(pattern.as_bytes(), path.to_string_lossy().as_bytes()))
+            .cloned()
+            .collect())
+    }
+}
+
+/// Whether `name` matches the shell pattern: `*` and `?` stop at `/`, `[a-z]` and `[!a-z]` are classes. Linear in
+/// `pattern` x `name`, no recursion.
+pub fn glob_match(pattern: &[u8], name: &[u8]) -> bool {
+    let (mut p, mut n) = (0, 0);
+    let mut star: Option<(usize, usize)> = None;
+    loop {
+        let step = match pattern.get(p) {
+            Some(b'*') => {
+                star = Some((p, n));
+                p += 1;
+                continue;
+            }
+            None if n == name.len() => return true,
+            None => None,
+            Some(b'[') => name.get(n).and_then(|&byte| class_match(&pattern[p..], byte)),
+            Some(b'?') => name.get(n).filter(|&&byte| byte != b'/').map(|_| 1),
+            Some(&want) => name.get(n).filter(|&&byte| byte == want).map(|_| 1),
+        };
+        match (step, star) {
+            (Some(width), _) => {
+                p += width;
+                n += 1;
+            }
+            // The last star takes one byte more.
+            (None, Some((at, from))) if name.get(from).is_some_and(|&byte| byte != b'/') => {
+                star = Some((at, from + 1));
+                p = at + 1;
+                n = from + 1;
+            }
+            (None, _) => return false,
+        }
+    }
+}
+
+/// The width of the class at the start of `pattern` if it takes `byte`.
+fn class_match(pattern: &[u8], byte: u8) -> Option<usize> {
+    let end = pattern.iter().skip(2).position(|&b| b == b']')? + 2;
+    let body = &pattern[1..end];
+    let (negated, body) = match body.split_first() {
+        Some((b'!' | b'^', rest)) => (true, rest),
+        _ => (false, body),
+    };
+    let mut hit = false;
+    let mut at = 0;
+    while at < body.len() {
+        if at + 2 < body.len() && body[at + 1] == b'-' {
+            hit |= (body[at]..=body[at + 2]).contains(&byte);
+            at += 3;
+        } else {
+            hit |= body[at] == byte;
+            at += 1;
+        }
+    }
+    (hit != negated && byte != b'/').then_some(end + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::glob_match;
+
+    #[test]
+    fn globs() {
+        assert!(glob_match(b"rules/*.conf", b"rules/a.conf"));
+        assert!(!glob_match(b"rules/*.conf", b"rules/sub/a.conf"));
+        assert!(glob_match(b"r*/[0-9]?.c*", b"rules/1x.conf"));
+        assert!(!glob_match(b"[!a]", b"a"));
+        assert!(glob_match(b"*a*b", b"xxaxxaxb"));
+    }
+}

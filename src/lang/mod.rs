@@ -1,0 +1,4 @@
+//! Rule languages. Each lowers to [`crate::rule`].
+
+pub mod pcre;
+pub mod seclang;

@@ -1,0 +1,1 @@
+//! The PCRE dialect of rule authors, read into `regex_syntax::hir::Hir`.

@@ -1,0 +1,1 @@
+//! SecLang: lexer, directive tree, lowering to the rule model.

@@ -1,0 +1,129 @@
+//! Every number that can stop us, in one place.
+//!
+//! A limit is never an accident: each field says why the default is what it is and what happens when it is hit. Limits of the
+//! load side end in a diagnostic; limits of the request side end in a flag that rules and the verdict can see.
+
+/// The limits of one engine: load side and request side.
+///
+/// ```
+/// let mut limits = fusewall::Limits::default();
+/// limits.arguments = 500;
+/// assert_eq!(limits.json_depth, 512);
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Limits {
+    // ---- load side -------------------------------------------------------------------------------------------------
+    /// Bytes of one rule or data file. Larger: diagnostic. (The largest CRS data file has 100 KB.)
+    pub rule_file_bytes: usize,
+    /// Files that one ruleset may include, data files counted. More: diagnostic.
+    pub rule_files: usize,
+    /// Depth of `Include` inside `Include`. Deeper: diagnostic.
+    pub include_depth: usize,
+    /// Rules in a ruleset, chain links counted. More: diagnostic.
+    pub rules: usize,
+    /// Errors that a report keeps; the rest is counted. Keeps a hostile rule file from filling the memory with findings.
+    pub diagnostics: usize,
+    /// Bytes of one pattern's source text. Longer: diagnostic. (The longest of CRS has 12 KB.)
+    pub pattern_bytes: usize,
+    /// Nesting of groups in a pattern. Deeper: diagnostic.
+    pub pattern_depth: u32,
+    /// Bytes of the Thompson NFA of one pattern. Larger: diagnostic at the rule.
+    pub nfa_bytes: usize,
+    /// Bytes of the dense DFA of one pattern; above it the planner falls back to the bounded lazy DFA. 1 MB holds 85 % of the
+    /// CRS patterns (14 MB together); 4 MB would add 4 % of them for three times the memory.
+    pub dense_dfa_bytes: usize,
+    /// Bytes that determinising one pattern may use while it runs.
+    pub determinize_bytes: usize,
+    /// Phrases of one `@pm` list and entries of one IP list. More: diagnostic.
+    pub list_entries: usize,
+
+    // ---- request side ----------------------------------------------------------------------------------------------
+    /// `SecRequestBodyLimit` default, in bytes (ModSecurity's recommended configuration).
+    pub request_body: u64,
+    /// `SecRequestBodyNoFilesLimit` default, in bytes.
+    pub request_body_no_files: u64,
+    /// `SecResponseBodyLimit` default, in bytes.
+    pub response_body: u64,
+    /// `SecArgumentsLimit` default. Arguments past it are not parsed; REQBODY_ERROR or the argument-limit flag is set.
+    pub arguments: usize,
+    /// `SecRequestBodyJsonDepthLimit` default.
+    pub json_depth: usize,
+    /// Depth of XML elements. Deeper: body error.
+    pub xml_depth: usize,
+    /// Parts of a multipart body. More: MULTIPART_FILE_LIMIT_EXCEEDED / body error.
+    pub multipart_parts: usize,
+    /// Bytes of one part header block. More: MULTIPART_INVALID_PART.
+    pub multipart_header: usize,
+    /// Request headers that are inspected. More: the request is flagged and refused when enforcing.
+    pub headers: usize,
+    /// Bytes of request line and headers together.
+    pub header_bytes: usize,
+    /// Bytes of one expanded macro. Longer ones are cut and flagged.
+    pub macro_bytes: usize,
+    /// Bytes of one TX value, keys counted apart. `setvar:tx.a=%{tx.a}%{tx.a}` ends here.
+    pub tx_value_bytes: usize,
+    /// Entries of one TX-like collection.
+    pub tx_entries: usize,
+    /// Entries of MATCHED_VARS.
+    pub matched_vars: usize,
+    /// Bytes of one captured group kept in TX:0-9.
+    pub capture_bytes: usize,
+    /// Bytes of a value quoted in a log line.
+    pub log_value_bytes: usize,
+    /// Bytes of one log line.
+    pub log_line_bytes: usize,
+    /// Match records of one request; the rest is counted.
+    pub match_records: usize,
+    /// Bytes of all buffers of one request: body, decoded values, transformed buffers.
+    pub request_memory: usize,
+    /// Fuel of one request: the constant part.
+    pub fuel_base: u64,
+    /// Fuel per inspected byte (bytes of request line, headers, bodies).
+    pub fuel_per_byte: u64,
+    /// Fuel of one request: the cap over both.
+    pub fuel_cap: u64,
+    /// Fuel of one rule in one request (its verifier, captures and actions).
+    pub fuel_rule: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits {
+            rule_file_bytes: 16 << 20,
+            rule_files: 4096,
+            include_depth: 16,
+            rules: 100_000,
+            diagnostics: 200,
+            pattern_bytes: 64 << 10,
+            pattern_depth: 200,
+            nfa_bytes: 8 << 20,
+            dense_dfa_bytes: 1 << 20,
+            determinize_bytes: 8 << 20,
+            list_entries: 1_000_000,
+            request_body: 13_107_200,
+            request_body_no_files: 13_107_200,
+            response_body: 524_288,
+            arguments: 1000,
+            json_depth: 512,
+            xml_depth: 512,
+            multipart_parts: 1000,
+            multipart_header: 16 << 10,
+            headers: 1000,
+            header_bytes: 1 << 20,
+            macro_bytes: 64 << 10,
+            tx_value_bytes: 64 << 10,
+            tx_entries: 4096,
+            matched_vars: 4096,
+            capture_bytes: 64 << 10,
+            log_value_bytes: 200,
+            log_line_bytes: 16 << 10,
+            match_records: 1000,
+            request_memory: 64 << 20,
+            fuel_base: 50_000_000,
+            fuel_per_byte: 20_000,
+            fuel_cap: 20_000_000_000,
+            fuel_rule: 2_000_000_000,
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! Scanners and verifiers: the automata that the planner builds and the engine runs. All linear, all metered.
