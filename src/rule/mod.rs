@@ -13,7 +13,7 @@ mod variable;
 pub use action::{Action, AllowScope, Ctl, Disruptive, Flow, IdRange, PartsMode, SetOp, SetVar};
 pub use macros::{Macro, MacroPart};
 pub use operator::{Operator, Pattern, Phrases, Test};
-pub use settings::{AuditEngine, AuditSettings, BodyProcessor, EngineMode, LimitAction, Settings, UnicodeMap};
+pub use settings::{AuditEngine, AuditSettings, BodyProcessor, EngineMode, LimitAction, Settings};
 pub use target::{Selector, Target};
 pub use variable::Variable;
 

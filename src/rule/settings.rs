@@ -1,7 +1,7 @@
 //! Everything in a ruleset that is not a rule.
 
 use super::RuleId;
-use std::collections::BTreeMap;
+use crate::transform::UnicodeMap;
 use std::sync::Arc;
 
 /// `SecRuleEngine`.
@@ -73,13 +73,6 @@ pub struct AuditSettings {
     pub path: Option<Box<str>>,
     /// `SecAuditLogFormat JSON` (true) or Native.
     pub json: bool,
-}
-
-/// `SecUnicodeMapFile`: code points that `t:urlDecodeUni` maps to single bytes.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct UnicodeMap {
-    /// Code point to byte.
-    pub map: BTreeMap<u16, u8>,
 }
 
 /// The configuration of a ruleset.

@@ -2,6 +2,15 @@
 //!
 //! Each answers [`Changed`]: an unchanged value shares its parent's buffer, so the engine neither copies nor scans it again.
 
+use std::collections::BTreeMap;
+
+/// `SecUnicodeMapFile`: code points that `t:urlDecodeUni` maps to single bytes.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct UnicodeMap {
+    /// Code point to byte.
+    pub map: BTreeMap<u16, u8>,
+}
+
 /// Whether a transformation changed its input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Changed {
