@@ -10,7 +10,7 @@
 //! [`step`](Exchange::step) until it answers [`Turn::Done`], and may do other work, on any thread, between two steps.
 
 use super::fake::{Action, Interruption, MatchRecord, Step, Transaction, Waf};
-use crate::rule::Phase;
+use crate::rule::{LimitAction, Phase};
 use std::net::SocketAddr;
 
 /// The two ends of a connection as the engine shall see them.
@@ -153,6 +153,9 @@ impl Exchange {
     pub fn new(waf: &Waf, ends: Ends, policy: BodyPolicy) -> Self {
         let mut tx = waf.transaction();
         tx.process_connection(ends.client.ip(), ends.client.port(), ends.server.ip(), ends.server.port());
+        if policy.over_limit == Unread::Pass {
+            tx.set_request_body_limit_action(LimitAction::ProcessPartial);
+        }
         Exchange { tx, policy, phase: Phase::RequestHeaders, refusal: None, uninspected: Vec::new(), finished: false }
     }
 

@@ -33,6 +33,7 @@ pub struct Transaction {
     body: Vec<u8>,
     response: Vec<u8>,
     html: bool,
+    partial: bool,
     left: u64,
     phase: Phase,
     records: Vec<MatchRecord>,
@@ -46,6 +47,7 @@ impl Waf {
             body: vec![],
             response: vec![],
             html: false,
+            partial: false,
             left: 0,
             phase: Phase::Logging,
             records: vec![],
@@ -105,8 +107,12 @@ impl Transaction {
         true
     }
     pub fn write_request_body(&mut self, b: &[u8]) -> Option<Interruption> {
-        self.body.extend_from_slice(b);
-        (self.body.len() > 2 << 20).then_some(Interruption { action: Action::Deny, status: 413 })
+        let room = (2 << 20) - self.body.len();
+        self.body.extend_from_slice(&b[..b.len().min(room)]);
+        (b.len() > room && !self.partial).then_some(Interruption { action: Action::Deny, status: 413 })
+    }
+    pub fn set_request_body_limit_action(&mut self, action: crate::rule::LimitAction) {
+        self.partial = action == crate::rule::LimitAction::ProcessPartial;
     }
     pub fn request_body(&self) -> &[u8] {
         &self.body

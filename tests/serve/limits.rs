@@ -51,6 +51,7 @@ async fn an_idle_connection_is_closed_without_a_word() {
 async fn heads_have_a_size() {
     let site = Site::start(None, |config| {
         config.limits.head_bytes = 1000;
+        config.limits.request_line_bytes = 500;
         config.limits.head_fields = 10;
     })
     .await;

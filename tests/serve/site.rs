@@ -118,7 +118,7 @@ impl Client {
     }
 
     async fn more(&mut self) -> usize {
-        let mut chunk = [0; 65536];
+        let mut chunk = vec![0; 65536];
         let count = tokio::time::timeout(PATIENCE, self.stream.read(&mut chunk)).await.expect("an answer in time");
         let count = count.unwrap_or(0);
         self.read.extend_from_slice(&chunk[..count]);

@@ -99,6 +99,8 @@ pub struct ServeLimits {
     pub streams: u32,
     /// `limits.head_bytes`
     pub head_bytes: usize,
+    /// `limits.request_line_bytes`
+    pub request_line_bytes: usize,
     /// `limits.head_fields`
     pub head_fields: usize,
 }
@@ -110,6 +112,7 @@ impl Default for ServeLimits {
             connections_per_client: 1_000,
             streams: 100,
             head_bytes: 65_536,
+            request_line_bytes: 32_768,
             head_fields: 200,
         }
     }

@@ -42,10 +42,9 @@ where
         let head = match next(&mut wire, &proxy, &mut shutdown).await {
             Next::Closed => return,
             Next::Refused(refused) => {
-                let simple = refused.head.is_simple();
                 let request = client_request(*refused.head, link);
                 let answer = proxy.refuse(request, refused.status, refused.reason).await;
-                if let (Some(answer), false) = (answer, simple) {
+                if let Some(answer) = answer {
                     let _ = write::answer(&mut wire, answer, false, false, proxy.config.timeouts.write).await;
                 }
                 wire.linger().await;
@@ -114,7 +113,7 @@ where
 fn head_limits(proxy: &Proxy) -> HeadLimits {
     let mut limits = HeadLimits::default();
     limits.bytes = proxy.config.limits.head_bytes;
-    limits.request_line = proxy.config.limits.head_bytes;
+    limits.request_line = proxy.config.limits.request_line_bytes;
     limits.headers = proxy.config.limits.head_fields;
     limits
 }
