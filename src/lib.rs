@@ -4,6 +4,7 @@ pub mod byteset;
 pub mod detect;
 pub mod diag;
 pub mod files;
+pub mod host;
 pub mod http;
 pub mod lang;
 pub mod limits;
