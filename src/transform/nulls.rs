@@ -1,0 +1,13 @@
+//! NUL bytes: deleted (`removeNulls`) or turned into spaces (`replaceNulls`).
+
+use super::Changed;
+use super::rewrite::{Step, rewrite};
+use memchr::memchr;
+
+pub(super) fn remove(input: &[u8], out: &mut Vec<u8>) -> Changed {
+    rewrite(input, out, |rest| memchr(0, rest), |rest| Step::drop(rest.iter().take_while(|&&byte| byte == 0).count()))
+}
+
+pub(super) fn replace(input: &[u8], out: &mut Vec<u8>) -> Changed {
+    rewrite(input, out, |rest| memchr(0, rest), |_| Step::put(1, b' '))
+}
