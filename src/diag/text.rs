@@ -59,9 +59,7 @@ fn block(diagnostic: &Diagnostic, sources: &SourceMap, renderer: &Renderer) -> S
 
 fn place<'a>(out: &mut Vec<Element<'a>>, sources: &SourceMap, span: Span, label: &str, kind: AnnotationKind) {
     let at = sources.locate(span);
-    out.push(
-        Origin::path(printable(at.file.as_bytes())).line(at.line as usize).char_column(at.column as usize).into(),
-    );
+    out.push(Origin::path(printable(at.file.as_bytes())).line(at.line as usize).char_column(at.column as usize).into());
     let (line, mark) = shown_line(sources, span, at.column as usize - 1);
     let mut annotation: Annotation<'a> = kind.span(mark);
     if !label.is_empty() {
@@ -96,7 +94,15 @@ fn shown_line(sources: &SourceMap, span: Span, column: usize) -> (String, Range<
 }
 
 fn printable(bytes: &[u8]) -> String {
-    let shown = |c: char| if c == '\t' { ' ' } else if c.is_control() { char::REPLACEMENT_CHARACTER } else { c };
+    let shown = |c: char| {
+        if c == '\t' {
+            ' '
+        } else if c.is_control() {
+            char::REPLACEMENT_CHARACTER
+        } else {
+            c
+        }
+    };
     String::from_utf8_lossy(bytes.strip_suffix(b"\r").unwrap_or(bytes)).chars().map(shown).collect()
 }
 
@@ -113,7 +119,8 @@ mod tests {
         let file = sources.add("long.conf", text);
         let mut found = Diagnostics::new(1);
         let span = Span::new(file, (1 << 20) + 6, (1 << 20) + 9);
-        found.push(Diagnostic::error("E0000", span, "odd").label("here").related(span, "first seen here").help("go on"));
+        found
+            .push(Diagnostic::error("E0000", span, "odd").label("here").related(span, "first seen here").help("go on"));
         found.push(Diagnostic::error("E0000", None, "past the limit"));
         let shown = render(&found, &sources, false);
         assert!(shown.len() < 1500, "{shown}");
