@@ -6,7 +6,7 @@
 use crate::meter::Price;
 
 /// What each of the functions costs for the bytes of its candidate.
-pub const PRICE: Price = Price::per_byte(40, 3);
+pub const PRICE: Price = Price::per_byte(40, 1);
 
 /// `@verifyCC`: the digits pass the test of Luhn (ISO/IEC 7812-1). There must be one at least.
 ///

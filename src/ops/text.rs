@@ -6,7 +6,7 @@ use crate::meter::Price;
 use memchr::memmem;
 
 /// What each of [`contains`], [`within`] and [`contains_word`] costs for the bytes of value and text together.
-pub const SEARCH_PRICE: Price = Price::per_byte(100, 4);
+pub const SEARCH_PRICE: Price = Price::per_byte(100, 2);
 
 /// What each of [`equal`], [`begins_with`] and [`ends_with`] costs for the bytes of the shorter of both.
 pub const COMPARE_PRICE: Price = Price::per_byte(10, 1);

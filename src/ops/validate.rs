@@ -7,10 +7,10 @@ use memchr::memchr;
 pub const BYTE_RANGE_PRICE: Price = Price::per_byte(10, 1);
 
 /// What [`invalid_url_encoding`] costs for the bytes of its value.
-pub const URL_ENCODING_PRICE: Price = Price::per_byte(10, 3);
+pub const URL_ENCODING_PRICE: Price = Price::per_byte(10, 2);
 
 /// What [`invalid_utf8`] costs for the bytes of its value.
-pub const UTF8_PRICE: Price = Price::per_byte(10, 2);
+pub const UTF8_PRICE: Price = Price::per_byte(10, 1);
 
 /// `@validateByteRange`: the place of the first byte that is not allowed. `allowed` comes from [`super::byte_range::parse`].
 pub fn outside_byte_range(value: &[u8], allowed: &[bool; 256]) -> Option<usize> {

@@ -69,20 +69,25 @@ impl Transformation {
         }
     }
 
-    /// What [`apply`](Self::apply) costs at most, on the worst input of its kind.
+    /// What [`apply`](Self::apply) costs at most, on the worst input of its kind: short pieces that mean something, over and
+    /// over, and mixtures of them that no branch predictor learns.
     pub const fn price(self) -> Price {
         match self {
-            T::Lowercase | T::Uppercase | T::ParityZero7bit | T::ParityEven7bit | T::ParityOdd7bit => {
-                Price::per_byte(20, 1)
-            }
             T::Length => Price::new(60, 0),
-            T::Trim | T::TrimLeft | T::TrimRight => Price::per_byte(20, 1),
-            T::HexDecode | T::HexEncode | T::UrlEncode => Price::per_byte(20, 3),
-            T::Base64Decode | T::Base64DecodeExt | T::Base64Encode => Price::per_byte(20, 3),
-            T::Md5 | T::Sha1 => Price::per_byte(400, 4),
-            T::NormalizePath | T::NormalizePathWin => Price::per_byte(20, 6),
-            T::UrlDecodeUni => Price::per_byte(20, 8),
-            _ => Price::per_byte(20, 5),
+            T::Lowercase | T::Uppercase | T::ParityZero7bit => Price::per_byte(20, 1),
+            T::Trim | T::TrimLeft | T::TrimRight | T::RemoveNulls => Price::per_byte(20, 1),
+            T::HexDecode | T::HexEncode | T::Base64Encode => Price::per_byte(40, 1),
+            T::ParityEven7bit | T::ParityOdd7bit | T::Base64Decode => Price::per_byte(40, 2),
+            // A last block of padding whatever the length.
+            T::Md5 | T::Sha1 => Price::per_byte(400, 2),
+            T::NormalizePath | T::NormalizePathWin | T::PhpArgsNames => Price::per_byte(40, 3),
+            T::CompressWhitespace | T::RemoveWhitespace | T::ReplaceNulls => Price::per_byte(40, 3),
+            T::CssDecode | T::EscapeSeqDecode | T::JsDecode | T::HtmlEntityDecode => Price::per_byte(40, 4),
+            T::RemoveComments | T::RemoveCommentsChar | T::ReplaceComments => Price::per_byte(40, 4),
+            T::SqlHexDecode | T::UrlDecode => Price::per_byte(40, 4),
+            T::Base64DecodeExt | T::CmdLine | T::UrlEncode | T::Utf8ToUnicode => Price::per_byte(40, 5),
+            // Six bytes may cost a look-up in the largest Unicode map.
+            T::UrlDecodeUni => Price::per_byte(40, 12),
         }
     }
 }

@@ -8,9 +8,9 @@
 //! `removeCommentsChar` deletes the marks alone, `replaceComments` puts a space for each `/* .. */`.
 
 use super::Changed;
-use super::rewrite::{Step, rewrite};
+use super::rewrite::{Step, find, rewrite};
 use crate::byteset::ByteSet;
-use memchr::{memchr, memchr2_iter};
+use memchr::{memchr_iter, memchr2_iter};
 
 /// What may begin a comment.
 const STARTS: ByteSet = ByteSet::of(b"/<-#");
@@ -18,8 +18,8 @@ const STARTS: ByteSet = ByteSet::of(b"/<-#");
 const MARKS: ByteSet = ByteSet::of(b"/*<-#");
 
 pub(super) fn remove(input: &[u8], out: &mut Vec<u8>) -> Changed {
-    let find = |rest: &[u8]| rest.iter().position(|&byte| STARTS.contains(byte));
-    rewrite(input, out, find, |rest| match rest {
+    let next = |rest: &[u8]| rest.iter().position(|&byte| STARTS.contains(byte));
+    rewrite(input, out, next, |rest| match rest {
         [b'/', b'*', body @ ..] => removed(rest, body),
         [b'<', b'!', b'-', b'-', body @ ..] => removed(rest, body),
         [b'-', b'-', ..] | [b'#', ..] => Step::drop(rest.len()),
@@ -43,8 +43,8 @@ fn removed(rest: &[u8], body: &[u8]) -> Step {
 }
 
 pub(super) fn remove_marks(input: &[u8], out: &mut Vec<u8>) -> Changed {
-    let find = |rest: &[u8]| rest.iter().position(|&byte| MARKS.contains(byte));
-    rewrite(input, out, find, |rest| match rest {
+    let next = |rest: &[u8]| rest.iter().position(|&byte| MARKS.contains(byte));
+    rewrite(input, out, next, |rest| match rest {
         [b'<', b'!', b'-', b'-', ..] => Step::drop(4),
         [b'-', b'-', b'>', ..] => Step::drop(3),
         [b'/', b'*', ..] | [b'*', b'/', ..] | [b'-', b'-', ..] => Step::drop(2),
@@ -54,16 +54,11 @@ pub(super) fn remove_marks(input: &[u8], out: &mut Vec<u8>) -> Changed {
 }
 
 pub(super) fn replace(input: &[u8], out: &mut Vec<u8>) -> Changed {
-    rewrite(
-        input,
-        out,
-        |rest| memchr(b'/', rest),
-        |rest| match rest {
-            [b'/', b'*', body @ ..] => {
-                let close = memchr::memchr_iter(b'*', body).find(|&at| body.get(at + 1) == Some(&b'/'));
-                Step::put(close.map_or(rest.len(), |at| at + 4), b' ')
-            }
-            _ => Step::Keep(1),
-        },
-    )
+    rewrite(input, out, find(b'/'), |rest| match rest {
+        [b'/', b'*', body @ ..] => {
+            let close = memchr_iter(b'*', body).find(|&at| body.get(at + 1) == Some(&b'/'));
+            Step::put(close.map_or(rest.len(), |at| at + 4), b' ')
+        }
+        _ => Step::Keep(1),
+    })
 }

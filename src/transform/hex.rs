@@ -4,7 +4,7 @@
 //! computes for it; a last odd byte is dropped. `sqlHexDecode` touches `0x` (either case of `x`) only when two digits follow.
 
 use super::Changed;
-use memchr::memchr;
+use super::rewrite::find;
 
 /// The value of a hexadecimal digit.
 pub(super) const fn digit(byte: u8) -> Option<u8> {
@@ -55,7 +55,8 @@ pub(super) fn decode_sql(input: &[u8], out: &mut Vec<u8>) -> Changed {
     let mut changed = Changed::No;
     let mut kept = input;
     let mut rest = input;
-    while let Some(found) = memchr(b'0', rest) {
+    let next_zero = find(b'0');
+    while let Some(found) = next_zero(rest) {
         rest = rest.get(found..).unwrap_or_default();
         let literal = match rest {
             [_, b'x' | b'X', tail @ ..] => tail.as_chunks::<2>().0,

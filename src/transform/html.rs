@@ -4,24 +4,18 @@
 //! name (any case): `&ltx` stands. Other names stand: the patterns of rule sets know them (`&colon;`, `&Tab;`).
 
 use super::Changed;
-use super::rewrite::{Step, rewrite};
-use memchr::memchr;
+use super::rewrite::{Step, find, rewrite};
 
 /// The byte of `&nbsp;` (ISO 8859-1).
 const NO_BREAK_SPACE: u8 = 0xA0;
 
 pub(super) fn decode(input: &[u8], out: &mut Vec<u8>) -> Changed {
-    rewrite(
-        input,
-        out,
-        |rest| memchr(b'&', rest),
-        |rest| match rest {
-            [_, b'#', b'x' | b'X', digits @ ..] => numeric(digits, 16, 3),
-            [_, b'#', digits @ ..] => numeric(digits, 10, 2),
-            [_, name @ ..] => named(name),
-            [] => Step::Keep(1),
-        },
-    )
+    rewrite(input, out, find(b'&'), |rest| match rest {
+        [_, b'#', b'x' | b'X', digits @ ..] => numeric(digits, 16, 3),
+        [_, b'#', digits @ ..] => numeric(digits, 10, 2),
+        [_, name @ ..] => named(name),
+        [] => Step::Keep(1),
+    })
 }
 
 /// `digits` follow `prefix` bytes of `&#` or `&#x`.

@@ -1,6 +1,7 @@
 //! The loop that most transformations share: copy what stands, put something shorter in place of what does not.
 
 use super::Changed;
+use memchr::{memchr, memchr2};
 
 /// What becomes of the bytes at the front of the rest of the input.
 pub(super) enum Step {
@@ -57,4 +58,18 @@ pub(super) fn rewrite(
         out.extend_from_slice(kept);
     }
     changed
+}
+
+/// The offset of the next `byte`: a look at the first byte before the search, whose start-up would cost more than the rest where
+/// every byte is a hit.
+pub(super) fn find(byte: u8) -> impl Fn(&[u8]) -> Option<usize> {
+    move |rest| if rest.first() == Some(&byte) { Some(0) } else { memchr(byte, rest) }
+}
+
+/// The offset of the next of two bytes, in the same way.
+pub(super) fn find_either(one: u8, other: u8) -> impl Fn(&[u8]) -> Option<usize> {
+    move |rest| match rest.first() {
+        Some(&first) if first == one || first == other => Some(0),
+        _ => memchr2(one, other, rest),
+    }
 }

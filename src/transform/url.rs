@@ -4,35 +4,29 @@
 //! IIS's `%uHHHH`: the map of `SecUnicodeMapFile` decides first, then full-width ASCII becomes ASCII, then the lowest byte counts;
 //! an invalid `%u` stands. `urlEncode` leaves letters, digits and `*`, writes a space as `+` and anything else as `%hh`.
 
-use super::rewrite::{Step, rewrite};
+use super::rewrite::{Step, find_either, rewrite};
 use super::{Changed, UnicodeMap, hex, unicode};
 use crate::byteset::ByteSet;
-use memchr::memchr2;
 
 /// What `urlEncode` leaves as it is.
 pub(super) const UNRESERVED: ByteSet =
     ByteSet::range(b'0', b'9').union(ByteSet::range(b'A', b'Z')).union(ByteSet::range(b'a', b'z')).with(b'*');
 
 pub(super) fn decode(input: &[u8], out: &mut Vec<u8>) -> Changed {
-    rewrite(input, out, |rest| memchr2(b'%', b'+', rest), plus_or_percent)
+    rewrite(input, out, find_either(b'%', b'+'), plus_or_percent)
 }
 
 pub(super) fn decode_unicode(input: &[u8], out: &mut Vec<u8>, map: Option<&UnicodeMap>) -> Changed {
-    rewrite(
-        input,
-        out,
-        |rest| memchr2(b'%', b'+', rest),
-        |rest| match rest {
-            [b'%', b'u' | b'U', tail @ ..] => match tail {
-                [a, b, c, d, ..] => match hex::quad(*a, *b, *c, *d) {
-                    Some(code) => Step::put(6, mapped(code, map)),
-                    None => Step::Keep(2),
-                },
-                _ => Step::Keep(2),
+    rewrite(input, out, find_either(b'%', b'+'), |rest| match rest {
+        [b'%', b'u' | b'U', tail @ ..] => match tail {
+            [a, b, c, d, ..] => match hex::quad(*a, *b, *c, *d) {
+                Some(code) => Step::put(6, mapped(code, map)),
+                None => Step::Keep(2),
             },
-            _ => plus_or_percent(rest),
+            _ => Step::Keep(2),
         },
-    )
+        _ => plus_or_percent(rest),
+    })
 }
 
 pub(super) fn encode(input: &[u8], out: &mut Vec<u8>) -> Changed {
