@@ -64,7 +64,7 @@ impl Lazy {
             table.fit(self.nfa.class_count() + 1, self.cap);
             table.simulation.grow(&self.nfa);
             let before = if REVERSE { Some(run.at) } else { run.at.checked_sub(1) };
-            let read = Side::of(before.and_then(|i| haystack.get(i)).copied());
+            let read = self.nfa.side(before.and_then(|i| haystack.get(i)).copied());
             run.place = self.enter(table, read, meter)?;
         }
         loop {
@@ -188,7 +188,7 @@ impl Lazy {
             Some(transition) => table.load(transition.next()),
             None => {
                 let Table { simulation, set, .. } = table;
-                simulation.finish(&self.nfa, self.order, Side::of(unit), set);
+                simulation.finish(&self.nfa, self.order, self.nfa.side(unit), set);
             }
         }
         let next = self.admit(table, known.map(Transition::next), meter)?;
@@ -222,7 +222,7 @@ impl Lazy {
         let Table { simulation, set, .. } = table;
         let prepared = simulation.prepare(&self.nfa, self.order, set.code(), unit);
         meter.charge_rule(fuel::NODE * prepared.cost)?;
-        simulation.finish(&self.nfa, self.order, Side::of(unit), set);
+        simulation.finish(&self.nfa, self.order, self.nfa.side(unit), set);
         Ok(prepared.matched)
     }
 }

@@ -1,6 +1,6 @@
 //! Zero-width assertions: what they need to know of the bytes on either side of a position.
 
-use regex_automata::util::look::Look;
+use regex_automata::util::look::{Look, LookSet};
 
 /// What an assertion can tell apart about the byte on one side of a position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -27,6 +27,32 @@ impl Side {
             Some(b'\r') => Side::Cr,
             Some(b'_' | b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z') => Side::Word,
             Some(_) => Side::Other,
+        }
+    }
+}
+
+/// The kinds of bytes that a set of assertions tells apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Sides {
+    lf: bool,
+    cr: bool,
+    word: bool,
+}
+
+impl Sides {
+    /// The kinds that `looks` tell apart.
+    pub(super) fn of(looks: LookSet) -> Sides {
+        Sides { lf: looks.contains_anchor_line(), cr: looks.contains_anchor_crlf(), word: looks.contains_word() }
+    }
+
+    /// The kind of `byte`, `Other` for all that no assertion asks for.
+    #[inline]
+    pub(super) fn side(self, byte: Option<u8>) -> Side {
+        match Side::of(byte) {
+            Side::Lf if !self.lf => Side::Other,
+            Side::Cr if !self.cr => Side::Other,
+            Side::Word if !self.word => Side::Other,
+            side => side,
         }
     }
 }

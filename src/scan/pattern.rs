@@ -40,8 +40,8 @@ pub enum Want {
 /// One direction of a pattern.
 #[derive(Debug, Clone)]
 enum Machine {
-    Dense(Dense),
-    Lazy(Lazy),
+    Dense(Box<Dense>),
+    Lazy(Box<Lazy>),
 }
 
 /// The automata of one regex: immutable, shared between threads.
@@ -70,10 +70,9 @@ impl Pattern {
         let nfa = compile(hir, Shape::Forward, limits.nfa_bytes)?;
         let order = if want == Want::Match { Order::Any } else { Order::First };
         match Dense::build(&nfa, order, limits) {
-            Some(dense) => Pattern::assemble(hir, want, Engine::Dense, Machine::Dense(dense), limits),
+            Some(dense) => Pattern::assemble(hir, want, Engine::Dense, Machine::Dense(Box::new(dense)), limits),
             None => {
-                let lazy = Lazy::new(&nfa, order, limits.dense_dfa_bytes);
-                Pattern::assemble(hir, want, Engine::Lazy, Machine::Lazy(lazy), limits)
+                Pattern::assemble(hir, want, Engine::Lazy, Machine::lazy(&nfa, order, Engine::Lazy, limits), limits)
             }
         }
     }
@@ -87,7 +86,7 @@ impl Pattern {
         let order = if want == Want::Match { Order::Any } else { Order::First };
         let forward = match engine {
             Engine::Dense => Dense::build(&nfa, order, limits)
-                .map(Machine::Dense)
+                .map(|dense| Machine::Dense(Box::new(dense)))
                 .ok_or(BuildError::TooLarge { what: "DFA", limit: limits.dense_dfa_bytes })?,
             Engine::Lazy | Engine::Nfa => Machine::lazy(&nfa, order, engine, limits),
         };
@@ -108,7 +107,10 @@ impl Pattern {
             let nfa = compile(hir, Shape::Reverse, limits.nfa_bytes)?;
             // A reverse DFA can be large where the forward one is small; the start is then found lazily.
             let dense = if engine == Engine::Dense { Dense::build(&nfa, Order::All, limits) } else { None };
-            Some(dense.map_or_else(|| Machine::lazy(&nfa, Order::All, engine, limits), Machine::Dense))
+            Some(match dense {
+                Some(dense) => Machine::Dense(Box::new(dense)),
+                None => Machine::lazy(&nfa, Order::All, engine, limits),
+            })
         };
         let captures = if want == Want::Groups && hir.properties().explicit_captures_len() > 0 {
             Some(Captures::new(&compile(hir, Shape::Groups, limits.nfa_bytes)?))
@@ -219,7 +221,8 @@ impl Cursor {
 
 impl Machine {
     fn lazy(nfa: &NFA, order: Order, engine: Engine, limits: &Limits) -> Machine {
-        Machine::Lazy(Lazy::new(nfa, order, if engine == Engine::Nfa { 0 } else { limits.dense_dfa_bytes }))
+        let bytes = if engine == Engine::Nfa { 0 } else { limits.dense_dfa_bytes };
+        Machine::Lazy(Box::new(Lazy::new(nfa, order, bytes)))
     }
 
     fn price(&self) -> Price {

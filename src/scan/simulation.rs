@@ -1,7 +1,9 @@
 //! One step of an NFA simulation: from a set of nodes over one byte to the next set.
 //!
-//! A set holds the nodes at which empty transitions end: those that read a byte, `Match`, and assertions, which wait there
-//! until the byte after the position is known. So a match is reported one byte late, by the step that reads the byte behind it.
+//! A set holds the nodes at which empty transitions end: those that read a byte, and `Match`. Where an assertion is on the way
+//! it holds the nodes where the empty transitions begin instead, until the byte after the position is known; resolving them
+//! later from the middle would lose the order of preference. So a match is reported one byte late, by the step that reads the
+//! byte behind it.
 
 use super::look::{self, Side};
 use super::sparse_set::SparseSet;
@@ -97,7 +99,7 @@ impl Simulation {
         let Some((&tag, leaves)) = code.split_first() else { return prepared };
         let waits = tag & WAITS != 0;
         if waits {
-            self.expand(nfa, leaves, side_of(tag), Side::of(next));
+            self.expand(nfa, order, leaves, side_of(tag), Side::of(next));
         }
         let leaves = if waits { self.expanded.as_slice() } else { leaves };
         for &leaf in leaves {
@@ -124,76 +126,78 @@ impl Simulation {
 
     /// Second half of a step: the set behind the byte. Costs [`Prepared::cost`].
     pub(super) fn finish(&mut self, nfa: &Thompson, order: Order, read: Side, set: &mut NodeSet) {
+        let Simulation { targets, stack, seen, .. } = self;
         set.code.clear();
         set.code.push(0);
-        set.cost = 0;
-        self.seen.clear();
-        self.stack.clear();
+        seen.clear();
+        stack.clear();
+        stack.extend(targets.iter().rev());
         let mut waits = false;
-        self.stack.extend(self.targets.iter().rev());
-        while let Some(id) = self.stack.pop() {
-            if !self.seen.insert(id) {
+        while let Some(id) = stack.pop() {
+            if !seen.insert(id) {
                 continue;
             }
             match nfa.node(id) {
                 Node::Byte { .. } | Node::Ranges { .. } => set.code.push(id),
-                Node::Look { next, .. } => {
-                    waits = true;
-                    set.cost += nfa.weight(next);
-                    set.code.push(id);
-                }
                 Node::Match => {
-                    match order {
-                        Order::First => self.stack.clear(),
-                        Order::Any => {
-                            self.stack.clear();
-                            set.code.truncate(1);
-                            waits = false;
-                        }
-                        Order::All => {}
+                    if order == Order::Any {
+                        set.code.truncate(1);
+                        waits = false;
+                    }
+                    if order != Order::All {
+                        stack.clear();
                     }
                     set.code.push(id);
                 }
-                Node::Split { from, to } => self.stack.extend(nfa.edges(from, to).iter().rev()),
-                Node::Save { next, .. } => self.stack.push(next),
+                Node::Look { .. } => waits = true,
+                Node::Split { from, to } => stack.extend(nfa.edges(from, to).iter().rev()),
+                Node::Save { next, .. } => stack.push(next),
                 Node::Fail => {}
             }
         }
-        if order != Order::First
-            && let Some((_, leaves)) = set.code.split_first_mut()
-        {
-            leaves.sort_unstable();
+        if waits {
+            set.code.clear();
+            set.code.push(WAITS | read as u32);
+            seen.clear();
+            set.code.extend(targets.iter().filter(|&&target| seen.insert(target)));
         }
-        set.cost = set.cost.min(nfa.total()) + set.code.len() as u64 - 1;
-        if let Some(tag) = set.code.first_mut()
-            && waits
-        {
-            *tag = WAITS | read as u32;
+        let (_, nodes) = set.code.split_at_mut(1);
+        if order != Order::First {
+            nodes.sort_unstable();
+        }
+        set.cost = nodes.len() as u64;
+        if waits {
+            set.cost += nodes.iter().map(|&node| nfa.weight(node)).sum::<u64>().min(nfa.total());
         }
     }
 
-    /// Replaces the assertions in `leaves` by what is behind them, where they hold.
-    fn expand(&mut self, nfa: &Thompson, leaves: &[u32], read: Side, next: Side) {
-        self.expanded.clear();
-        self.seen.clear();
-        for &leaf in leaves {
-            self.stack.clear();
-            self.stack.push(leaf);
-            while let Some(id) = self.stack.pop() {
-                if !self.seen.insert(id) {
-                    continue;
-                }
-                match nfa.node(id) {
-                    Node::Byte { .. } | Node::Ranges { .. } | Node::Match => self.expanded.push(id),
-                    Node::Look { look, next: behind } => {
-                        if look::holds(look, read, next, nfa.reversed()) {
-                            self.stack.push(behind);
-                        }
+    /// Follows the empty transitions of the nodes that waited, assertions resolved.
+    fn expand(&mut self, nfa: &Thompson, order: Order, waiting: &[u32], read: Side, next: Side) {
+        let Simulation { expanded, stack, seen, .. } = self;
+        expanded.clear();
+        seen.clear();
+        stack.clear();
+        stack.extend(waiting.iter().rev());
+        while let Some(id) = stack.pop() {
+            if !seen.insert(id) {
+                continue;
+            }
+            match nfa.node(id) {
+                Node::Byte { .. } | Node::Ranges { .. } => expanded.push(id),
+                Node::Match => {
+                    expanded.push(id);
+                    if order != Order::All {
+                        break;
                     }
-                    Node::Split { from, to } => self.stack.extend(nfa.edges(from, to).iter().rev()),
-                    Node::Save { next: behind, .. } => self.stack.push(behind),
-                    Node::Fail => {}
                 }
+                Node::Look { look, next: behind } => {
+                    if look::holds(look, read, next, nfa.reversed()) {
+                        stack.push(behind);
+                    }
+                }
+                Node::Split { from, to } => stack.extend(nfa.edges(from, to).iter().rev()),
+                Node::Save { next: behind, .. } => stack.push(behind),
+                Node::Fail => {}
             }
         }
     }

@@ -4,7 +4,8 @@ use regex_automata::nfa::thompson::{self, Compiler, State, WhichCaptures};
 use regex_automata::util::{look::Look, primitives::StateID};
 use regex_syntax::hir::Hir;
 
-use super::{BuildError, look, sparse_set::SparseSet};
+use super::look::{self, Side, Sides};
+use super::{BuildError, sparse_set::SparseSet};
 
 /// One node. All but `Byte`, `Ranges` and `Match` are passed without reading a byte.
 #[derive(Debug, Clone, Copy)]
@@ -89,6 +90,8 @@ pub(super) struct Thompson {
     total: u32,
     classes: Box<[u8; 256]>,
     class_count: usize,
+    /// The kinds of bytes that its assertions tell apart; bytes of one class must be of one kind.
+    sides: Sides,
     reversed: bool,
     max_step: u64,
 }
@@ -110,6 +113,7 @@ impl Thompson {
             total: 0,
             class_count: classes.iter().max().map_or(1, |&class| usize::from(class) + 1),
             classes,
+            sides: Sides::of(nfa.look_set_any()),
             reversed: nfa.is_reverse(),
             max_step: 0,
         };
@@ -186,10 +190,10 @@ impl Thompson {
         self.weights = weights;
     }
 
-    /// An upper bound, in nodes, of one step: every node in the set is looked at, every assertion is expanded, and every
-    /// transition that reads the dearest byte is taken.
+    /// An upper bound, in nodes, of one step: every node in the set is looked at, every assertion makes the walk start over,
+    /// and every transition that reads the dearest byte is taken.
     fn dearest_step(&self) -> u64 {
-        let (mut leaves, mut looks) = (0, 0);
+        let (mut leaves, mut looks) = (0, false);
         let mut by_byte = [0u64; 256];
         let mut add = |lo: u8, hi: u8, next: u32| {
             for sum in by_byte.iter_mut().take(usize::from(hi) + 1).skip(usize::from(lo)) {
@@ -197,22 +201,25 @@ impl Thompson {
             }
         };
         for node in &self.nodes {
-            leaves += 1;
             match *node {
-                Node::Byte { lo, hi, next } => add(lo, hi, next),
+                Node::Byte { lo, hi, next } => {
+                    leaves += 1;
+                    add(lo, hi, next);
+                }
                 Node::Ranges { from, to } => {
+                    leaves += 1;
                     for &(lo, hi, next) in self.ranges(from, to) {
                         add(lo, hi, next);
                     }
                 }
-                Node::Look { next, .. } => looks += self.weight(next),
-                Node::Match => {}
-                Node::Split { .. } | Node::Save { .. } | Node::Fail => leaves -= 1,
+                Node::Match => leaves += 1,
+                Node::Look { .. } => looks = true,
+                Node::Split { .. } | Node::Save { .. } | Node::Fail => {}
             }
         }
         let total = u64::from(self.total);
-        let targets = by_byte.into_iter().max().unwrap_or_default();
-        leaves + looks.min(total) + targets.min(total)
+        let first = if looks { self.nodes.len() as u64 + total } else { leaves };
+        first + by_byte.into_iter().max().unwrap_or_default().min(total)
     }
 
     /// The node `id`; `Fail` for an id that is not there.
@@ -275,6 +282,12 @@ impl Thompson {
     #[inline]
     pub(super) fn class(&self, byte: u8) -> usize {
         self.classes.get(usize::from(byte)).copied().map_or(0, usize::from)
+    }
+
+    /// What the assertions of this NFA can tell about `byte`.
+    #[inline]
+    pub(super) fn side(&self, byte: Option<u8>) -> Side {
+        self.sides.side(byte)
     }
 
     /// Number of classes of bytes.
