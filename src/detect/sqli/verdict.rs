@@ -35,11 +35,10 @@ pub(super) fn is_listed(fingerprint: &Fingerprint) -> bool {
 
 /// Whether tokens with a listed fingerprint are an injection all the same: short ones are common in honest input.
 pub(super) fn is_injection(fingerprint: &Fingerprint, tokens: &Folded, seen: Seen, input: &[u8]) -> bool {
-    match (tokens.get(0), tokens.get(1), tokens.get(2)) {
-        (Some(first), Some(second), None) => two_tokens(first, second, seen, input),
-        (Some(first), Some(second), Some(third)) if tokens.get(3).is_none() => {
-            three_tokens(fingerprint, [first, second, third], seen)
-        }
+    // By the length of the fingerprint: that of a nested comment is `X`, whatever the tokens are.
+    match (fingerprint.as_bytes().len(), tokens.get(0), tokens.get(1), tokens.get(2)) {
+        (2, Some(first), Some(second), _) => two_tokens(first, second, seen, input),
+        (3, Some(first), Some(second), Some(third)) => three_tokens(fingerprint, [first, second, third], seen),
         _ => true,
     }
 }
