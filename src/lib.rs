@@ -1,6 +1,8 @@
 //! Fusewall: a web application firewall engine that compiles rules into linear-time matchers and meters every step.
 
 pub mod byteset;
+#[cfg(feature = "cli")]
+pub mod cli;
 pub mod detect;
 pub mod diag;
 pub mod files;

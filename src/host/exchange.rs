@@ -101,7 +101,7 @@ pub enum Refusal {
         /// 301, 302, 303, 307 or 308.
         status: u16,
         /// The `Location`.
-        location: Box<str>,
+        location: Vec<u8>,
     },
     /// The connection is closed without an answer (an HTTP/2 stream is reset).
     Drop,

@@ -14,7 +14,7 @@ pub enum Step {
 pub enum Action {
     Deny,
     Drop,
-    Redirect(Box<str>),
+    Redirect(Vec<u8>),
 }
 #[derive(Clone, Debug)]
 pub struct Interruption {

@@ -124,6 +124,12 @@ impl Inspector {
         }
     }
 
+    /// One turn of the phase that was started, for a host that cannot wait.
+    #[cfg(feature = "tower")]
+    pub(crate) fn turn(&self, exchange: &mut Exchange) -> Turn {
+        exchange.step(self.quantum)
+    }
+
     /// Phase 1.
     pub(crate) async fn head(&self, exchange: &mut Exchange, head: &RequestHead) -> Result<(), Stop> {
         exchange.begin(head);
@@ -172,11 +178,7 @@ impl Inspector {
 }
 
 /// Shows a body to the engine; answers what was read of it past the limit.
-async fn read(
-    exchange: &mut Exchange,
-    source: &mut impl BodySource,
-    inspected: &mut Inspected,
-) -> Result<Bytes, Stop> {
+async fn read(exchange: &mut Exchange, source: &mut impl BodySource, inspected: &mut Inspected) -> Result<Bytes, Stop> {
     while let Some(mut chunk) = source.chunk().await.map_err(Stop::Fault)? {
         if !inspected.share.grow(chunk.len()) {
             return Err(Stop::Fault(HELD));

@@ -1,14 +1,19 @@
-//! Hosts: how HTTP traffic reaches the engine.
+//! Hosts: what stands between a connection and the engine.
 //!
 //! [`exchange`] is the one place that knows in which order a request and its response pass the engine, and what becomes of a
-//! body that is too long or cannot be read. The adapters (the reverse proxy `serve`, the `tower` layer) only translate types and move bytes.
+//! body that is too long or cannot be read. The adapters only translate types and move bytes. One room per host; each is
+//! behind a feature of its own, so that an embedder builds what it uses and nothing else.
 
 pub mod exchange;
 #[doc(hidden)]
 pub mod fake;
-#[cfg(any(feature = "tower", feature = "serve"))]
-mod inspect;
 #[cfg(feature = "http1")]
 pub mod http1;
+#[cfg(any(feature = "tower", feature = "serve"))]
+mod inspect;
+#[cfg(any(feature = "tower", feature = "serve"))]
+mod parts;
 #[cfg(feature = "serve")]
 pub mod serve;
+#[cfg(feature = "tower")]
+pub mod tower;

@@ -36,6 +36,11 @@ pub struct Bytes {
 }
 
 impl Bytes {
+    /// Where it ends in the arena.
+    const fn end(self) -> usize {
+        self.start as usize + self.len as usize
+    }
+
     /// Number of bytes.
     pub const fn len(self) -> usize {
         self.len as usize
@@ -71,19 +76,21 @@ pub struct Field {
 pub struct Fields {
     arena: Vec<u8>,
     items: Vec<Field>,
+    arguments: usize,
     limit: usize,
 }
 
 impl Fields {
-    /// No fields; at most `limit` bytes of names and values (and 4 GiB).
+    /// No fields; at most `limit` bytes of names, values and the list of them (and 4 GiB).
     pub fn with_limit(limit: usize) -> Self {
-        Fields { arena: Vec::new(), items: Vec::new(), limit: limit.min(u32::MAX as usize) }
+        Fields { arena: Vec::new(), items: Vec::new(), arguments: 0, limit: limit.min(u32::MAX as usize) }
     }
 
     /// Forgets all fields, keeps the memory.
     pub fn clear(&mut self) {
         self.arena.clear();
         self.items.clear();
+        self.arguments = 0;
     }
 
     /// Adds a field.
@@ -93,7 +100,7 @@ impl Fields {
     pub fn push(&mut self, kind: Kind, name: &[u8], value: &[u8]) -> Result<(), Exhausted> {
         let name = self.store(name)?;
         let value = self.store(value)?;
-        self.items.push(Field { kind, name, value });
+        self.push_stored(kind, name, value);
         Ok(())
     }
 
@@ -103,7 +110,7 @@ impl Fields {
     /// [`Exhausted`] (scope memory) when the arena is full.
     pub fn push_with(&mut self, kind: Kind, name: Bytes, write: impl FnOnce(&mut Vec<u8>)) -> Result<(), Exhausted> {
         let value = self.store_with(write)?;
-        self.items.push(Field { kind, name, value });
+        self.push_stored(kind, name, value);
         Ok(())
     }
 
@@ -122,16 +129,45 @@ impl Fields {
     pub fn store_with(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> Result<Bytes, Exhausted> {
         let start = self.arena.len();
         write(&mut self.arena);
-        if self.arena.len() > self.limit {
+        if self.memory() > self.limit {
             self.arena.truncate(start);
             return Err(Exhausted { scope: Scope::Memory });
         }
         Ok(Bytes { start: start as u32, len: (self.arena.len() - start) as u32 })
     }
 
+    /// Makes `open`, a span of this arena or the empty default, longer by `bytes`: how a value grows whose end is not yet seen.
+    ///
+    /// Constant time for each byte while nothing else is stored meanwhile; otherwise the span moves to the end of the arena.
+    ///
+    /// # Errors
+    /// [`Exhausted`] (scope memory) when the arena is full.
+    pub fn append(&mut self, open: &mut Bytes, bytes: &[u8]) -> Result<(), Exhausted> {
+        let moved = if open.end() == self.arena.len() { 0 } else { open.len() };
+        if self.memory() + moved + bytes.len() > self.limit {
+            return Err(Exhausted { scope: Scope::Memory });
+        }
+        if open.end() != self.arena.len() {
+            let start = self.arena.len();
+            if open.start as usize <= start && open.end() <= start {
+                self.arena.extend_from_within(open.start as usize..open.end());
+                open.start = start as u32;
+            }
+        }
+        self.arena.extend_from_slice(bytes);
+        open.len += bytes.len() as u32;
+        Ok(())
+    }
+
     /// Adds a field from bytes stored before.
     pub fn push_stored(&mut self, kind: Kind, name: Bytes, value: Bytes) {
+        self.arguments += usize::from(matches!(kind, Kind::ArgGet | Kind::ArgPost));
         self.items.push(Field { kind, name, value });
+    }
+
+    /// Number of arguments among the fields: what `SecArgumentsLimit` counts.
+    pub fn arguments(&self) -> usize {
+        self.arguments
     }
 
     /// All fields in order of arrival.
@@ -141,11 +177,37 @@ impl Fields {
 
     /// The bytes that a span names; empty for a span of another arena.
     pub fn bytes(&self, span: Bytes) -> &[u8] {
-        self.arena.get(span.start as usize..(span.start + span.len) as usize).unwrap_or_default()
+        self.arena.get(span.start as usize..span.end()).unwrap_or_default()
     }
 
-    /// Bytes held.
+    /// Bytes held: names, values and the list of fields.
     pub fn memory(&self) -> usize {
         self.arena.len() + self.items.len() * size_of::<Field>()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_open_value_grows_and_moves_if_something_comes_between() {
+        let mut fields = Fields::with_limit(1000);
+        let mut open = Bytes::default();
+        fields.append(&mut open, b"ab").unwrap();
+        fields.append(&mut open, b"cd").unwrap();
+        fields.push(Kind::Cookie, b"n", b"v").unwrap();
+        fields.append(&mut open, b"ef").unwrap();
+        assert_eq!(fields.bytes(open), b"abcdef");
+        assert_eq!(fields.bytes(fields.items()[0].value), b"v");
+        assert_eq!(fields.arguments(), 0);
+    }
+
+    #[test]
+    fn the_limit_counts_the_list_too() {
+        let mut fields = Fields::with_limit(100);
+        let pushed = (0..100).take_while(|_| fields.push(Kind::ArgGet, b"", b"").is_ok()).count();
+        assert!((1..10).contains(&pushed));
+        assert_eq!(fields.arguments(), pushed);
     }
 }

@@ -6,6 +6,7 @@
 mod action;
 mod macros;
 mod operator;
+mod print;
 mod settings;
 mod target;
 mod variable;

@@ -1,1 +1,45 @@
 //! Scanners and verifiers: the automata that the planner builds and the engine runs. All linear, all metered.
+//!
+//! | type | question | automaton |
+//! |---|---|---|
+//! | [`Pattern`] | does one regex match, where, with which groups? | dense DFA, bounded lazy DFA or NFA simulation |
+//! | [`Literals`] | which of many literals occur? | Aho-Corasick, overlapping |
+//! | [`Phrases`] | which phrase of a `@pm` list comes first? | Aho-Corasick, first end |
+//!
+//! Every loop charges a block of input *before* it reads it, at absolute offsets, so that what a scan costs is a function of
+//! the automaton and the haystack. It never depends on the quantum in which the scan is paid out, nor on what an earlier
+//! request left in a [`Cache`]. An automaton that gives up (a lazy DFA over its cap) changes the cost, never the answer.
+//!
+//! ```
+//! use fusewall::{Limits, meter::Meter, scan::{Cache, Cursor, Groups, Outcome, Pattern, Want}};
+//! let hir = regex_syntax::ParserBuilder::new().utf8(false).unicode(false).build().parse(r"(?i)union\s+select").unwrap();
+//! let pattern = Pattern::build(&hir, Want::Span, &Limits::default(), None).unwrap();
+//! let (mut cache, mut cursor, mut groups) = (Cache::default(), Cursor::default(), Groups::default());
+//! let mut meter = Meter::new(pattern.price().of(64));
+//! let outcome = pattern.scan(&mut cache, b"1 UNION  SELECT 2", &mut cursor, u64::MAX, &mut groups, &mut meter).unwrap();
+//! assert_eq!((outcome, groups.get(0)), (Outcome::Hit, Some((2, 15))));
+//! ```
+#![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
+
+mod cache;
+mod captures;
+mod cursor;
+mod dense;
+mod error;
+mod fuel;
+mod lazy;
+mod literals;
+mod look;
+mod pattern;
+mod phrases;
+mod simulation;
+mod sparse_set;
+mod table;
+mod thompson;
+
+pub use cache::Cache;
+pub use cursor::{Cursor, Groups, Outcome};
+pub use error::BuildError;
+pub use literals::Literals;
+pub use pattern::{Engine, Pattern, Want};
+pub use phrases::Phrases;

@@ -50,7 +50,8 @@ async fn continue_is_said_once_the_headers_have_passed() {
 /// Over the limit of the rules of these tests.
 fn upload(path: &str, chunked: bool) -> Vec<u8> {
     let body = vec![b'a'; 3 << 20];
-    let framing = if chunked { "Transfer-Encoding: chunked".to_owned() } else { format!("Content-Length: {}", body.len()) };
+    let framing =
+        if chunked { "Transfer-Encoding: chunked".to_owned() } else { format!("Content-Length: {}", body.len()) };
     let mut request = format!("POST {path} HTTP/1.1\r\nHost: a\r\n{framing}\r\n\r\n").into_bytes();
     if chunked {
         request.extend(format!("{:x}\r\n", body.len()).bytes());

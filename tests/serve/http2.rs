@@ -87,7 +87,8 @@ async fn in_the_clear_by_prior_knowledge() {
         async move { send(&mut sender, request).await }
     };
     assert_eq!(ask(get("http://a/").body(Full::default()).unwrap()).await, (StatusCode::OK, Bytes::from("ok")));
-    let (status, page) = ask(get("http://a/?q='%20or%20'").header("x-q", "' or '").body(Full::default()).unwrap()).await;
+    let (status, page) =
+        ask(get("http://a/?q='%20or%20'").header("x-q", "' or '").body(Full::default()).unwrap()).await;
     assert_eq!(status, StatusCode::FORBIDDEN);
     assert!(String::from_utf8_lossy(&page).contains("Incident id: "));
 
@@ -108,7 +109,8 @@ async fn in_the_clear_by_prior_knowledge() {
     assert_eq!(response.headers()["content-length"], "1234");
     drop(response);
 
-    let many = (0..200).map(|number| tokio::spawn(ask(get(&format!("http://a/{number}")).body(Full::default()).unwrap())));
+    let many =
+        (0..200).map(|number| tokio::spawn(ask(get(&format!("http://a/{number}")).body(Full::default()).unwrap())));
     for one in many.collect::<Vec<_>>() {
         assert_eq!(one.await.unwrap().0, StatusCode::OK);
     }

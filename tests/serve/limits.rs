@@ -91,7 +91,8 @@ async fn connections_of_one_client_are_counted() {
 #[tokio::test]
 async fn bodies_share_a_bound_of_memory() {
     let site = Site::start(None, |config| config.inspection.limits.held_bytes = 100_000).await;
-    let upload = |size: usize| format!("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: {size}\r\n\r\n{}", "x".repeat(size));
+    let upload =
+        |size: usize| format!("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: {size}\r\n\r\n{}", "x".repeat(size));
     let mut client = site.connect().await;
     let _ = client.try_write(upload(200_000)).await;
     assert_eq!(client.reply().await.status, 503);

@@ -62,7 +62,8 @@ async fn a_trusted_proxy_says_who_the_client_is_and_nobody_else_does() {
     let doubting = Site::start(Some(&upstream), |_| {}).await;
     assert_eq!(doubting.send(request).await.status, 200);
 
-    let loopback = fusewall::host::serve::config::parse("t", "trusted_proxies = ['127.0.0.0/8']").unwrap().trusted_proxies;
+    let loopback =
+        fusewall::host::serve::config::parse("t", "trusted_proxies = ['127.0.0.0/8']").unwrap().trusted_proxies;
     let trusting = Site::start(Some(&upstream), |config| config.trusted_proxies = loopback).await;
     // The rules of these tests deny that client.
     assert_eq!(trusting.send(request).await.status, 403);

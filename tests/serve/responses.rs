@@ -94,7 +94,9 @@ async fn a_large_download_streams() {
     let upstream = Upstream::start().await;
     let site = Site::start(Some(&upstream), |_| {}).await;
     let mut stream = tokio::net::TcpStream::connect(site.address).await.unwrap();
-    tokio::io::AsyncWriteExt::write_all(&mut stream, b"GET /big HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").await.unwrap();
+    tokio::io::AsyncWriteExt::write_all(&mut stream, b"GET /big HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        .await
+        .unwrap();
     // A client that does not read holds the upstream up: nothing in between takes 64 MB.
     tokio::time::sleep(Duration::from_millis(300)).await;
     let resident = resident_bytes();
@@ -110,7 +112,11 @@ async fn a_large_download_streams() {
         peak = peak.max(resident_bytes());
     }
     assert!(total > BIG && total < BIG + 1000, "{total}");
-    assert!(peak.saturating_sub(resident) < 24 << 20, "resident memory grew by {} bytes", peak.saturating_sub(resident));
+    assert!(
+        peak.saturating_sub(resident) < 24 << 20,
+        "resident memory grew by {} bytes",
+        peak.saturating_sub(resident)
+    );
 }
 
 /// Resident memory of this process, where the system tells.
@@ -131,7 +137,9 @@ async fn a_websocket_is_tunnelled_after_its_handshake() {
     let (status, head) = client.reply_head().await;
     assert_eq!(status, 101);
     let head = head.to_lowercase();
-    assert!(head.contains("upgrade: websocket") && head.contains("connection: upgrade") && head.contains("x-accept: yes"));
+    assert!(
+        head.contains("upgrade: websocket") && head.contains("connection: upgrade") && head.contains("x-accept: yes")
+    );
     client.write("ping").await;
     assert_eq!(client.take(9).await, b"echo:ping");
     client.write("<script>").await;

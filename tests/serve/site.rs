@@ -42,10 +42,13 @@ impl Site {
     pub async fn logged(&self, parts: &[&str]) -> String {
         let deadline = tokio::time::Instant::now() + PATIENCE;
         loop {
-            let found = self.log.lock().unwrap().iter().find(|line| parts.iter().all(|part| line.contains(part))).cloned();
+            let found =
+                self.log.lock().unwrap().iter().find(|line| parts.iter().all(|part| line.contains(part))).cloned();
             match found {
                 Some(line) => return line,
-                None if tokio::time::Instant::now() > deadline => panic!("no line with {parts:?} in {:#?}", self.log.lock().unwrap()),
+                None if tokio::time::Instant::now() > deadline => {
+                    panic!("no line with {parts:?} in {:#?}", self.log.lock().unwrap())
+                }
                 None => tokio::time::sleep(Duration::from_millis(5)).await,
             }
         }
@@ -132,7 +135,11 @@ impl Client {
                 return self.read.drain(..at + end.len()).collect();
             }
             if self.more().await == 0 {
-                panic!("closed before {:?}; had {:?}", String::from_utf8_lossy(end), String::from_utf8_lossy(&self.read));
+                panic!(
+                    "closed before {:?}; had {:?}",
+                    String::from_utf8_lossy(end),
+                    String::from_utf8_lossy(&self.read)
+                );
             }
         }
     }
@@ -284,7 +291,8 @@ async fn respond(client: &mut Client, head: &str) -> std::io::Result<()> {
             client.try_write("0\r\n\r\n").await
         }
         "/big" => {
-            let head = format!("HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\nContent-Length: {BIG}\r\n\r\n");
+            let head =
+                format!("HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\nContent-Length: {BIG}\r\n\r\n");
             client.try_write(head).await?;
             let block = vec![b'x'; 1 << 20];
             for _ in 0..BIG >> 20 {
@@ -311,7 +319,11 @@ async fn respond(client: &mut Client, head: &str) -> std::io::Result<()> {
             client.try_write(answer).await
         }
         "/broken" => {
-            client.try_write("HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\nContent-Length: 100\r\n\r\nabc").await?;
+            client
+                .try_write(
+                    "HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\nContent-Length: 100\r\n\r\nabc",
+                )
+                .await?;
             Err(std::io::ErrorKind::ConnectionAborted.into())
         }
         "/silent" => {

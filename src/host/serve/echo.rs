@@ -39,7 +39,9 @@ pub(super) fn respond<B>(request: &Request<B>, body: &[u8]) -> Response<Full<Byt
         ),
         false => (
             "text/plain; charset=utf-8",
-            format!("Fusewall is up. This request passed; no upstream is configured, so this page answers with what it received.\n\n{received}"),
+            format!(
+                "Fusewall is up. This request passed; no upstream is configured, so this page answers with what it received.\n\n{received}"
+            ),
         ),
     };
     let mut response = Response::new(Full::new(Bytes::from(page)));

@@ -282,7 +282,9 @@ mod tests {
     #[test]
     fn hop_by_hop_fields_go_and_host_stays() {
         let mut headers = HeaderMap::new();
-        for (name, value) in [("connection", "x-a, Host, close"), ("x-a", "1"), ("host", "h"), ("te", "gzip"), ("x-b", "2")] {
+        for (name, value) in
+            [("connection", "x-a, Host, close"), ("x-a", "1"), ("host", "h"), ("te", "gzip"), ("x-b", "2")]
+        {
             headers.append(HeaderName::from_static(name), HeaderValue::from_static(value));
         }
         remove_hop_by_hop(&mut headers);

@@ -4,10 +4,10 @@
 use super::channel::{self, Channel};
 use super::http1::Link;
 use super::proxy::{Answer, AnswerBody, ClientRequest, Proxy};
-use crate::host::exchange::RequestHead;
 use crate::host::inspect::{BodySource, Fault};
+use crate::host::parts;
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, COOKIE, HOST};
+use http::header::CONTENT_LENGTH;
 use http::{HeaderValue, Request, Response};
 use http_body::{Body, Frame};
 use http_body_util::{BodyExt, Either, Full};
@@ -111,7 +111,7 @@ async fn respond(
     let running = Running(activity);
     let (parts, body) = request.into_parts();
     let mut body = StreamBody { body, time: proxy.config.timeouts.body };
-    let (head, agrees) = head(&parts);
+    let (head, agrees) = parts::head(&parts);
     let request = ClientRequest { head, peer: link.peer, server: link.server, secure: link.secure, upgrade: false };
     let answer = match agrees {
         true => proxy.handle(request, &mut body).await,
@@ -153,40 +153,6 @@ async fn respond(
     *response.status_mut() = status;
     *response.headers_mut() = headers;
     Ok(response)
-}
-
-/// The head as HTTP/1 would say it: `:authority` as `Host` in the first place, the crumbs of `Cookie` joined (RFC 9113, section 8.2.3).
-/// The second value is false when `:authority` and `Host` disagree.
-fn head(parts: &http::request::Parts) -> (RequestHead, bool) {
-    let authority = parts.uri.authority().map(|authority| authority.as_str().as_bytes());
-    let target = match parts.uri.path_and_query() {
-        Some(target) => target.as_str().as_bytes(),
-        None => authority.unwrap_or(b"/"),
-    };
-    let mut headers = Vec::with_capacity(parts.headers.len() + 1);
-    let mut agrees = true;
-    if let Some(authority) = authority {
-        headers.push((HOST.as_str().as_bytes().to_vec(), authority.to_vec()));
-    }
-    let mut cookies: Option<usize> = None;
-    for (name, value) in &parts.headers {
-        let value = value.as_bytes();
-        if name == HOST && let Some(authority) = authority {
-            agrees &= value.eq_ignore_ascii_case(authority);
-            continue;
-        }
-        if name == COOKIE {
-            if let Some((_, whole)) = cookies.and_then(|at| headers.get_mut(at)) {
-                whole.extend_from_slice(b"; ");
-                whole.extend_from_slice(value);
-                continue;
-            }
-            cookies = Some(headers.len());
-        }
-        headers.push((name.as_str().as_bytes().to_vec(), value.to_vec()));
-    }
-    let method = parts.method.as_str().as_bytes().to_vec();
-    (RequestHead { method, target: target.to_vec(), version: b"HTTP/2.0".to_vec(), headers }, agrees)
 }
 
 struct StreamBody {

@@ -14,8 +14,8 @@
 //! | `incident` | one exchange and its log lines |
 //! | `page` | what a client sees that is turned away |
 
-pub mod config;
 mod channel;
+pub mod config;
 mod connector;
 mod echo;
 mod forward;

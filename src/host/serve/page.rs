@@ -13,7 +13,7 @@ pub(super) fn refusal(refusal: &Refusal, incident_id: &str, accept: &[u8], head_
         Refusal::Page(status) => Some(page(*status, incident_id, accept, head_only)),
         Refusal::Redirect { status, location } => {
             let mut answer = page(*status, incident_id, accept, head_only);
-            match HeaderValue::from_str(location) {
+            match HeaderValue::from_bytes(location) {
                 Ok(location) => {
                     answer.headers.insert(LOCATION, location);
                     Some(answer)

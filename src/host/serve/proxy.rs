@@ -10,9 +10,10 @@ use super::{ServeError, channel, page};
 use crate::host::exchange::{Chunk, Ends, Refusal, RequestHead, ResponsePlan, Uninspected};
 use crate::host::fake::Waf;
 use crate::host::inspect::{BodySource, Fault, HELD, Inspected, Inspector, Share, Stop};
+use crate::host::parts::version;
 use bytes::Bytes;
 use http::header::{CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, UPGRADE};
-use http::{HeaderMap, HeaderValue, Response, StatusCode, Version};
+use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use http_body::{Body, Frame};
 use hyper::upgrade::OnUpgrade;
 use std::collections::VecDeque;
@@ -100,7 +101,12 @@ impl Proxy {
 
     /// A request that the front end refuses is a transaction like any other: rules see what could be read of it, and the log
     /// has it.
-    pub(super) async fn refuse(self: &Arc<Self>, request: ClientRequest, status: u16, reason: &'static str) -> Option<Answer> {
+    pub(super) async fn refuse(
+        self: &Arc<Self>,
+        request: ClientRequest,
+        status: u16,
+        reason: &'static str,
+    ) -> Option<Answer> {
         let mut incident = self.incident(&request);
         let stop = match self.inspector.head(&mut incident.exchange, &request.head).await {
             Err(Stop::Refused(Refusal::Drop)) => Stop::Refused(Refusal::Drop),
@@ -156,7 +162,8 @@ impl Proxy {
         };
         let forwarded = forward::request(head, &self.upstream, &hop).map_err(|reason| fault(400, reason))?;
         let mut response = self.send(forwarded, inspected, body).await?;
-        let upgraded = (response.status() == StatusCode::SWITCHING_PROTOCOLS).then(|| hyper::upgrade::on(&mut response));
+        let upgraded =
+            (response.status() == StatusCode::SWITCHING_PROTOCOLS).then(|| hyper::upgrade::on(&mut response));
         if upgraded.is_some() && upgrade.is_none() {
             return Err(fault(502, "The upstream switched protocols unasked."));
         }
@@ -317,7 +324,15 @@ impl Proxy {
                     true => None,
                     false => passed.length,
                 };
-                let body = ResponseBody::new(self, incident, passed.held, passed.trailers, upstream, passed.watch, passed.share);
+                let body = ResponseBody::new(
+                    self,
+                    incident,
+                    passed.held,
+                    passed.trailers,
+                    upstream,
+                    passed.watch,
+                    passed.share,
+                );
                 AnswerBody::Stream { body: Box::new(body), length }
             }
         };
@@ -327,12 +342,7 @@ impl Proxy {
 
 /// Sends what was inspected, and then what will not be, to an upstream request's body. Ends early, without an error, when the
 /// upstream wants no more.
-async fn pump(
-    sender: channel::Sender,
-    first: Bytes,
-    rest: &mut impl BodySource,
-    time: Duration,
-) -> Result<(), Stop> {
+async fn pump(sender: channel::Sender, first: Bytes, rest: &mut impl BodySource, time: Duration) -> Result<(), Stop> {
     let mut data = first;
     loop {
         match tokio::time::timeout(time, sender.send(Ok(Frame::data(data)))).await {
@@ -360,13 +370,5 @@ fn unanswered(error: UpstreamError) -> Stop {
     match error {
         UpstreamError::Broken => fault(502, "The upstream cannot be reached or broke off."),
         UpstreamError::Late => fault(504, "The upstream did not answer in time."),
-    }
-}
-
-fn version(version: Version) -> &'static [u8] {
-    match version {
-        Version::HTTP_10 => b"HTTP/1.0",
-        Version::HTTP_2 => b"HTTP/2.0",
-        _ => b"HTTP/1.1",
     }
 }

@@ -32,7 +32,13 @@ pub(super) enum UpstreamError {
 
 pub(super) enum Upstream {
     Echo,
-    Server { client: Box<Client<Connector, RequestBody>>, scheme: Scheme, authority: Authority, http2: bool, timeout: Duration },
+    Server {
+        client: Box<Client<Connector, RequestBody>>,
+        scheme: Scheme,
+        authority: Authority,
+        http2: bool,
+        timeout: Duration,
+    },
 }
 
 impl Upstream {
@@ -80,7 +86,11 @@ impl Upstream {
 
     /// Sends a request whose body is whole. If a pooled connection turns out to be closed before any byte of a response,
     /// a request that is safe to repeat is repeated once.
-    pub(super) async fn send(&self, request: Request<()>, body: Bytes) -> Result<Response<ResponseBody>, UpstreamError> {
+    pub(super) async fn send(
+        &self,
+        request: Request<()>,
+        body: Bytes,
+    ) -> Result<Response<ResponseBody>, UpstreamError> {
         if let Upstream::Echo = self {
             return Ok(echo::respond(&request, &body).map(Either::Right));
         }

@@ -1,1 +1,79 @@
-//! SecLang: lexer, directive tree, lowering to the rule model.
+//! SecLang: the rule language of ModSecurity, read into the rule model.
+//!
+//! The way of a rule file: [`lexer`] joins lines and splits them into words, keeping the place of every byte ([`text`]);
+//! [`load`] follows includes and hands each directive on; [`rules`] reads rules with the help of [`target`], [`operator`] and
+//! [`action`]; [`update`] applies removals and updates to the rules loaded so far; [`finish`] resolves default actions and
+//! checks what can only be checked at the end. [`names`] says of every name in the reference manuals what becomes of it.
+//!
+//! Nothing is dropped silently and nothing stops at the first error. Where ModSecurity v2, v3 and Coraza differ, v2 is followed:
+//! `Include` without a match is an error (`IncludeOptional` is not), removals and updates act on rules loaded before them.
+
+pub mod codes;
+
+mod action;
+mod ctl;
+mod data;
+mod finish;
+mod ids;
+mod lexer;
+mod load;
+mod macros;
+mod names;
+mod nearest;
+mod operator;
+mod pattern;
+mod reader;
+mod rules;
+mod settings;
+mod setvar;
+mod target;
+mod text;
+mod update;
+
+use crate::diag::{Diagnostics, SourceMap};
+use crate::files::Files;
+use crate::limits::Limits;
+use crate::rule::Ruleset;
+use std::path::PathBuf;
+
+/// Reads rule files in order. A path may be a folder: all its `*.conf` files, sorted.
+///
+/// All findings of all files go to `diagnostics`; after an error the ruleset must not be used.
+pub fn load(
+    paths: &[PathBuf],
+    files: &dyn Files,
+    limits: &Limits,
+    sources: &mut SourceMap,
+    diagnostics: &mut Diagnostics,
+) -> Ruleset {
+    let mut loader = load::Loader::new(files, limits, sources, diagnostics);
+    for path in paths {
+        loader.top(path);
+    }
+    loader.finish()
+}
+
+/// Reads rules from a text. Relative paths in it start at the folder of `name`.
+///
+/// ```
+/// use fusewall::diag::{Diagnostics, SourceMap};
+/// use fusewall::files::MemoryFiles;
+/// use fusewall::{Limits, lang::seclang};
+///
+/// let (mut sources, mut found) = (SourceMap::new(), Diagnostics::new(10));
+/// let text = br#"SecRule ARGS:q "@contains <script" "id:1,phase:2,deny""#;
+/// let rules = seclang::load_text("my.conf", text, &MemoryFiles::new(), &Limits::default(), &mut sources, &mut found);
+/// assert_eq!((rules.rules.len(), found.errors()), (1, 0));
+/// ```
+pub fn load_text(
+    name: &str,
+    text: &[u8],
+    files: &dyn Files,
+    limits: &Limits,
+    sources: &mut SourceMap,
+    diagnostics: &mut Diagnostics,
+) -> Ruleset {
+    let mut loader = load::Loader::new(files, limits, sources, diagnostics);
+    loader.text(name, text);
+    loader.finish()
+}

@@ -226,8 +226,16 @@ mod tests {
             assert_eq!(over(target), Unread::Pass, "{target}");
         }
         for target in [
-            "/uploads", "/", "/upload/../admin", "/upload/%2e%2e/admin", "/upload//a", "/upload/;x", "/upload\\a",
-            "upload", "http://h/upload", "/upload/..",
+            "/uploads",
+            "/",
+            "/upload/../admin",
+            "/upload/%2e%2e/admin",
+            "/upload//a",
+            "/upload/;x",
+            "/upload\\a",
+            "upload",
+            "http://h/upload",
+            "/upload/..",
         ] {
             assert_eq!(over(target), Unread::Refuse, "{target}");
         }

@@ -94,7 +94,10 @@ impl<'t> Reader<'t> {
                     DeValue::Table(inner) => self.table(target, keys, &section, shown, inner, other),
                     value => {
                         let found = value.type_str();
-                        self.error(key.span(), format!("`{shown}{name}`: expected a table, found a value of type {found}"));
+                        self.error(
+                            key.span(),
+                            format!("`{shown}{name}`: expected a table, found a value of type {found}"),
+                        );
                     }
                 }
                 continue;

@@ -105,7 +105,9 @@ where
         Ok(Ok(next)) => next,
         Ok(Err(ReadEnd::Failed)) => Next::Closed,
         // Line ends alone are what some clients send behind a body; a connection may end with them.
-        Ok(Err(ReadEnd::Closed | ReadEnd::Late)) | Err(_) if wire.buffer.iter().all(|byte| b"\r\n".contains(byte)) => Next::Closed,
+        Ok(Err(ReadEnd::Closed | ReadEnd::Late)) | Err(_) if wire.buffer.iter().all(|byte| b"\r\n".contains(byte)) => {
+            Next::Closed
+        }
         Ok(Err(ReadEnd::Closed | ReadEnd::Late)) | Err(_) => Next::Refused(cut_short(&wire.buffer, &limits)),
     }
 }

@@ -1,0 +1,124 @@
+//! The path from the root of a JSON document to where the reader is, kept as the text that names a leaf.
+
+/// What a bracket opens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Container {
+    Object,
+    Array,
+}
+
+/// An open container.
+#[derive(Debug)]
+struct Frame {
+    container: Container,
+    /// Length of the container's own name.
+    base: usize,
+    /// Index of the next element of an array.
+    next: u64,
+    empty: bool,
+}
+
+/// A container that was left.
+#[derive(Debug)]
+pub(super) struct Left {
+    pub(super) container: Container,
+    pub(super) empty: bool,
+}
+
+/// The path. Its text is `json`, a dot and a key or index for each container, and never longer than a small multiple of the body
+/// read: a key is in it once, an index has no more digits than its array has bytes.
+#[derive(Debug)]
+pub(super) struct Path {
+    text: Vec<u8>,
+    frames: Vec<Frame>,
+}
+
+impl Path {
+    pub(super) fn new() -> Self {
+        Path { text: b"json".to_vec(), frames: Vec::new() }
+    }
+
+    /// The name of the value that is read.
+    pub(super) fn text(&self) -> &[u8] {
+        &self.text
+    }
+
+    /// Number of open containers.
+    pub(super) fn depth(&self) -> usize {
+        self.frames.len()
+    }
+
+    pub(super) fn innermost(&self) -> Option<Container> {
+        self.frames.last().map(|frame| frame.container)
+    }
+
+    pub(super) fn enter(&mut self, container: Container) {
+        self.frames.push(Frame { container, base: self.text.len(), next: 0, empty: true });
+    }
+
+    /// Leaves the innermost container; the text is its own name again.
+    pub(super) fn leave(&mut self) -> Option<Left> {
+        let frame = self.frames.pop()?;
+        self.text.truncate(frame.base);
+        Some(Left { container: frame.container, empty: frame.empty })
+    }
+
+    /// Begins a member: the bytes of its key follow with [`push_key`](Self::push_key).
+    pub(super) fn begin_key(&mut self) {
+        if let Some(frame) = self.frames.last_mut() {
+            frame.empty = false;
+            self.text.truncate(frame.base);
+            self.text.push(b'.');
+        }
+    }
+
+    pub(super) fn push_key(&mut self, bytes: &[u8]) {
+        self.text.extend_from_slice(bytes);
+    }
+
+    /// Begins an element, if the innermost container is an array.
+    pub(super) fn begin_element(&mut self) {
+        if let Some(frame @ Frame { container: Container::Array, .. }) = self.frames.last_mut() {
+            frame.empty = false;
+            self.text.truncate(frame.base);
+            let mut digits = [0; 20];
+            let mut left = frame.next;
+            let mut count = 0;
+            for digit in digits.iter_mut().rev() {
+                *digit = b'0' + (left % 10) as u8;
+                left /= 10;
+                count += 1;
+                if left == 0 {
+                    break;
+                }
+            }
+            self.text.push(b'.');
+            self.text.extend_from_slice(digits.get(digits.len() - count..).unwrap_or_default());
+            frame.next += 1;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_follow_keys_and_indices() {
+        let mut path = Path::new();
+        path.enter(Container::Object);
+        path.begin_key();
+        path.push_key(b"a");
+        path.enter(Container::Array);
+        for index in 0..=10 {
+            path.begin_element();
+            assert_eq!(path.text(), format!("json.a.{index}").as_bytes());
+        }
+        assert!(!path.leave().unwrap().empty);
+        assert_eq!(path.text(), b"json.a");
+        path.begin_key();
+        path.push_key(b"b.c");
+        assert_eq!(path.text(), b"json.b.c");
+        assert!(path.leave().is_some() && path.leave().is_none());
+    }
+}

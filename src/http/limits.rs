@@ -1,0 +1,37 @@
+//! The numbers that can stop a parser, in one plain struct.
+
+use crate::limits::Limits;
+
+/// What the parsers of one request may produce. Each number, when reached, sets a flag of the [`Report`](super::Report).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ParseLimits {
+    /// Arguments of query and body together (`SecArgumentsLimit`).
+    pub arguments: usize,
+    /// Open objects and arrays of a JSON document (`SecRequestBodyJsonDepthLimit`).
+    pub json_depth: usize,
+    /// Open elements of an XML document.
+    pub xml_depth: usize,
+    /// Parts of a multipart body.
+    pub multipart_parts: usize,
+    /// Bytes of the header block of one part.
+    pub multipart_header: usize,
+    /// The byte between arguments (`SecArgumentSeparator`).
+    pub argument_separator: u8,
+    /// Uploaded files of a multipart body (`SecUploadFileLimit`).
+    pub upload_files: usize,
+}
+
+impl Default for ParseLimits {
+    fn default() -> Self {
+        let limits = Limits::default();
+        ParseLimits {
+            arguments: limits.arguments,
+            json_depth: limits.json_depth,
+            xml_depth: limits.xml_depth,
+            multipart_parts: limits.multipart_parts,
+            multipart_header: limits.multipart_header,
+            argument_separator: b'&',
+            upload_files: 100,
+        }
+    }
+}

@@ -1,0 +1,473 @@
+//! multipart/form-data bodies (RFC 7578, RFC 2046): form fields, files, part headers.
+//!
+//! Recipients disagree about broken multipart bodies, which makes them the classic way around inspection. So every deviation
+//! sets a flag (the `MULTIPART_*` variables of ModSecurity) or is an error, and reading goes on: a part without a usable name is
+//! a form field without a name, every name and file name of a Content-Disposition is given out, a line that nearly is a boundary
+//! is an error and content. What stands before the first and after the final boundary is flagged and not inspected.
+
+mod boundary;
+mod disposition;
+
+use super::{Bytes, Fields, Kind, ParseLimits, Report};
+use crate::meter::{Exhausted, Meter, Price};
+use boundary::Boundary;
+use disposition::{Disposition, Parameter};
+
+/// Fuel for one byte.
+pub(super) const PER_BYTE: u64 = 3;
+/// Fuel for one line.
+const PER_LINE: u64 = 12;
+/// Fuel for one header line more: it is compared with those before it.
+const PER_HEADER: u64 = 16;
+/// Fuel for one part.
+const PER_PART: u64 = 24;
+/// Fuel for a second name and for each file name.
+const PER_NAME: u64 = 12;
+/// Headers of one part. RFC 7578 knows three.
+const MAX_HEADERS: usize = 32;
+
+/// A line takes a byte or more, a header line two, a part five (`--B`, LF, LF), a name six (`;name=`); each of them may be cut
+/// short once, by the end of the body.
+pub(super) const PRICE: Price = Price::per_byte(
+    PER_LINE + PER_HEADER + PER_PART + PER_NAME,
+    PER_BYTE + PER_LINE + PER_HEADER / 2 + PER_PART.div_ceil(5) + PER_NAME / 6,
+);
+
+/// Which lines come next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Preamble,
+    Headers,
+    Content,
+    Epilogue,
+}
+
+/// How a line ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Eol {
+    /// At the end of the body.
+    None,
+    Lf,
+    CrLf,
+}
+
+impl Eol {
+    const fn bytes(self) -> &'static [u8] {
+        match self {
+            Eol::None => b"",
+            Eol::Lf => b"\n",
+            Eol::CrLf => b"\r\n",
+        }
+    }
+}
+
+/// What a line is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Line {
+    Delimiter,
+    Final,
+    Other,
+}
+
+/// The part that is read.
+#[derive(Debug, Default)]
+struct Part {
+    /// The header lines, unfolded.
+    headers: Vec<Bytes>,
+    header_bytes: usize,
+    /// Whether its content is an uploaded file.
+    file: bool,
+    name: Bytes,
+    content: Bytes,
+    /// The end of the last content line: content only if no boundary follows.
+    pending: &'static [u8],
+}
+
+/// The machine.
+#[derive(Debug)]
+pub(super) struct Multipart {
+    boundary: Boundary,
+    limits: ParseLimits,
+    stage: Stage,
+    part: Part,
+    parts: usize,
+    files: usize,
+    /// Where the current line begins, and how far it was searched for its end.
+    line_start: usize,
+    searched: usize,
+    /// The beginning of the current line is content already.
+    in_content_line: bool,
+    seen_crlf: bool,
+    /// A line looked like a boundary and was none.
+    seen_unmatched: bool,
+    started: bool,
+}
+
+/// What a step writes to.
+struct Out<'a> {
+    fields: &'a mut Fields,
+    report: &'a mut Report,
+    meter: &'a mut Meter,
+    /// Offset of the line being read.
+    at: usize,
+    /// A limit was reached: the reading ends.
+    stop: bool,
+}
+
+impl Out<'_> {
+    fn error(&mut self, what: &str) {
+        self.report.fail_multipart(what, self.at);
+    }
+
+    /// An error that makes a part unusable.
+    fn invalid_part(&mut self, what: &str) {
+        self.report.multipart.invalid_part = true;
+        self.error(what);
+    }
+}
+
+impl Multipart {
+    pub(super) fn new(content_type: &[u8], limits: &ParseLimits) -> Self {
+        Multipart {
+            boundary: Boundary::of(content_type),
+            limits: *limits,
+            stage: Stage::Preamble,
+            part: Part::default(),
+            parts: 0,
+            files: 0,
+            line_start: 0,
+            searched: 0,
+            in_content_line: false,
+            seen_crlf: false,
+            seen_unmatched: false,
+            started: false,
+        }
+    }
+
+    /// Reads on in `seen`, the body so far; answers whether to go on.
+    pub(super) fn feed(
+        &mut self,
+        seen: &[u8],
+        fields: &mut Fields,
+        report: &mut Report,
+        meter: &mut Meter,
+    ) -> Result<bool, Exhausted> {
+        if !self.started {
+            self.started = true;
+            self.boundary.report(report);
+        }
+        let mut out = Out { fields, report, meter, at: self.line_start, stop: false };
+        while let Some(found) = memchr::memchr(b'\n', seen.get(self.searched..).unwrap_or_default()) {
+            let end = self.searched + found;
+            let line = seen.get(self.line_start..end).unwrap_or_default();
+            out.at = self.line_start;
+            match line.strip_suffix(b"\r") {
+                Some(line) => self.line(line, Eol::CrLf, &mut out)?,
+                None => self.line(line, Eol::Lf, &mut out)?,
+            }
+            if out.stop {
+                return Ok(false);
+            }
+            self.line_start = end + 1;
+            self.searched = self.line_start;
+        }
+        self.searched = seen.len();
+        out.at = self.line_start;
+        self.partial_line(seen, &mut out)?;
+        Ok(!out.stop)
+    }
+
+    /// Ends what is open when the body ends. An empty body is no error.
+    pub(super) fn finish(
+        &mut self,
+        body: &[u8],
+        fields: &mut Fields,
+        report: &mut Report,
+        meter: &mut Meter,
+    ) -> Result<(), Exhausted> {
+        if body.is_empty() {
+            return Ok(());
+        }
+        let mut out = Out { fields, report, meter, at: self.line_start, stop: false };
+        let rest = body.get(self.line_start..).unwrap_or_default();
+        if !rest.is_empty() {
+            self.line(rest, Eol::None, &mut out)?;
+        }
+        if out.stop {
+            return Ok(());
+        }
+        out.at = body.len();
+        if self.stage == Stage::Headers {
+            self.headers_end(&mut out)?;
+        }
+        if self.stage == Stage::Content {
+            out.fields.append(&mut self.part.content, self.part.pending)?;
+            self.content_end(&mut out);
+        }
+        let complete = self.stage == Stage::Epilogue;
+        if !complete {
+            out.error(if self.parts == 0 { "No boundaries found in payload" } else { "Final boundary missing" });
+        }
+        out.report.multipart.unmatched_boundary = match (complete, self.seen_unmatched) {
+            (false, _) => 1,
+            (true, true) => 2,
+            (true, false) => 0,
+        };
+        Ok(())
+    }
+
+    /// Reads a line, of which the end is here and the beginning may be content already.
+    fn line(&mut self, line: &[u8], eol: Eol, out: &mut Out<'_>) -> Result<(), Exhausted> {
+        out.meter.charge(PER_LINE)?;
+        if std::mem::take(&mut self.in_content_line) {
+            return self.content_line(line, eol, out);
+        }
+        if self.stage == Stage::Epilogue {
+            out.report.multipart.data_after = true;
+            return Ok(());
+        }
+        match self.classify(line, out) {
+            Line::Other => match self.stage {
+                Stage::Headers => self.header_line(line, eol, out),
+                Stage::Content => self.content_line(line, eol, out),
+                Stage::Preamble | Stage::Epilogue => {
+                    out.report.multipart.data_before = true;
+                    Ok(())
+                }
+            },
+            delimiter => {
+                self.end_of_line(eol, out);
+                if self.stage == Stage::Headers {
+                    out.invalid_part("Part header block is not closed");
+                    self.headers_end(out)?;
+                }
+                if self.stage == Stage::Content && !out.stop {
+                    self.content_end(out);
+                }
+                if delimiter == Line::Final {
+                    self.stage = Stage::Epilogue;
+                } else {
+                    self.part_begin(out)?;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Takes what is certainly content off a line whose end is not here yet, so that long lines need no second pass.
+    fn partial_line(&mut self, seen: &[u8], out: &mut Out<'_>) -> Result<(), Exhausted> {
+        let line = seen.get(self.line_start..).unwrap_or_default();
+        match self.stage {
+            Stage::Content if self.in_content_line || !self.boundary.may_begin(line) => {
+                // A CR may belong to the end of the line.
+                let content = line.strip_suffix(b"\r").unwrap_or(line);
+                if !content.is_empty() {
+                    if !self.in_content_line {
+                        // A boundary this long is content, whatever it begins with.
+                        self.classify(content, out);
+                    }
+                    out.fields.append(&mut self.part.content, std::mem::take(&mut self.part.pending))?;
+                    out.fields.append(&mut self.part.content, content)?;
+                    self.in_content_line = true;
+                    self.line_start += content.len();
+                }
+            }
+            Stage::Headers if line.len() > self.limits.multipart_header => self.header_overflow(out)?,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Tells boundaries from other lines and flags what nearly is one.
+    fn classify(&mut self, line: &[u8], out: &mut Out<'_>) -> Line {
+        match self.boundary.after(line) {
+            Some(b"") => Line::Delimiter,
+            Some(b"--") => Line::Final,
+            Some(rest) => {
+                out.error("Invalid boundary (characters after it)");
+                match rest.strip_prefix(b"--") {
+                    Some(_) => Line::Final,
+                    None if rest.trim_ascii().is_empty() => Line::Delimiter,
+                    None => {
+                        self.seen_unmatched = true;
+                        Line::Other
+                    }
+                }
+            }
+            None => {
+                self.note_unmatched(line, out);
+                Line::Other
+            }
+        }
+    }
+
+    fn note_unmatched(&mut self, line: &[u8], out: &mut Out<'_>) {
+        if line.starts_with(b"--") {
+            self.seen_unmatched = true;
+        }
+        if let Some(what) = self.boundary.near_miss(line) {
+            self.seen_unmatched = true;
+            out.error(what);
+        }
+    }
+
+    /// Notes how a boundary or header line ends.
+    fn end_of_line(&mut self, eol: Eol, out: &mut Out<'_>) {
+        let flags = &mut out.report.multipart;
+        flags.lf_line |= eol == Eol::Lf;
+        self.seen_crlf |= eol == Eol::CrLf;
+        flags.crlf_lf_lines = flags.lf_line && self.seen_crlf;
+    }
+
+    fn part_begin(&mut self, out: &mut Out<'_>) -> Result<(), Exhausted> {
+        if self.parts >= self.limits.multipart_parts {
+            out.error("Too many parts");
+            out.stop = true;
+            return Ok(());
+        }
+        out.meter.charge(PER_PART)?;
+        self.parts += 1;
+        self.stage = Stage::Headers;
+        let mut headers = std::mem::take(&mut self.part.headers);
+        headers.clear();
+        self.part = Part { headers, ..Part::default() };
+        Ok(())
+    }
+
+    fn header_line(&mut self, line: &[u8], eol: Eol, out: &mut Out<'_>) -> Result<(), Exhausted> {
+        self.end_of_line(eol, out);
+        if line.is_empty() {
+            return self.headers_end(out);
+        }
+        self.part.header_bytes += line.len();
+        if self.part.header_bytes > self.limits.multipart_header || self.part.headers.len() >= MAX_HEADERS {
+            self.header_overflow(out)?;
+            return self.content_line(line, eol, out);
+        }
+        out.meter.charge(PER_HEADER)?;
+        if line.iter().any(|byte| matches!(byte, 0 | b'\r')) {
+            out.invalid_part("Invalid part header (contains invalid character)");
+        }
+        let folded = line.iter().take_while(|byte| byte.is_ascii_whitespace() || **byte == 0x0B).count();
+        if folded > 0 {
+            let flags = &mut out.report.multipart;
+            flags.header_folding = true;
+            let blank = line.get(..folded).unwrap_or_default();
+            flags.invalid_header_folding |= blank.iter().any(|byte| !matches!(byte, b' ' | b'\t'));
+            if let Some(header) = self.part.headers.last_mut() {
+                return out.fields.append(header, line);
+            }
+            out.invalid_part("Invalid part header (folding error)");
+        } else {
+            match memchr::memchr(b':', line) {
+                None => out.invalid_part("Invalid part header (colon missing)"),
+                Some(0) => out.invalid_part("Invalid part header (header name missing)"),
+                Some(colon) => {
+                    let name = line.get(..colon).unwrap_or_default();
+                    if !name.iter().all(u8::is_ascii_graphic) {
+                        out.invalid_part("Invalid part header (contains invalid character)");
+                    }
+                    if self.part.headers.iter().any(|header| is_header(out.fields.bytes(*header), name)) {
+                        out.error("Duplicate part header");
+                    }
+                }
+            }
+        }
+        let mut header = Bytes::default();
+        out.fields.append(&mut header, line)?;
+        self.part.headers.push(header);
+        Ok(())
+    }
+
+    /// The header block is too long: what is left of it is read as content, under whatever name was found.
+    fn header_overflow(&mut self, out: &mut Out<'_>) -> Result<(), Exhausted> {
+        out.invalid_part("Part header block is too long");
+        self.headers_end(out)
+    }
+
+    /// Gives out the part's headers and names, and begins its content.
+    fn headers_end(&mut self, out: &mut Out<'_>) -> Result<(), Exhausted> {
+        self.stage = Stage::Content;
+        let value = self.part.headers.iter().find_map(|header| {
+            let header = out.fields.bytes(*header);
+            let value = header.splitn(2, |&byte| byte == b':').nth(1)?;
+            is_header(header, b"content-disposition").then(|| value.to_vec())
+        });
+        let disposition = match value {
+            Some(value) => Disposition::parse(&value),
+            None => {
+                out.invalid_part("Part missing Content-Disposition header");
+                Disposition::default()
+            }
+        };
+        disposition.report(out.report, out.at);
+        let mut names = disposition.values(Parameter::Name);
+        match names.next() {
+            Some(name) => self.part.name = out.fields.store(name)?,
+            None => out.invalid_part("Content-Disposition header missing name field"),
+        }
+        for &header in &self.part.headers {
+            out.fields.push_stored(Kind::PartHeader, self.part.name, header);
+        }
+        for name in names {
+            self.argument(name, out)?;
+        }
+        for file_name in disposition.values(Parameter::FileName) {
+            out.meter.charge(PER_NAME)?;
+            let file_name = out.fields.store(file_name)?;
+            out.fields.push_stored(Kind::File, self.part.name, file_name);
+            self.part.file = true;
+        }
+        if self.part.file {
+            self.files += 1;
+            if self.files > self.limits.upload_files {
+                out.report.multipart.file_limit_exceeded = true;
+                out.error("Upload file limit exceeded");
+            }
+        }
+        Ok(())
+    }
+
+    /// A second name of a part: an argument without a value, so that it is inspected.
+    fn argument(&mut self, name: &[u8], out: &mut Out<'_>) -> Result<(), Exhausted> {
+        out.meter.charge(PER_NAME)?;
+        if self.may_add_argument(out) {
+            out.fields.push(Kind::ArgPost, name, b"")?;
+        }
+        Ok(())
+    }
+
+    fn may_add_argument(&self, out: &mut Out<'_>) -> bool {
+        let room = out.fields.arguments() < self.limits.arguments;
+        if !room {
+            out.report.multipart.processor_error = true;
+            out.report.too_many_arguments(self.limits.arguments, out.at);
+            out.stop = true;
+        }
+        room
+    }
+
+    fn content_line(&mut self, line: &[u8], eol: Eol, out: &mut Out<'_>) -> Result<(), Exhausted> {
+        out.fields.append(&mut self.part.content, self.part.pending)?;
+        out.fields.append(&mut self.part.content, line)?;
+        self.part.pending = eol.bytes();
+        Ok(())
+    }
+
+    /// Gives out the part's content.
+    fn content_end(&mut self, out: &mut Out<'_>) {
+        let part = &self.part;
+        if part.file {
+            out.report.files_combined_size += part.content.len() as u64;
+            out.fields.push_stored(Kind::FileContent, part.name, part.content);
+        } else if self.may_add_argument(out) {
+            out.fields.push_stored(Kind::ArgPost, part.name, part.content);
+        }
+    }
+}
+
+/// Whether a header line has that name.
+fn is_header(line: &[u8], name: &[u8]) -> bool {
+    line.split_at_checked(name.len())
+        .is_some_and(|(start, rest)| start.eq_ignore_ascii_case(name) && rest.trim_ascii_start().starts_with(b":"))
+}

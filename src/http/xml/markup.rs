@@ -1,0 +1,213 @@
+//! The parts of an XML document that are not elements: references, comments, CDATA sections, instructions, declarations.
+
+use super::Out;
+
+/// Longest reference that is read, in bytes: `#x10FFFF` and a good many leading zeros.
+const MAX_REFERENCE: usize = 32;
+/// Bytes of an XML declaration that are looked at for its encoding.
+const MAX_DECLARATION: usize = 256;
+
+/// A reference after its `&`.
+#[derive(Debug, Default)]
+pub(super) struct Reference {
+    name: [u8; MAX_REFERENCE],
+    len: usize,
+}
+
+impl Reference {
+    /// Takes the next byte; answers whether it belongs to the reference.
+    pub(super) fn push(&mut self, byte: u8) -> bool {
+        let belongs = byte.is_ascii_alphanumeric() || matches!(byte, b'#' | b'_' | b'-' | b'.' | b':' | 0x80..);
+        match self.name.get_mut(self.len) {
+            Some(slot) if belongs => {
+                *slot = byte;
+                self.len += 1;
+                true
+            }
+            _ => false,
+        }
+    }
+
+    pub(super) fn name(&self) -> &[u8] {
+        self.name.get(..self.len).unwrap_or_default()
+    }
+
+    /// The character it stands for, if it is a character reference or a predefined entity (XML 1.0, sections 4.1 and 4.6).
+    pub(super) fn character(&self) -> Option<char> {
+        let code = match self.name() {
+            b"lt" => return Some('<'),
+            b"gt" => return Some('>'),
+            b"amp" => return Some('&'),
+            b"apos" => return Some('\''),
+            b"quot" => return Some('"'),
+            [b'#', b'x', digits @ ..] => number(digits, 16)?,
+            [b'#', digits @ ..] => number(digits, 10)?,
+            _ => return None,
+        };
+        char::from_u32(code).filter(|character| *character >= ' ' || matches!(character, '\t' | '\n' | '\r'))
+    }
+}
+
+fn number(digits: &[u8], radix: u32) -> Option<u32> {
+    let digits = std::str::from_utf8(digits).ok().filter(|digits| !digits.starts_with('+'))?;
+    u32::from_str_radix(digits, radix).ok()
+}
+
+/// Markup that is not an element, after `<!` or `<?`.
+#[derive(Debug)]
+pub(super) struct Skipped {
+    kind: Kind,
+    /// The last two bytes, with which an end may begin.
+    tail: [u8; 2],
+    /// The first bytes, until they tell what it is; for an instruction the first bytes at all.
+    start: Vec<u8>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// `<!` and not enough to tell.
+    Unknown,
+    Comment,
+    CharacterData,
+    Instruction,
+    /// `<!DOCTYPE`: how many brackets are open, and in which quotes we are.
+    DocumentType {
+        bracket: bool,
+        quote: Option<u8>,
+    },
+}
+
+impl Skipped {
+    /// What begins with `<` and `mark`.
+    pub(super) fn begin(mark: u8) -> Self {
+        let kind = if mark == b'?' { Kind::Instruction } else { Kind::Unknown };
+        Skipped { kind, tail: [0; 2], start: Vec::new() }
+    }
+
+    /// Reads on; answers what follows and whether the end was there. The content of a CDATA section is appended to `text`.
+    pub(super) fn read<'b>(&mut self, block: &'b [u8], text: &mut Vec<u8>, out: &mut Out<'_>) -> (&'b [u8], bool) {
+        let mut rest = block;
+        while let Some((&byte, after)) = rest.split_first() {
+            rest = after;
+            let ended = match &mut self.kind {
+                Kind::Unknown => self.classify(byte, out),
+                Kind::Comment => byte == b'>' && self.tail == *b"--",
+                Kind::Instruction => {
+                    let ended = byte == b'>' && self.tail[1] == b'?';
+                    if self.start.len() < MAX_DECLARATION && !ended {
+                        self.start.push(byte);
+                    }
+                    if ended {
+                        check_declaration(&self.start, out);
+                    }
+                    ended
+                }
+                Kind::CharacterData => {
+                    text.push(byte);
+                    let ended = text.ends_with(b"]]>") && self.tail == *b"]]";
+                    if ended {
+                        text.truncate(text.len() - 3);
+                    }
+                    ended
+                }
+                Kind::DocumentType { bracket, quote } => match (*quote, byte) {
+                    (Some(open), _) => {
+                        if open == byte {
+                            *quote = None;
+                        }
+                        false
+                    }
+                    (None, b'"' | b'\'') => {
+                        *quote = Some(byte);
+                        false
+                    }
+                    (None, b'[') => {
+                        out.error("the document type declaration has declarations, which are not read");
+                        *bracket = true;
+                        false
+                    }
+                    (None, b']') => {
+                        *bracket = false;
+                        false
+                    }
+                    (None, _) => byte == b'>' && !*bracket,
+                },
+            };
+            self.tail = [self.tail[1], byte];
+            if ended {
+                return (rest, true);
+            }
+        }
+        (rest, false)
+    }
+
+    /// Finds out what `<!` begins; answers whether it has ended already.
+    fn classify(&mut self, byte: u8, out: &mut Out<'_>) -> bool {
+        self.start.push(byte);
+        let kind = match self.start.as_slice() {
+            b"--" => Kind::Comment,
+            b"[CDATA[" => Kind::CharacterData,
+            b"DOCTYPE" => {
+                out.report.xml_doctype = true;
+                Kind::DocumentType { bracket: false, quote: None }
+            }
+            start if [&b"--"[..], b"[CDATA[", b"DOCTYPE"].iter().any(|word| word.starts_with(start)) => return false,
+            _ => {
+                out.error("a declaration is unknown");
+                if byte == b'>' {
+                    return true;
+                }
+                Kind::DocumentType { bracket: false, quote: None }
+            }
+        };
+        self.kind = kind;
+        // An end does not share bytes with the beginning: `<!-->` is no comment.
+        self.tail = [0; 2];
+        false
+    }
+}
+
+/// Refuses the encodings that this reader would misread (XML 1.0, section 4.3.3).
+fn check_declaration(instruction: &[u8], out: &mut Out<'_>) {
+    let Some(declaration) = instruction.strip_prefix(b"xml").filter(|rest| rest.starts_with(b" ")) else { return };
+    let declaration = declaration.to_ascii_lowercase();
+    let Some(at) = declaration.windows(8).position(|word| word == b"encoding") else { return };
+    let value = declaration.get(at + 8..).unwrap_or_default().trim_ascii_start();
+    let value = value.strip_prefix(b"=").unwrap_or_default().trim_ascii_start().get(1..).unwrap_or_default();
+    let name = value.split(|byte| matches!(byte, b'"' | b'\'')).next().unwrap_or_default();
+    let known: [&[u8]; 6] = [b"utf-8", b"us-ascii", b"ascii", b"iso-8859-1", b"iso-8859-15", b"windows-1252"];
+    if !known.contains(&name) {
+        out.error("the encoding is not one that is read");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn references_are_characters_or_nothing() {
+        for (name, character) in [
+            ("lt", Some('<')),
+            ("#65", Some('A')),
+            ("#x41", Some('A')),
+            ("#x00000041", Some('A')),
+            ("#x10FFFF", Some('\u{10FFFF}')),
+            ("#xD800", None),
+            ("#x110000", None),
+            ("#0", None),
+            ("#+65", None),
+            ("#x", None),
+            ("#X41", None),
+            ("LT", None),
+            ("nbsp", None),
+            ("", None),
+        ] {
+            let mut reference = Reference::default();
+            assert!(name.bytes().all(|byte| reference.push(byte) || byte == b'+'));
+            if !name.contains('+') {
+                assert_eq!(reference.character(), character, "{name}");
+            }
+        }
+    }
+}

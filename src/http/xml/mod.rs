@@ -1,0 +1,419 @@
+//! XML bodies: all text as one value (`XML:/*`), each attribute value (`XML://@*`).
+//!
+//! A reader of its own, not a general XML parser: it resolves nothing, keeps going after errors and never recurses. Text is that of
+//! elements and CDATA sections, with character references and the five predefined entities replaced; comments and processing
+//! instructions are not text. As in XPath, namespace declarations are not attributes. A document type declaration is skipped and
+//! flagged; one with declarations of its own, and a reference to an entity that is not predefined, are errors, because a recipient
+//! may read text there that is not inspected.
+
+mod markup;
+
+use super::{Bytes, Fields, Kind, ParseLimits, Report};
+use crate::meter::{Exhausted, Meter, Price};
+use markup::{Reference, Skipped};
+
+/// Fuel for one byte.
+pub(super) const PER_BYTE: u64 = 4;
+/// Fuel for one tag.
+const PER_TAG: u64 = 8;
+/// Fuel for one attribute.
+const PER_ATTRIBUTE: u64 = 12;
+
+/// A tag takes two bytes or more (`<a`), an attribute two (`a=`); one of each may be cut short by the end of the body.
+pub(super) const PRICE: Price = Price::per_byte(PER_TAG + PER_ATTRIBUTE, PER_BYTE + PER_TAG / 2 + PER_ATTRIBUTE / 2);
+
+/// Where in the document the machine is.
+#[derive(Debug)]
+enum State {
+    /// Outside of markup.
+    Text,
+    /// After `<`.
+    Markup,
+    /// In the name of a start tag.
+    Name,
+    /// In a start tag, before an attribute or the end.
+    Tag,
+    /// After the `/` of an empty-element tag.
+    Slash,
+    /// In the name of an attribute.
+    AttributeName,
+    /// After the name of an attribute.
+    Equals,
+    /// Before the value of an attribute.
+    BeforeValue,
+    /// In the value of an attribute: its quote, or none.
+    Value(Option<u8>),
+    /// In the name of an end tag; then behind it.
+    EndName,
+    EndTag,
+    /// In a comment, CDATA section, processing instruction or declaration.
+    Skipped(Skipped),
+}
+
+/// The machine.
+#[derive(Debug)]
+pub(super) struct Xml {
+    state: State,
+    text: Vec<u8>,
+    /// A reference that is read, in text or in an attribute value.
+    reference: Option<Reference>,
+    /// The names of the open elements, one after the other, and where each begins.
+    names: Vec<u8>,
+    open: Vec<usize>,
+    /// The name of an attribute or an end tag while it is read; the name and value of an attribute in the arena.
+    word: Vec<u8>,
+    name: Bytes,
+    value: Bytes,
+    depth_limit: usize,
+    seen_element: bool,
+}
+
+/// What a step writes to.
+struct Out<'a> {
+    fields: &'a mut Fields,
+    report: &'a mut Report,
+    meter: &'a mut Meter,
+    /// Offset of the byte being read.
+    at: usize,
+    /// A limit was reached: the reading ends.
+    stop: bool,
+}
+
+impl Out<'_> {
+    fn error(&mut self, what: &str) {
+        self.report.fail_at(format_args!("XML parsing error: {what}"), self.at);
+    }
+}
+
+impl Xml {
+    pub(super) fn new(limits: &ParseLimits) -> Self {
+        Xml {
+            state: State::Text,
+            text: Vec::new(),
+            reference: None,
+            names: Vec::new(),
+            open: Vec::new(),
+            word: Vec::new(),
+            name: Bytes::default(),
+            value: Bytes::default(),
+            depth_limit: limits.xml_depth,
+            seen_element: false,
+        }
+    }
+
+    /// Reads the next block, which starts at byte `offset`; answers whether to go on.
+    pub(super) fn feed(
+        &mut self,
+        block: &[u8],
+        offset: usize,
+        fields: &mut Fields,
+        report: &mut Report,
+        meter: &mut Meter,
+    ) -> Result<bool, Exhausted> {
+        let mut out = Out { fields, report, meter, at: offset, stop: false };
+        let mut rest = block;
+        if offset == 0 {
+            rest = after_byte_order_mark(rest, &mut out);
+        }
+        while !rest.is_empty() && !out.stop {
+            out.at = offset + block.len() - rest.len();
+            rest = self.read(rest, &mut out)?;
+        }
+        if out.stop {
+            self.push_text(out.fields)?;
+        }
+        Ok(!out.stop)
+    }
+
+    /// Ends what is open when the body ends after `len` bytes. An empty body is no error.
+    pub(super) fn finish(
+        &mut self,
+        len: usize,
+        fields: &mut Fields,
+        report: &mut Report,
+        meter: &mut Meter,
+    ) -> Result<(), Exhausted> {
+        if len == 0 {
+            return Ok(());
+        }
+        let mut out = Out { fields, report, meter, at: len, stop: false };
+        self.end_reference(false, &mut out)?;
+        if let State::Value(_) = self.state {
+            self.end_attribute(&mut out)?;
+        }
+        if !matches!(self.state, State::Text) || !self.open.is_empty() || !self.seen_element {
+            out.error("the document is not complete");
+        }
+        self.push_text(out.fields)
+    }
+
+    fn push_text(&mut self, fields: &mut Fields) -> Result<(), Exhausted> {
+        fields.push(Kind::XmlText, b"", &self.text)
+    }
+
+    /// Reads a byte or a run of them; answers what follows.
+    fn read<'b>(&mut self, rest: &'b [u8], out: &mut Out<'_>) -> Result<&'b [u8], Exhausted> {
+        let Some((&byte, after)) = rest.split_first() else { return Ok(rest) };
+        if let Some(reference) = &mut self.reference {
+            if reference.push(byte) {
+                return Ok(after);
+            }
+            self.end_reference(byte == b';', out)?;
+            return Ok(if byte == b';' { after } else { rest });
+        }
+        match &mut self.state {
+            State::Text => {
+                let (run, next) = until(rest, |byte| matches!(byte, b'<' | b'&'));
+                if self.open.is_empty() && !run.trim_ascii().is_empty() {
+                    out.error("text stands outside of the root element");
+                }
+                self.text.extend_from_slice(run);
+                match next.split_first() {
+                    Some((b'<', next)) => {
+                        self.state = State::Markup;
+                        return Ok(next);
+                    }
+                    Some((_, next)) => {
+                        self.reference = Some(Reference::default());
+                        return Ok(next);
+                    }
+                    None => return Ok(next),
+                }
+            }
+            State::Skipped(skipped) => {
+                let (next, ended) = skipped.read(rest, &mut self.text, out);
+                if ended {
+                    self.state = State::Text;
+                }
+                return Ok(next);
+            }
+            State::Markup => return self.markup(byte, rest, after, out),
+            State::Name => {
+                let (run, next) = until(rest, ends_name);
+                self.names.extend_from_slice(run);
+                if !next.is_empty() {
+                    self.state = State::Tag;
+                }
+                return Ok(next);
+            }
+            State::EndName => {
+                let (run, next) = until(rest, ends_name);
+                self.word.extend_from_slice(run);
+                if !next.is_empty() {
+                    self.end_element(out);
+                    self.state = State::EndTag;
+                }
+                return Ok(next);
+            }
+            State::EndTag => match byte {
+                b'>' => self.state = State::Text,
+                _ if byte.is_ascii_whitespace() => {}
+                _ => {
+                    out.error("an end tag has attributes");
+                    self.state = State::Tag;
+                    return Ok(rest);
+                }
+            },
+            State::Tag | State::Slash => return self.tag(byte, rest, after, out),
+            State::AttributeName => {
+                let (run, next) = until(rest, |byte| byte == b'=' || ends_name(byte));
+                self.word.extend_from_slice(run);
+                if !next.is_empty() {
+                    self.name = out.fields.store(&self.word)?;
+                    self.state = State::Equals;
+                }
+                return Ok(next);
+            }
+            State::Equals => match byte {
+                b'=' => self.state = State::BeforeValue,
+                _ if byte.is_ascii_whitespace() => {}
+                _ => {
+                    out.error("an attribute has no value");
+                    self.end_attribute(out)?;
+                    return Ok(rest);
+                }
+            },
+            State::BeforeValue => match byte {
+                b'"' | b'\'' => self.state = State::Value(Some(byte)),
+                b'>' => {
+                    out.error("an attribute has no value");
+                    self.end_attribute(out)?;
+                    return Ok(rest);
+                }
+                _ if byte.is_ascii_whitespace() => {}
+                _ => {
+                    out.error("an attribute value is not quoted");
+                    self.state = State::Value(None);
+                    return Ok(rest);
+                }
+            },
+            State::Value(quote) => {
+                let quote = *quote;
+                let ends = |byte: u8| match quote {
+                    Some(quote) => byte == quote,
+                    None => byte == b'>' || byte.is_ascii_whitespace(),
+                };
+                let (run, next) = until(rest, |byte| matches!(byte, b'&' | b'<') || ends(byte));
+                out.fields.append(&mut self.value, run)?;
+                match next.split_first() {
+                    Some((b'&', next)) => {
+                        self.reference = Some(Reference::default());
+                        return Ok(next);
+                    }
+                    Some((b'<', next)) => {
+                        out.error("an attribute value has a '<'");
+                        out.fields.append(&mut self.value, b"<")?;
+                        return Ok(next);
+                    }
+                    Some((_, after)) => {
+                        self.end_attribute(out)?;
+                        return Ok(if quote.is_some() { after } else { next });
+                    }
+                    None => return Ok(next),
+                }
+            }
+        }
+        Ok(after)
+    }
+
+    /// Reads the byte after `<`.
+    fn markup<'b>(
+        &mut self,
+        byte: u8,
+        rest: &'b [u8],
+        after: &'b [u8],
+        out: &mut Out<'_>,
+    ) -> Result<&'b [u8], Exhausted> {
+        out.meter.charge(PER_TAG)?;
+        match byte {
+            b'/' => {
+                self.word.clear();
+                self.state = State::EndName;
+            }
+            b'!' | b'?' => self.state = State::Skipped(Skipped::begin(byte)),
+            _ if ends_name(byte) || byte == b'<' => {
+                out.error("a '<' begins no markup");
+                self.text.push(b'<');
+                self.state = State::Text;
+                return Ok(rest);
+            }
+            _ => {
+                if self.open.is_empty() && self.seen_element {
+                    out.error("there is more than one root element");
+                }
+                if self.open.len() >= self.depth_limit {
+                    out.report.xml_depth_exceeded = true;
+                    out.error("the document nests too deeply");
+                    out.stop = true;
+                }
+                self.seen_element = true;
+                self.open.push(self.names.len());
+                self.state = State::Name;
+                return Ok(rest);
+            }
+        }
+        Ok(after)
+    }
+
+    /// Reads a byte of a start tag outside of attributes.
+    fn tag<'b>(&mut self, byte: u8, rest: &'b [u8], after: &'b [u8], out: &mut Out<'_>) -> Result<&'b [u8], Exhausted> {
+        let slash = matches!(self.state, State::Slash);
+        match byte {
+            b'>' => {
+                if slash && let Some(start) = self.open.pop() {
+                    self.names.truncate(start);
+                }
+                self.state = State::Text;
+            }
+            _ if slash => {
+                out.error("a '/' stands in a tag");
+                self.state = State::Tag;
+                return Ok(rest);
+            }
+            b'/' => self.state = State::Slash,
+            _ if byte.is_ascii_whitespace() => {}
+            b'<' => {
+                out.error("a tag is not closed");
+                self.state = State::Text;
+                return Ok(rest);
+            }
+            _ => {
+                out.meter.charge(PER_ATTRIBUTE)?;
+                self.word.clear();
+                self.value = Bytes::default();
+                self.name = Bytes::default();
+                self.state = State::AttributeName;
+                return Ok(rest);
+            }
+        }
+        Ok(after)
+    }
+
+    /// Ends an element whose end tag has the name in `word`.
+    fn end_element(&mut self, out: &mut Out<'_>) {
+        match self.open.pop() {
+            Some(start) => {
+                if self.names.get(start..) != Some(&self.word) {
+                    out.error("an end tag has another name than its start tag");
+                }
+                self.names.truncate(start);
+            }
+            None => out.error("an end tag has no start tag"),
+        }
+    }
+
+    /// Gives out an attribute, unless it declares a namespace.
+    fn end_attribute(&mut self, out: &mut Out<'_>) -> Result<(), Exhausted> {
+        if self.word != b"xmlns" && !self.word.starts_with(b"xmlns:") {
+            out.fields.push_stored(Kind::XmlAttribute, self.name, self.value);
+        }
+        self.state = State::Tag;
+        Ok(())
+    }
+
+    /// Ends a reference, in text or in an attribute value.
+    fn end_reference(&mut self, closed: bool, out: &mut Out<'_>) -> Result<(), Exhausted> {
+        let Some(reference) = self.reference.take() else { return Ok(()) };
+        let mut buffer = [0; 4];
+        match reference.character().filter(|_| closed) {
+            Some(character) => self.put(character.encode_utf8(&mut buffer).as_bytes(), out),
+            None => {
+                out.error("a reference is to nothing predefined");
+                self.put(b"&", out)?;
+                self.put(reference.name(), out)?;
+                self.put(if closed { b";" } else { b"" }, out)
+            }
+        }
+    }
+
+    fn put(&mut self, bytes: &[u8], out: &mut Out<'_>) -> Result<(), Exhausted> {
+        if let State::Value(_) = self.state {
+            out.fields.append(&mut self.value, bytes)
+        } else {
+            self.text.extend_from_slice(bytes);
+            Ok(())
+        }
+    }
+}
+
+/// Skips a UTF-8 byte order mark, and tells of an encoding that is not read.
+fn after_byte_order_mark<'a>(start: &'a [u8], out: &mut Out<'_>) -> &'a [u8] {
+    match start {
+        [0xEF, 0xBB, 0xBF, rest @ ..] => rest,
+        [0xFE, 0xFF, ..] | [0xFF, 0xFE, ..] | [0, _, ..] | [_, 0, ..] => {
+            out.error("the body is UTF-16 or UTF-32, which is not read");
+            start
+        }
+        _ => start,
+    }
+}
+
+/// Whether a byte ends the name of an element.
+fn ends_name(byte: u8) -> bool {
+    matches!(byte, b'>' | b'/' | b'<') || byte.is_ascii_whitespace()
+}
+
+/// Splits before the first byte that `stops`.
+fn until(bytes: &[u8], stops: impl Fn(u8) -> bool) -> (&[u8], &[u8]) {
+    bytes.split_at(bytes.iter().position(|&byte| stops(byte)).unwrap_or(bytes.len()))
+}

@@ -1,0 +1,259 @@
+//! The small languages inside operator arguments and data files: phrases, addresses, byte ranges, the Unicode map.
+
+use super::codes;
+use super::reader::Reader;
+use super::text::{Text, is_blank};
+use crate::diag::{Diagnostic, Span};
+use crate::net::IpSet;
+use crate::rule::Phrases;
+use crate::transform::UnicodeMap;
+use std::collections::HashSet;
+use std::net::IpAddr;
+
+/// Decodes what ModSecurity takes over from Snort: `|hex bytes|`, and `\` before `\`, `:`, `;` and `"`. A text with any other
+/// escape stands as it is (as in v2), and so does one whose `|...|` is not hexadecimal (v2 garbles it).
+pub(super) fn snort(text: &[u8]) -> Option<Vec<u8>> {
+    let mut out = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let [first, after @ ..] = rest {
+        match first {
+            b'|' => {
+                let close = memchr::memchr(b'|', after)?;
+                let digits: Option<Vec<u8>> = after[..close].iter().filter(|b| **b != b' ').map(|b| hex(*b)).collect();
+                let digits = digits.filter(|digits| !digits.is_empty() && digits.len() % 2 == 0)?;
+                out.extend(digits.chunks_exact(2).map(|pair| pair[0] << 4 | pair[1]));
+                rest = &after[close + 1..];
+            }
+            b'\\' => {
+                let byte = *after.first().filter(|byte| b"\\:;\"".contains(byte))?;
+                out.push(byte);
+                rest = &after[1..];
+            }
+            byte => {
+                out.push(*byte);
+                rest = after;
+            }
+        }
+    }
+    Some(out)
+}
+
+fn hex(digit: u8) -> Option<u8> {
+    char::from(digit).to_digit(16).map(|value| value as u8)
+}
+
+/// The phrases of `@pm`: decoded, then split at blanks (in this order, as in v2).
+pub(super) fn phrases(text: &Text, reader: &mut Reader<'_>) -> Option<Phrases> {
+    let inner = match text.bytes() {
+        [b'"', inner @ .., b'"'] => inner,
+        bytes => bytes,
+    };
+    let decoded = snort(inner);
+    if decoded.is_none() {
+        let message = "this is not `|hex|` or an escape of `@pm`: the phrases are taken as they stand";
+        reader.warn(codes::LITERAL, text.span(), message, "write `|5c|` for a backslash and `|7c|` for a bar");
+    }
+    let decoded = decoded.unwrap_or_else(|| inner.to_vec());
+    let list = decoded.split(|byte| is_blank(*byte)).filter(|phrase| !phrase.is_empty()).map(Into::into).collect();
+    finish(list, None, text.span(), reader)
+}
+
+/// The phrases of the files that `@pmFromFile` names.
+pub(super) fn phrase_files(text: &Text, reader: &mut Reader<'_>) -> Option<Phrases> {
+    let mut list: Vec<Box<[u8]>> = Vec::new();
+    for name in text.split(is_blank) {
+        let (_, bytes) = reader.open_named(&name)?;
+        for line in bytes.split(|byte| *byte == b'\n') {
+            let decoded = snort(line);
+            let phrase = decoded.as_deref().unwrap_or(line).trim_ascii();
+            if !phrase.is_empty() && phrase[0] != b'#' {
+                list.push(phrase.into());
+            }
+        }
+    }
+    finish(list, Some(text.show().into()), text.span(), reader)
+}
+
+fn finish(list: Vec<Box<[u8]>>, file: Option<Box<str>>, span: Span, reader: &mut Reader<'_>) -> Option<Phrases> {
+    if list.is_empty() {
+        let message = "the list holds no phrase, so it can never match";
+        reader.error(codes::OPERATOR_ARGUMENT, span, message, "add a phrase, or remove the rule");
+        return None;
+    }
+    if !short_enough(list.len(), span, reader) {
+        return None;
+    }
+    let all = list.len();
+    let mut seen: HashSet<Vec<u8>> = HashSet::with_capacity(all);
+    let list: Vec<_> = list.into_iter().filter(|phrase| seen.insert(phrase.to_ascii_lowercase())).collect();
+    let removed = all - list.len();
+    if removed > 0 {
+        let message = format!("{removed} of {all} phrases stand twice (phrases are compared without case)");
+        reader.out.push(Diagnostic::note(codes::DUPLICATE_PHRASES, span, message));
+    }
+    Some(Phrases { list: list.into(), file })
+}
+
+fn short_enough(entries: usize, span: Span, reader: &mut Reader<'_>) -> bool {
+    let limit = reader.limits.list_entries;
+    if entries > limit {
+        let message = format!("the list has {entries} entries, at most {limit} are taken");
+        reader.error(codes::TOO_LONG, span, message, "split it, or raise `list_entries`");
+    }
+    entries <= limit
+}
+
+/// The addresses and networks of `@ipMatch`.
+pub(super) fn addresses(text: &Text, reader: &mut Reader<'_>) -> Option<IpSet> {
+    let mut ranges = Vec::new();
+    let entries = text.split(|byte| byte == b',' || is_blank(byte));
+    if entries.is_empty() {
+        reader.error(
+            codes::OPERATOR_ARGUMENT,
+            text.span(),
+            "no address",
+            "write addresses or networks: `127.0.0.1,::1`",
+        );
+        return None;
+    }
+    let mut bad = !short_enough(entries.len(), text.span(), reader);
+    for entry in entries {
+        match range(&entry.show()) {
+            Some(range) => ranges.push(range),
+            None => {
+                bad = true;
+                bad_address(&entry.show(), entry.span(), reader);
+            }
+        }
+    }
+    (!bad).then(|| IpSet::from_ranges(ranges))
+}
+
+fn bad_address(entry: &str, span: Span, reader: &mut Reader<'_>) {
+    let message = format!("`{entry}` is neither an address nor a network");
+    let help = "write `192.0.2.1`, `192.0.2.0/24`, `2001:db8::1` or `2001:db8::/32`";
+    reader.error(codes::OPERATOR_ARGUMENT, span, message, help);
+}
+
+/// The addresses and networks of the files that `@ipMatchFromFile` names, one a line; `#` starts a comment.
+pub(super) fn address_files(text: &Text, reader: &mut Reader<'_>) -> Option<IpSet> {
+    let mut ranges = Vec::new();
+    let mut bad = false;
+    for name in text.split(is_blank) {
+        let (path, bytes) = reader.open_named(&name)?;
+        let mut source = None;
+        let mut at = 0;
+        for line in bytes.split(|byte| *byte == b'\n') {
+            let code = line.split(|byte| *byte == b'#').next().unwrap_or(line);
+            let indent = code.len() - code.trim_ascii_start().len();
+            let entry = String::from_utf8_lossy(code.trim_ascii());
+            match range(&entry) {
+                _ if entry.is_empty() => {}
+                Some(range) => ranges.push(range),
+                None => {
+                    bad = true;
+                    // The text joins the map with the first finding in it: most data files never need to.
+                    let add = || reader.sources.add(path.display().to_string(), bytes.as_slice());
+                    let id = *source.get_or_insert_with(add);
+                    let start = at + indent;
+                    bad_address(&entry, Span::new(id, start, start + code.trim_ascii().len()), reader);
+                }
+            }
+            at += line.len() + 1;
+        }
+    }
+    bad |= !short_enough(ranges.len(), text.span(), reader);
+    (!bad).then(|| IpSet::from_ranges(ranges))
+}
+
+/// First and last address of an address or network; host bits are cut off.
+fn range(entry: &str) -> Option<(IpAddr, IpAddr)> {
+    if let Ok(address) = entry.parse::<IpAddr>() {
+        return Some((address, address));
+    }
+    let (address, prefix) = entry.split_once('/')?;
+    // The prefix is a plain number: no sign, no mask.
+    if prefix.is_empty() || prefix.len() > 3 || !prefix.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let net = ipnet::IpNet::new(address.parse().ok()?, prefix.parse().ok()?).ok()?;
+    Some((net.network(), net.broadcast()))
+}
+
+/// The bytes that `@validateByteRange` allows: `9,10,32-126`.
+pub(super) fn byte_range(text: &Text, reader: &mut Reader<'_>) -> Option<Box<[bool; 256]>> {
+    let mut allowed = Box::new([false; 256]);
+    let mut bad = text.split(|byte| byte == b',').is_empty();
+    if bad {
+        reader.error(codes::OPERATOR_ARGUMENT, text.span(), "no byte value", "write values and ranges: `9,10,32-126`");
+    }
+    for entry in text.split(|byte| byte == b',').iter().map(Text::trimmed) {
+        let shown = entry.show();
+        let (first, last) = shown.split_once('-').unwrap_or((&shown, &shown));
+        match (first.trim().parse::<u8>(), last.trim().parse::<u8>()) {
+            (Ok(first), Ok(last)) if first <= last => (first..=last).for_each(|byte| allowed[usize::from(byte)] = true),
+            _ => {
+                bad = true;
+                let message = format!("`{shown}` is not a byte value or a range of them");
+                let help = "byte values are 0 to 255, ranges are `first-last`";
+                reader.error(codes::OPERATOR_ARGUMENT, entry.span(), message, help);
+            }
+        }
+    }
+    (!bad).then_some(allowed)
+}
+
+/// The section of a code page in a Unicode map file: a line `20127 (name)`, then `code point:byte` pairs in hexadecimal.
+pub(super) fn unicode_map(bytes: &[u8], code_page: u32) -> Option<UnicodeMap> {
+    let mut map: Option<UnicodeMap> = None;
+    for line in String::from_utf8_lossy(bytes).lines() {
+        let mut words = line.split_ascii_whitespace().peekable();
+        if words.peek().is_some_and(|word| !word.contains(':')) {
+            if map.is_some() {
+                break;
+            }
+            if words.peek().and_then(|word| word.parse::<u32>().ok()) == Some(code_page) {
+                map = Some(UnicodeMap::default());
+            }
+            continue;
+        }
+        if let Some(map) = &mut map {
+            let pairs = words.filter_map(|word| word.split_once(':'));
+            map.map.extend(pairs.filter_map(|(point, byte)| {
+                Some((u16::from_str_radix(point, 16).ok()?, u8::from_str_radix(byte, 16).ok()?))
+            }));
+        }
+    }
+    map
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn snort_syntax() {
+        assert_eq!(snort(b"a|41 42|b\\:\\\\").unwrap(), b"aABb:\\");
+        for literal in [&b"int|float|bool"[..], b"a\\nb", b"x|4|", b"||", b"a\\", b"|41"] {
+            assert_eq!(snort(literal), None, "{}", literal.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn addresses_and_networks() {
+        assert_eq!(range("10.1.2.3/8").unwrap().0.to_string(), "10.0.0.0");
+        assert_eq!(range("::1/128").unwrap().1.to_string(), "::1");
+        assert!(range("0.0.0.0/0").is_some());
+        for bad in ["", "10.0.0.0/33", "10.0.0.0/+8", "10.0.0/8", "::/129", "10.0.0.0/255.0.0.0", "x"] {
+            assert!(range(bad).is_none(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn unicode_sections() {
+        let file = b"1250 (A)\n00a1:21\n\n20127 (US-ASCII)\n00a0:20 00b2:32\nff01:21\n\n20261 (T)\n00a0:21\n";
+        let map = unicode_map(file, 20127).unwrap().map;
+        assert_eq!(map.into_iter().collect::<Vec<_>>(), [(0xa0, b' '), (0xb2, b'2'), (0xff01, b'!')]);
+        assert!(unicode_map(file, 1).is_none());
+    }
+}

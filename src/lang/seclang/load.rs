@@ -1,0 +1,257 @@
+//! Follows files and includes, and hands each directive to its reader.
+
+use super::lexer::{Directive, directives};
+use super::names::directives::{Kind, TABLE};
+use super::names::{Support, find, offered};
+use super::nearest::nearest;
+use super::reader::Reader;
+use super::rules::Drafts;
+use super::settings::{self, Unicode};
+use super::{codes, finish, update};
+use crate::diag::{Diagnostic, Diagnostics, SourceMap, Span};
+use crate::files::Files;
+use crate::limits::Limits;
+use crate::rule::{Ruleset, Settings};
+use std::io::{Error, ErrorKind};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// The state of one load.
+pub(super) struct Loader<'a> {
+    reader: Reader<'a>,
+    settings: Settings,
+    unicode: Unicode,
+    drafts: Drafts,
+    /// The files being read, outermost first.
+    stack: Vec<PathBuf>,
+}
+
+impl<'a> Loader<'a> {
+    pub fn new(files: &'a dyn Files, limits: &'a Limits, sources: &'a mut SourceMap, out: &'a mut Diagnostics) -> Self {
+        let reader =
+            Reader { files, limits, sources, out, folder: PathBuf::new(), opened: 0, warned_of_collections: false };
+        let settings = Settings {
+            request_body_limit: limits.request_body,
+            request_body_no_files_limit: limits.request_body_no_files,
+            response_body_limit: limits.response_body,
+            arguments_limit: limits.arguments,
+            json_depth_limit: limits.json_depth,
+            ..Settings::default()
+        };
+        Loader { reader, settings, unicode: Unicode::default(), drafts: Drafts::default(), stack: Vec::new() }
+    }
+
+    /// Everything read: resolves, checks, and hands the ruleset over.
+    pub fn finish(mut self) -> Ruleset {
+        self.drafts.end_of_rules(&mut self.reader);
+        self.unicode.finish(&mut self.settings, &mut self.reader);
+        finish::ruleset(self.settings, self.drafts, &mut self.reader)
+    }
+
+    /// A path that the caller named: a file or a folder.
+    pub fn top(&mut self, path: &Path) {
+        match self.reader.files.read(path) {
+            Ok(bytes) => {
+                if self.reader.admit(path, bytes.len(), None) {
+                    self.file(path, &bytes, None);
+                }
+            }
+            Err(problem) => {
+                if !self.folder(path, None) {
+                    let message = format!("cannot read `{}`: {problem}", path.display());
+                    self.reader.out.push(Diagnostic::error(codes::UNREADABLE, None, message));
+                }
+            }
+        }
+    }
+
+    /// All `*.conf` of a folder; false if there is none.
+    fn folder(&mut self, path: &Path, span: Option<Span>) -> bool {
+        let found = self.reader.files.glob(&path.join("*.conf")).unwrap_or_default();
+        for file in &found {
+            self.read(file, span);
+        }
+        !found.is_empty()
+    }
+
+    fn read(&mut self, path: &Path, span: Option<Span>) {
+        match self.reader.files.read(path) {
+            Ok(bytes) => {
+                if self.reader.admit(path, bytes.len(), span) {
+                    self.file(path, &bytes, span);
+                }
+            }
+            Err(problem) => self.unreadable(&path.display().to_string(), &problem, span),
+        }
+    }
+
+    fn unreadable(&mut self, path: &str, problem: &Error, span: Option<Span>) {
+        let message = format!("cannot read `{path}`: {problem}");
+        self.reader.out.push(Diagnostic::error(codes::UNREADABLE, span, message));
+    }
+
+    /// Reads a rule text.
+    pub fn text(&mut self, name: &str, bytes: &[u8]) {
+        if self.reader.admit(Path::new(name), bytes.len(), None) {
+            self.file(Path::new(name), bytes, None);
+        }
+    }
+
+    fn file(&mut self, path: &Path, bytes: &[u8], span: Option<Span>) {
+        let canonical = self.reader.files.canonical(path);
+        if let Some(at) = self.stack.iter().position(|open| *open == canonical) {
+            let through: Vec<_> = self.stack[at..].iter().map(|open| open.display().to_string()).collect();
+            let message = format!("`{}` includes itself", path.display());
+            let help = format!("it is reached through {}", through.join(", "));
+            self.reader.out.push(Diagnostic::error(codes::CYCLE, span, message).help(help));
+            return;
+        }
+        if self.stack.len() >= self.reader.limits.include_depth {
+            let message = format!("files include each other more than {} deep", self.reader.limits.include_depth);
+            let help = "include the files from one place, or raise `include_depth`";
+            self.reader.out.push(Diagnostic::error(codes::TOO_DEEP, span, message).help(help));
+            return;
+        }
+        let name: Arc<str> = path.display().to_string().into();
+        let source = self.reader.sources.add(name.clone(), bytes);
+        let folder = path.parent().unwrap_or(Path::new("")).to_path_buf();
+        let outer = std::mem::replace(&mut self.reader.folder, folder);
+        self.stack.push(canonical);
+        let mut modules = 0;
+        for directive in directives(source, bytes, self.reader.out) {
+            self.directive(&directive, &name, &mut modules);
+        }
+        self.stack.pop();
+        self.reader.folder = outer;
+    }
+
+    fn directive(&mut self, directive: &Directive, file: &Arc<str>, modules: &mut usize) {
+        let name = &directive.name;
+        if name.bytes().starts_with(b"<") {
+            self.section(directive, modules);
+            return;
+        }
+        let Some(row) = find(TABLE, name.bytes()) else {
+            let message = format!("unknown directive `{}`", name.show());
+            let found = Diagnostic::error(codes::UNKNOWN_DIRECTIVE, name.span(), message);
+            self.reader.out.push(match nearest(name.bytes(), offered(TABLE)) {
+                Some(near) => found.help(format!("did you mean `{near}`?")),
+                None => found.help("a directive over several lines needs `\\` at each line end but the last"),
+            });
+            return;
+        };
+        let first_is_off = directive.arguments.first().is_some_and(|word| word.text.is("off") || word.text.is("0"));
+        match row.support {
+            Support::Yes(kind) => self.supported(kind, row.name, directive, file),
+            Support::Ignored(why) => {
+                let message = format!("`{}` has no effect: {why}", row.name);
+                self.reader.out.push(Diagnostic::note(codes::IGNORED, name.span(), message));
+            }
+            Support::NoEffect(why) => {
+                let message = format!("`{}` has no effect: {why}", row.name);
+                self.reader.warn(codes::NO_EFFECT, name.span(), message, "");
+            }
+            Support::OnlyOff(_) if first_is_off => {}
+            Support::OnlyOff(why) => {
+                let message = format!("`{}` can only be Off: {why}", row.name);
+                self.reader.error(codes::REFUSED_DIRECTIVE, directive.span, message, "remove the line");
+            }
+            Support::Refused(why, help) => {
+                let message = format!("`{}` is not supported: {why}", row.name);
+                self.reader.error(codes::REFUSED_DIRECTIVE, name.span(), message, help);
+            }
+        }
+    }
+
+    fn supported(&mut self, kind: Kind, name: &str, directive: &Directive, file: &Arc<str>) {
+        let words = &directive.arguments;
+        let (least, most) = kind.arity();
+        if !(least..=most).contains(&words.len()) {
+            let takes = match (least, most) {
+                (0, _) => "no argument".to_owned(),
+                (least, usize::MAX) => format!("at least {least}"),
+                (least, most) if least == most => format!("{least}"),
+                (least, most) => format!("{least} to {most}"),
+            };
+            let span = words.get(most).map_or(directive.name.span(), |extra| extra.span);
+            let message = format!("`{name}` takes {takes} arguments, here are {}", words.len());
+            let help = if words.get(most).is_some_and(|extra| extra.text.bytes() == b"\\") {
+                "a backslash joins lines only as the very last byte of a line: remove the blanks behind it"
+            } else {
+                "put arguments that contain blanks in quotes"
+            };
+            self.reader.error(codes::ARGUMENTS, span, message, help);
+            return;
+        }
+        match kind {
+            Kind::Include | Kind::IncludeOptional => self.include(directive, kind == Kind::IncludeOptional),
+            Kind::Rule | Kind::Action => self.drafts.rule(directive, kind == Kind::Action, file, &mut self.reader),
+            Kind::DefaultAction => self.drafts.default_action(directive, &mut self.reader),
+            Kind::Marker => self.drafts.marker(directive, &mut self.reader),
+            Kind::RuleRemoveById
+            | Kind::RuleRemoveByMsg
+            | Kind::RuleRemoveByTag
+            | Kind::RuleUpdateActionById
+            | Kind::RuleUpdateTargetById
+            | Kind::RuleUpdateTargetByMsg
+            | Kind::RuleUpdateTargetByTag => {
+                update::apply(kind, directive, &mut self.drafts, &mut self.settings, &mut self.reader);
+            }
+            _ => settings::apply(kind, words, &mut self.settings, &mut self.unicode, &mut self.reader),
+        }
+    }
+
+    /// `<IfModule security2_module>` is common around rules and always true here; other sections are refused.
+    fn section(&mut self, directive: &Directive, modules: &mut usize) {
+        let condition = directive.arguments.first().map(|word| word.text.show().trim_end_matches('>').to_owned());
+        let ours = ["security2_module", "mod_security2.c", "security3_module", "mod_security3.c"];
+        if directive.name.is("<IfModule") && condition.is_some_and(|module| ours.contains(&module.as_str())) {
+            *modules += 1;
+        } else if directive.name.is("</IfModule>") && *modules > 0 {
+            *modules -= 1;
+        } else if !directive.name.bytes().starts_with(b"</") {
+            let message = format!("section `{}` is not supported", directive.name.show());
+            let help = "rules apply to all requests: write conditions as rules, or choose rule files per host";
+            self.reader.error(codes::SECTION, directive.span, message, help);
+        }
+    }
+
+    fn include(&mut self, directive: &Directive, optional: bool) {
+        let Some(word) = directive.arguments.first() else { return };
+        let span = Some(word.span);
+        let shown = word.text.show().into_owned();
+        let given = PathBuf::from(&shown);
+        let beside = self.reader.folder.join(&given);
+        let candidates = if beside == given { vec![given] } else { vec![beside, given] };
+        if shown.bytes().any(|byte| b"*?[".contains(&byte)) {
+            for pattern in &candidates {
+                match self.reader.files.glob(pattern) {
+                    Ok(found) if found.is_empty() => {}
+                    Ok(found) => return found.iter().for_each(|file| self.read(file, span)),
+                    Err(problem) if problem.kind() == ErrorKind::NotFound => {}
+                    Err(problem) => return self.unreadable(&pattern.display().to_string(), &problem, span),
+                }
+            }
+        } else {
+            for path in &candidates {
+                match self.reader.files.read(path) {
+                    Ok(bytes) => {
+                        if self.reader.admit(path, bytes.len(), span) {
+                            self.file(path, &bytes, span);
+                        }
+                        return;
+                    }
+                    Err(_) if self.folder(path, span) => return,
+                    Err(problem) if problem.kind() == ErrorKind::NotFound => {}
+                    Err(problem) => return self.unreadable(&path.display().to_string(), &problem, span),
+                }
+            }
+        }
+        if !optional {
+            let folder = self.reader.folder.display().to_string();
+            let place = if folder.is_empty() { String::new() } else { format!(" in `{folder}`") };
+            let help = "write `IncludeOptional` if there may be none";
+            self.reader.error(codes::NO_MATCH, word.span, format!("no file matches `{shown}`{place}"), help);
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! The actions, and the options of `ctl`.
+
+use super::Name;
+use super::Support::{self, Ignored, OnlyOff, Refused, Yes};
+
+/// The actions that do something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::lang::seclang) enum Kind {
+    Accuracy,
+    Allow,
+    AuditLog,
+    Block,
+    Capture,
+    Chain,
+    Ctl,
+    Deny,
+    Drop,
+    Id,
+    InitCol,
+    Log,
+    LogData,
+    Maturity,
+    Msg,
+    MultiMatch,
+    NoAuditLog,
+    NoLog,
+    Pass,
+    Phase,
+    Redirect,
+    Rev,
+    SetEnv,
+    SetRsc,
+    SetSid,
+    SetUid,
+    SetVar,
+    Severity,
+    Skip,
+    SkipAfter,
+    Status,
+    Transformation,
+    Tag,
+    Ver,
+}
+
+/// Whether an action takes an argument.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::lang::seclang) enum Argument {
+    Never,
+    Maybe,
+    Always,
+}
+
+impl Kind {
+    /// Whether it takes an argument.
+    pub const fn argument(self) -> Argument {
+        match self {
+            Kind::AuditLog | Kind::Block | Kind::Capture | Kind::Chain | Kind::Deny | Kind::Drop => Argument::Never,
+            Kind::Log | Kind::MultiMatch | Kind::NoAuditLog | Kind::NoLog | Kind::Pass => Argument::Never,
+            Kind::Allow => Argument::Maybe,
+            _ => Argument::Always,
+        }
+    }
+}
+
+const fn row(name: &'static str, support: Support<Kind>) -> Name<Kind> {
+    Name { name, support }
+}
+
+const NO_MASK: &str = "the audit log cannot mask values yet, and leaving the action out would write them";
+const MASK_HELP: &str = "keep the transaction out of the audit log with noauditlog, or drop the parts that hold the value with ctl:auditLogParts";
+const NO_REWRITE: &str = "responses are inspected, never rewritten";
+const NO_EXPIRY: &str = "collections live for one transaction, so values cannot expire yet";
+
+/// Every action of the manuals.
+pub(in crate::lang::seclang) const TABLE: &[Name<Kind>] = &[
+    row("accuracy", Yes(Kind::Accuracy)),
+    row("allow", Yes(Kind::Allow)),
+    row("append", Refused(NO_REWRITE, "rewrite in the host or the application")),
+    row("auditlog", Yes(Kind::AuditLog)),
+    row("block", Yes(Kind::Block)),
+    row("capture", Yes(Kind::Capture)),
+    row("chain", Yes(Kind::Chain)),
+    row("ctl", Yes(Kind::Ctl)),
+    row("deny", Yes(Kind::Deny)),
+    row("deprecatevar", Refused(NO_EXPIRY, "remove the action")),
+    row("drop", Yes(Kind::Drop)),
+    row("exec", Refused("programs are not started from the request path", "watch the audit log and act on it outside")),
+    row("expirevar", Refused(NO_EXPIRY, "remove the action")),
+    row("id", Yes(Kind::Id)),
+    row("initcol", Yes(Kind::InitCol)),
+    row("log", Yes(Kind::Log)),
+    row("logdata", Yes(Kind::LogData)),
+    row("maturity", Yes(Kind::Maturity)),
+    row("msg", Yes(Kind::Msg)),
+    row("multiMatch", Yes(Kind::MultiMatch)),
+    row("noauditlog", Yes(Kind::NoAuditLog)),
+    row("nolog", Yes(Kind::NoLog)),
+    row("pass", Yes(Kind::Pass)),
+    row(
+        "pause",
+        Refused(
+            "requests are not held back: waiting costs the server more than the client",
+            "use deny or drop, or a rate limit in the host",
+        ),
+    ),
+    row("phase", Yes(Kind::Phase)),
+    row("prepend", Refused(NO_REWRITE, "rewrite in the host or the application")),
+    row(
+        "proxy",
+        Refused(
+            "the engine does not choose the backend",
+            "use redirect, or set a variable with setenv that the host reads",
+        ),
+    ),
+    row("redirect", Yes(Kind::Redirect)),
+    row("rev", Yes(Kind::Rev)),
+    row("sanitiseArg", Refused(NO_MASK, MASK_HELP)),
+    row("sanitiseMatched", Refused(NO_MASK, MASK_HELP)),
+    row("sanitiseMatchedBytes", Refused(NO_MASK, MASK_HELP)),
+    row("sanitiseRequestHeader", Refused(NO_MASK, MASK_HELP)),
+    row("sanitiseResponseHeader", Refused(NO_MASK, MASK_HELP)),
+    row("sanitizeArg", Refused(NO_MASK, MASK_HELP)),
+    row("sanitizeMatched", Refused(NO_MASK, MASK_HELP)),
+    row("sanitizeMatchedBytes", Refused(NO_MASK, MASK_HELP)),
+    row("sanitizeRequestHeader", Refused(NO_MASK, MASK_HELP)),
+    row("sanitizeResponseHeader", Refused(NO_MASK, MASK_HELP)),
+    row("setenv", Yes(Kind::SetEnv)),
+    row("setrsc", Yes(Kind::SetRsc)),
+    row("setsid", Yes(Kind::SetSid)),
+    row("setuid", Yes(Kind::SetUid)),
+    row("setvar", Yes(Kind::SetVar)),
+    row("severity", Yes(Kind::Severity)),
+    row("skip", Yes(Kind::Skip)),
+    row("skipAfter", Yes(Kind::SkipAfter)),
+    row("status", Yes(Kind::Status)),
+    row("t", Yes(Kind::Transformation)),
+    row("tag", Yes(Kind::Tag)),
+    row("ver", Yes(Kind::Ver)),
+    row("xmlns", Ignored("XML:/* and XML://@* need no namespaces")),
+];
+
+/// The options of `ctl` that do something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::lang::seclang) enum CtlKind {
+    AuditEngine,
+    AuditLogParts,
+    ForceRequestBodyVariable,
+    RequestBodyAccess,
+    RequestBodyLimit,
+    RequestBodyProcessor,
+    ResponseBodyAccess,
+    ResponseBodyLimit,
+    RuleEngine,
+    RuleRemoveById,
+    RuleRemoveByMsg,
+    RuleRemoveByTag,
+    RuleRemoveTargetById,
+    RuleRemoveTargetByMsg,
+    RuleRemoveTargetByTag,
+}
+
+const fn ctl(name: &'static str, support: Support<CtlKind>) -> Name<CtlKind> {
+    Name { name, support }
+}
+
+/// Every option of `ctl` in the manuals.
+pub(in crate::lang::seclang) const CTL: &[Name<CtlKind>] = &[
+    ctl("auditEngine", Yes(CtlKind::AuditEngine)),
+    ctl("auditLogParts", Yes(CtlKind::AuditLogParts)),
+    ctl("debugLogLevel", Ignored("the engine reports through `tracing`: the level is chosen by the host")),
+    ctl("forceRequestBodyVariable", Yes(CtlKind::ForceRequestBodyVariable)),
+    ctl("hashEnforcement", OnlyOff("link hashing is not supported")),
+    ctl("hashEngine", OnlyOff("link hashing is not supported")),
+    ctl("parseXmlIntoArgs", OnlyOff("XML is inspected with XML:/* and XML://@*")),
+    ctl("requestBodyAccess", Yes(CtlKind::RequestBodyAccess)),
+    ctl("requestBodyLimit", Yes(CtlKind::RequestBodyLimit)),
+    ctl("requestBodyProcessor", Yes(CtlKind::RequestBodyProcessor)),
+    ctl("responseBodyAccess", Yes(CtlKind::ResponseBodyAccess)),
+    ctl("responseBodyLimit", Yes(CtlKind::ResponseBodyLimit)),
+    ctl("ruleEngine", Yes(CtlKind::RuleEngine)),
+    ctl("ruleRemoveById", Yes(CtlKind::RuleRemoveById)),
+    ctl("ruleRemoveByMsg", Yes(CtlKind::RuleRemoveByMsg)),
+    ctl("ruleRemoveByTag", Yes(CtlKind::RuleRemoveByTag)),
+    ctl("ruleRemoveTargetById", Yes(CtlKind::RuleRemoveTargetById)),
+    ctl("ruleRemoveTargetByMsg", Yes(CtlKind::RuleRemoveTargetByMsg)),
+    ctl("ruleRemoveTargetByTag", Yes(CtlKind::RuleRemoveTargetByTag)),
+];

@@ -1,0 +1,112 @@
+//! Patterns: the one place where the PCRE reader is called.
+
+use super::codes;
+use super::reader::Reader;
+use super::text::Text;
+use crate::lang::pcre;
+use crate::rule::Pattern;
+use regex_automata::nfa::thompson::{self, pikevm::PikeVM};
+use regex_syntax::hir::Hir;
+
+/// Statuses 100-999 that a pattern finds: the one place where look-around is taken.
+pub(super) fn status_set(text: &Text, reader: &mut Reader<'_>) -> Option<Vec<u16>> {
+    pcre::status_set(text.bytes()).map_err(|refusal| refuse(text, refusal, reader)).ok()
+}
+
+/// A pattern that was accepted.
+pub(super) fn pattern(text: &Text, fold_case: bool, reader: &mut Reader<'_>) -> Option<Pattern> {
+    checked(text, fold_case, reader)?;
+    Some(Pattern { text: text.bytes().into(), fold_case })
+}
+
+/// A pattern to be used at load: `SecRuleRemoveByTag` and its like.
+pub(super) fn finder(text: &Text, reader: &mut Reader<'_>) -> Option<Finder> {
+    let hir = checked(text, false, reader)?;
+    let finder = Finder::new(&hir);
+    if finder.is_none() {
+        reader.error(codes::PATTERN, text.span(), "the pattern is too large", "write a simpler one");
+    }
+    finder
+}
+
+fn checked(text: &Text, fold_case: bool, reader: &mut Reader<'_>) -> Option<Hir> {
+    if text.len() > reader.limits.pattern_bytes {
+        let message = format!("the pattern has {} bytes, at most {} are read", text.len(), reader.limits.pattern_bytes);
+        reader.error(codes::TOO_LONG, text.span(), message, "split the rule, or raise `pattern_bytes`");
+        return None;
+    }
+    pcre::parse(text.bytes(), fold_case, reader.limits).map_err(|refusal| refuse(text, refusal, reader)).ok()
+}
+
+fn refuse(text: &Text, refusal: pcre::Error, reader: &mut Reader<'_>) {
+    let span = text.span_of(refusal.offset..refusal.offset + refusal.len);
+    reader.error(codes::PATTERN, span, refusal.message, refusal.help.unwrap_or_default());
+}
+
+/// Finds a pattern in texts of the ruleset itself, in linear time.
+pub(super) struct Finder(PikeVM);
+
+/// Bytes of the automaton of such a pattern: they name tags and messages, and are small.
+const FINDER_BYTES: usize = 1 << 20;
+
+impl Finder {
+    fn new(hir: &Hir) -> Option<Finder> {
+        let config = thompson::Config::new().utf8(false).nfa_size_limit(Some(FINDER_BYTES));
+        let nfa = thompson::Compiler::new().configure(config).build_from_hir(hir).ok()?;
+        PikeVM::new_from_nfa(nfa).ok().map(Finder)
+    }
+
+    pub fn finds(&self, text: &[u8]) -> bool {
+        self.0.is_match(&mut self.0.create_cache(), text)
+    }
+}
+
+/// The transformations by name.
+pub(super) const TRANSFORMATIONS: &[(&str, crate::transform::Transformation)] = {
+    use crate::transform::Transformation as T;
+    &[
+        ("base64Decode", T::Base64Decode),
+        ("base64DecodeExt", T::Base64DecodeExt),
+        ("base64Encode", T::Base64Encode),
+        ("cmdLine", T::CmdLine),
+        ("compressWhitespace", T::CompressWhitespace),
+        ("cssDecode", T::CssDecode),
+        ("escapeSeqDecode", T::EscapeSeqDecode),
+        ("hexDecode", T::HexDecode),
+        ("hexEncode", T::HexEncode),
+        ("htmlEntityDecode", T::HtmlEntityDecode),
+        ("jsDecode", T::JsDecode),
+        ("length", T::Length),
+        ("lowercase", T::Lowercase),
+        ("md5", T::Md5),
+        ("normalisePath", T::NormalizePath),
+        ("normalizePath", T::NormalizePath),
+        ("normalisePathWin", T::NormalizePathWin),
+        ("normalizePathWin", T::NormalizePathWin),
+        ("parityEven7bit", T::ParityEven7bit),
+        ("parityOdd7bit", T::ParityOdd7bit),
+        ("parityZero7bit", T::ParityZero7bit),
+        ("phpArgsNames", T::PhpArgsNames),
+        ("removeComments", T::RemoveComments),
+        ("removeCommentsChar", T::RemoveCommentsChar),
+        ("removeNulls", T::RemoveNulls),
+        ("removeWhitespace", T::RemoveWhitespace),
+        ("replaceComments", T::ReplaceComments),
+        ("replaceNulls", T::ReplaceNulls),
+        ("sha1", T::Sha1),
+        ("sqlHexDecode", T::SqlHexDecode),
+        ("trim", T::Trim),
+        ("trimLeft", T::TrimLeft),
+        ("trimRight", T::TrimRight),
+        ("uppercase", T::Uppercase),
+        ("urlDecode", T::UrlDecode),
+        ("urlDecodeUni", T::UrlDecodeUni),
+        ("urlEncode", T::UrlEncode),
+        ("utf8toUnicode", T::Utf8ToUnicode),
+    ]
+};
+
+/// A transformation by name.
+pub(super) fn transformation(name: &str) -> Option<crate::transform::Transformation> {
+    TRANSFORMATIONS.iter().find(|row| row.0.eq_ignore_ascii_case(name)).map(|row| row.1)
+}

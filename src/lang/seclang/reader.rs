@@ -1,0 +1,109 @@
+//! What reading a part of a rule needs: files, limits, and where findings go.
+
+use super::codes;
+use super::text::Text;
+use crate::diag::{Diagnostic, Diagnostics, SourceMap, Span};
+use crate::files::Files;
+use crate::limits::Limits;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+/// Shared by all readers of one load.
+pub(super) struct Reader<'a> {
+    pub files: &'a dyn Files,
+    pub limits: &'a Limits,
+    pub sources: &'a mut SourceMap,
+    pub out: &'a mut Diagnostics,
+    /// Folder of the file being read.
+    pub folder: PathBuf,
+    /// Files opened so far.
+    pub opened: usize,
+    /// Whether the warning about persistent collections was given.
+    pub warned_of_collections: bool,
+}
+
+impl Reader<'_> {
+    /// Pushes an error.
+    pub fn error(&mut self, code: &'static str, span: Span, message: impl Into<String>, help: impl Into<String>) {
+        let help = help.into();
+        let found = Diagnostic::error(code, span, message);
+        self.out.push(if help.is_empty() { found } else { found.help(help) });
+    }
+
+    /// Pushes a warning.
+    pub fn warn(&mut self, code: &'static str, span: Span, message: impl Into<String>, help: impl Into<String>) {
+        let help = help.into();
+        let found = Diagnostic::warning(code, span, message);
+        self.out.push(if help.is_empty() { found } else { found.help(help) });
+    }
+
+    /// Reads a file named at `name`: relative to the folder of the naming file, then as given.
+    pub fn open_named(&mut self, name: &Text) -> Option<(PathBuf, Vec<u8>)> {
+        let shown = name.show().into_owned();
+        if shown.contains("://") {
+            self.error(
+                codes::REMOTE_FILE,
+                name.span(),
+                format!("`{shown}` is a URL: nothing is fetched while loading"),
+                "fetch the file beforehand and name the local copy",
+            );
+            return None;
+        }
+        let beside = self.folder.join(&shown);
+        let read = match self.files.read(&beside) {
+            Err(problem) if problem.kind() == ErrorKind::NotFound && !self.folder.as_os_str().is_empty() => {
+                let given = PathBuf::from(&shown);
+                self.files.read(&given).map(|bytes| (given, bytes)).map_err(|_| problem)
+            }
+            read => read.map(|bytes| (beside, bytes)),
+        };
+        match read {
+            Ok((path, bytes)) => self.admit(&path, bytes.len(), Some(name.span())).then_some((path, bytes)),
+            Err(problem) => {
+                let folder = self.folder.display().to_string();
+                let place = if folder.is_empty() { String::new() } else { format!(" in `{folder}`") };
+                self.error(
+                    codes::UNREADABLE,
+                    name.span(),
+                    format!("cannot read `{shown}`{place}: {problem}"),
+                    "relative paths start at the folder of the file that names them",
+                );
+                None
+            }
+        }
+    }
+
+    /// Counts a file and checks its size.
+    pub fn admit(&mut self, path: &Path, bytes: usize, span: Option<Span>) -> bool {
+        self.opened += 1;
+        if self.opened > self.limits.rule_files {
+            let message = format!("more than {} files", self.limits.rule_files);
+            // Once is enough: every further file would say the same.
+            if self.opened == self.limits.rule_files + 1 {
+                self.out.push(Diagnostic::error(codes::TOO_MANY_FILES, span, message).help("raise `rule_files`"));
+            }
+            return false;
+        }
+        if bytes > self.limits.rule_file_bytes {
+            let message =
+                format!("`{}` has {bytes} bytes, at most {} are read", path.display(), self.limits.rule_file_bytes);
+            self.out.push(
+                Diagnostic::error(codes::FILE_TOO_LARGE, span, message).help("split it, or raise `rule_file_bytes`"),
+            );
+            return false;
+        }
+        true
+    }
+
+    /// Warns once that collections do not outlive the transaction.
+    pub fn warn_of_collections(&mut self, span: Span) {
+        if !std::mem::replace(&mut self.warned_of_collections, true) {
+            self.warn(
+                codes::ONE_TRANSACTION,
+                span,
+                "persistent collections live for one transaction only",
+                "counters over several requests (rate limits, lock-outs) do not work yet; this is said once",
+            );
+        }
+    }
+}

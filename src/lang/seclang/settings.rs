@@ -1,0 +1,184 @@
+//! Directives that set one value each, and the readers of such values.
+
+use super::lexer::Word;
+use super::names::directives::Kind;
+use super::reader::Reader;
+use super::text::{Text, is_blank};
+use super::{codes, data, pattern};
+use crate::rule::{AuditEngine, EngineMode, LimitAction, Settings};
+use std::fmt::Display;
+use std::str::FromStr;
+use std::sync::Arc;
+
+/// What `SecUnicodeMapFile` and `SecUnicodeCodePage` said; put together when everything is read.
+#[derive(Debug, Default)]
+pub(super) struct Unicode {
+    file: Option<(Text, Vec<u8>)>,
+    code_page: Option<u32>,
+}
+
+impl Unicode {
+    /// The map, if one is configured.
+    pub fn finish(self, settings: &mut Settings, reader: &mut Reader<'_>) {
+        let Some((name, bytes)) = self.file else { return };
+        let Some(code_page) = self.code_page else {
+            let help = "write `SecUnicodeMapFile unicode.mapping 20127`";
+            reader.error(codes::ARGUMENT, name.span(), "the Unicode map needs a code page", help);
+            return;
+        };
+        match data::unicode_map(&bytes, code_page) {
+            Some(map) => settings.unicode_map = Some(Arc::new(map)),
+            None => {
+                let message = format!("`{}` has no code page {code_page}", name.show());
+                reader.error(codes::ARGUMENT, name.span(), message, "20127 is US-ASCII");
+            }
+        }
+    }
+}
+
+/// Applies a directive that is neither a rule nor about rules nor an include.
+pub(super) fn apply(kind: Kind, words: &[Word], all: &mut Settings, unicode: &mut Unicode, reader: &mut Reader<'_>) {
+    // Directives without a value wrong in some way keep what stood before; the error was pushed.
+    let _ = set(kind, words, all, unicode, reader);
+}
+
+fn set(kind: Kind, words: &[Word], all: &mut Settings, unicode: &mut Unicode, reader: &mut Reader<'_>) -> Option<()> {
+    let code = codes::ARGUMENT;
+    if kind == Kind::ResponseBodyMimeTypesClear {
+        all.response_body_mime_types.clear();
+        return Some(());
+    }
+    let value = &words.first()?.text;
+    match kind {
+        Kind::RuleEngine => all.engine = engine(value, code, reader)?,
+        Kind::RequestBodyAccess => all.request_body_access = switch(value, code, reader)?,
+        Kind::ResponseBodyAccess => all.response_body_access = switch(value, code, reader)?,
+        Kind::RequestBodyLimit => all.request_body_limit = number(value, code, reader)?,
+        Kind::RequestBodyNoFilesLimit => all.request_body_no_files_limit = number(value, code, reader)?,
+        Kind::ResponseBodyLimit => all.response_body_limit = number(value, code, reader)?,
+        Kind::RequestBodyLimitAction => all.request_body_limit_action = limit_action(value, reader)?,
+        Kind::ResponseBodyLimitAction => all.response_body_limit_action = limit_action(value, reader)?,
+        Kind::JsonDepthLimit => all.json_depth_limit = number(value, code, reader)?,
+        Kind::ArgumentsLimit => all.arguments_limit = number(value, code, reader)?,
+        Kind::UploadFileLimit => all.upload_file_limit = number(value, code, reader)?,
+        Kind::CollectionTimeout => all.collection_timeout = number(value, code, reader)?,
+        Kind::CookieFormat => all.cookie_format = choice(value, &[("0", 0), ("1", 1)], code, reader)?,
+        Kind::CookieV0Separator => choice(value, &[(";", ())], code, reader)?,
+        Kind::ArgumentSeparator => match value.bytes() {
+            [byte] => all.argument_separator = *byte,
+            _ => {
+                let message = format!("`{}` is not a single byte", value.show());
+                reader.error(code, value.span(), message, "the usual separator is `&`");
+            }
+        },
+        Kind::AuditEngine => all.audit.engine = audit_engine(value, code, reader)?,
+        Kind::AuditLog => all.audit.path = Some(value.show().into()),
+        Kind::AuditLogFormat => all.audit.json = choice(value, &[("JSON", true), ("Native", false)], code, reader)?,
+        Kind::AuditLogParts => all.audit.parts = audit_parts(value, code, reader)?,
+        Kind::AuditLogType => {
+            if !choice(value, &[("Serial", true), ("Concurrent", false)], code, reader)? {
+                let message = "audit records go to one place, the host's audit sink: Concurrent has no effect";
+                reader.warn(codes::NO_EFFECT, value.span(), message, "");
+            }
+        }
+        Kind::AuditLogRelevantStatus => {
+            all.audit.relevant_status = Some(pattern::status_set(value, reader)?.into());
+        }
+        Kind::ComponentSignature => all.component_signatures.push(value.show().into()),
+        Kind::ServerSignature => all.server_signature = Some(value.show().into()),
+        Kind::WebAppId => all.web_app_id = Some(value.show().into()),
+        Kind::SensorId => all.sensor_id = Some(value.show().into()),
+        Kind::ResponseBodyMimeType => mime_types(words, all),
+        Kind::UnicodeCodePage => unicode.code_page = Some(number(value, code, reader)?),
+        Kind::UnicodeMapFile => {
+            if let Some(page) = words.get(1) {
+                unicode.code_page = Some(number(&page.text, code, reader)?);
+            }
+            let (_, bytes) = reader.open_named(value)?;
+            unicode.file = Some((value.clone(), bytes));
+        }
+        // Rules, updates and includes are read elsewhere.
+        _ => {}
+    }
+    Some(())
+}
+
+/// Media types in lower case, without parameters; the first directive replaces the built-in list (as in v2).
+fn mime_types(words: &[Word], all: &mut Settings) {
+    let default = Settings::default().response_body_mime_types;
+    if all.response_body_mime_types == default {
+        all.response_body_mime_types.clear();
+    }
+    for name in words.iter().flat_map(|word| word.text.split(is_blank)) {
+        let name = name.show().to_ascii_lowercase();
+        let name: Box<str> = name.split(';').next().unwrap_or_default().into();
+        if !name.is_empty() && !all.response_body_mime_types.contains(&name) {
+            all.response_body_mime_types.push(name);
+        }
+    }
+}
+
+/// A value out of a list, without case.
+pub(super) fn choice<T: Clone>(
+    value: &Text,
+    choices: &[(&str, T)],
+    code: &'static str,
+    reader: &mut Reader<'_>,
+) -> Option<T> {
+    let found = choices.iter().find(|(name, _)| value.is(name)).map(|(_, value)| value.clone());
+    if found.is_none() {
+        let names: Vec<_> = choices.iter().map(|(name, _)| *name).collect();
+        let message = format!("`{}` is not one of {}", value.show(), names.join(", "));
+        let help = match super::nearest::nearest(value.bytes(), names) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => String::new(),
+        };
+        reader.error(code, value.span(), message, help);
+    }
+    found
+}
+
+/// `On` or `Off`.
+pub(super) fn switch(value: &Text, code: &'static str, reader: &mut Reader<'_>) -> Option<bool> {
+    choice(value, &[("On", true), ("Off", false)], code, reader)
+}
+
+/// A plain number.
+pub(super) fn number<T: FromStr<Err: Display>>(value: &Text, code: &'static str, reader: &mut Reader<'_>) -> Option<T> {
+    match value.show().parse::<T>() {
+        Ok(number) => Some(number),
+        Err(problem) => {
+            let message = format!("`{}` is not a number that fits here: {problem}", value.show());
+            reader.error(code, value.span(), message, "write decimal digits only");
+            None
+        }
+    }
+}
+
+/// `On`, `Off`, `DetectionOnly`.
+pub(super) fn engine(value: &Text, code: &'static str, reader: &mut Reader<'_>) -> Option<EngineMode> {
+    let choices = [("On", EngineMode::On), ("Off", EngineMode::Off), ("DetectionOnly", EngineMode::DetectionOnly)];
+    choice(value, &choices, code, reader)
+}
+
+/// `On`, `Off`, `RelevantOnly`.
+pub(super) fn audit_engine(value: &Text, code: &'static str, reader: &mut Reader<'_>) -> Option<AuditEngine> {
+    let choices = [("On", AuditEngine::On), ("Off", AuditEngine::Off), ("RelevantOnly", AuditEngine::RelevantOnly)];
+    choice(value, &choices, code, reader)
+}
+
+/// Letters A to K and Z.
+pub(super) fn audit_parts(value: &Text, code: &'static str, reader: &mut Reader<'_>) -> Option<Box<str>> {
+    let parts = value.show().to_ascii_uppercase();
+    if parts.is_empty() || !parts.bytes().all(|part| matches!(part, b'A'..=b'K' | b'Z')) {
+        let message = format!("`{}` are not parts of an audit record", value.show());
+        reader.error(code, value.span(), message, "parts are the letters A to K and Z: `ABIJDEFHZ`");
+        return None;
+    }
+    Some(parts.into())
+}
+
+fn limit_action(value: &Text, reader: &mut Reader<'_>) -> Option<LimitAction> {
+    let choices = [("Reject", LimitAction::Reject), ("ProcessPartial", LimitAction::ProcessPartial)];
+    choice(value, &choices, codes::ARGUMENT, reader)
+}

@@ -1,0 +1,44 @@
+//! The mutable memory of one pattern's scans.
+
+use super::captures::CaptureThreads;
+use super::table::Table;
+
+/// The mutable memory of one pattern's scans: lazy DFA states and simulation sets; nothing at all for a dense pattern. It
+/// grows on demand and is reused from request to request. It may be lent to another pattern, at the cost of what it held.
+#[derive(Debug, Default)]
+pub struct Cache {
+    pub(super) forward: Table,
+    pub(super) reverse: Table,
+    pub(super) captures: CaptureThreads,
+    owner: u64,
+    serial: u64,
+}
+
+impl Cache {
+    /// Starts a new request: what earlier ones visited is unpaid again. Constant time but for the rare wipe of a full table.
+    pub fn clear(&mut self) {
+        self.forward.next_request();
+        self.reverse.next_request();
+    }
+
+    /// Bytes held.
+    pub fn memory(&self) -> usize {
+        self.forward.memory() + self.reverse.memory() + self.captures.memory()
+    }
+
+    /// Begins a scan of pattern `owner`; answers its number.
+    pub(super) fn begin(&mut self, owner: u64) -> u64 {
+        if self.owner != owner {
+            self.owner = owner;
+            self.forward.wipe();
+            self.reverse.wipe();
+        }
+        self.serial += 1;
+        self.serial
+    }
+
+    /// Whether the scan with this number is the one that the cache serves.
+    pub(super) fn serves(&self, owner: u64, serial: u64) -> bool {
+        self.owner == owner && self.serial == serial
+    }
+}

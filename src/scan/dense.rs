@@ -1,0 +1,157 @@
+//! A fuel-checked loop over a dense DFA.
+
+use memchr::{memchr, memchr2, memchr3, memrchr, memrchr2, memrchr3};
+use regex_automata::dfa::{Automaton, StartKind, dense};
+use regex_automata::nfa::thompson::NFA;
+use regex_automata::util::{primitives::StateID, start};
+use regex_automata::{Anchored, MatchKind};
+
+use super::cursor::{Place, Run, Step};
+use super::fuel;
+use super::thompson::Order;
+use crate::limits::Limits;
+use crate::meter::{Exhausted, Meter};
+
+/// A dense DFA: about one fuel a byte, whatever the input.
+#[derive(Debug, Clone)]
+pub(super) struct Dense {
+    dfa: dense::DFA<Vec<u32>>,
+    order: Order,
+}
+
+impl Dense {
+    /// Determinises `nfa`; `None` when that exceeds the limits.
+    pub(super) fn build(nfa: &NFA, order: Order, limits: &Limits) -> Option<Dense> {
+        let (kind, start) = match order {
+            Order::First | Order::Any => (MatchKind::LeftmostFirst, StartKind::Unanchored),
+            Order::All => (MatchKind::All, StartKind::Anchored),
+        };
+        let config = dense::Config::new()
+            .match_kind(kind)
+            .start_kind(start)
+            .accelerate(true)
+            .dfa_size_limit(Some(limits.dense_dfa_bytes))
+            .determinize_size_limit(Some(limits.determinize_bytes));
+        let dfa = dense::Builder::new().configure(config).build_from_nfa(nfa).ok()?;
+        Some(Dense { dfa, order })
+    }
+
+    /// Bytes held.
+    pub(super) fn memory(&self) -> usize {
+        self.dfa.memory_usage()
+    }
+
+    /// Goes on with `run`: to the right up to the end of `haystack`, or (`REVERSE`) to the left down to `floor`.
+    pub(super) fn run<const REVERSE: bool>(
+        &self,
+        haystack: &[u8],
+        floor: usize,
+        run: &mut Run,
+        quantum: u64,
+        meter: &mut Meter,
+    ) -> Result<Step, Exhausted> {
+        let begun = meter.spent();
+        let goal = if REVERSE { floor } else { haystack.len() };
+        let mut state = match run.place {
+            Place::Dense(state) => state,
+            _ => {
+                let before = if REVERSE { Some(run.at) } else { run.at.checked_sub(1) };
+                let anchored = if REVERSE { Anchored::Yes } else { Anchored::No };
+                let look_behind = before.and_then(|i| haystack.get(i)).copied();
+                let config = start::Config::new().anchored(anchored).look_behind(look_behind);
+                let Ok(state) = self.dfa.start_state(&config) else { return Ok(Step::Done(None)) };
+                state
+            }
+        };
+        while run.at != goal {
+            if meter.spent() - begun >= quantum.max(1) {
+                run.place = Place::Dense(state);
+                return Ok(Step::Pending);
+            }
+            let next = if REVERSE { fuel::block_start(run.at, floor) } else { fuel::block_end(run.at, haystack.len()) };
+            meter.charge_rule(fuel::DFA_BYTE * run.at.abs_diff(next) as u64)?;
+            let block = haystack.get(run.at.min(next)..run.at.max(next)).unwrap_or_default();
+            let (reached, ended) =
+                if REVERSE { self.block_reverse(block, state, run) } else { self.block_forward(block, state, run) };
+            if ended {
+                return Ok(Step::Done(run.last));
+            }
+            state = reached;
+            run.at = next;
+        }
+        let last = if REVERSE { run.at.checked_sub(1).and_then(|i| haystack.get(i)) } else { None };
+        let state = match last {
+            Some(&byte) => self.dfa.next_state(state, byte),
+            None => self.dfa.next_eoi_state(state),
+        };
+        if self.dfa.is_match_state(state) {
+            run.last = Some(run.at);
+        }
+        Ok(Step::Done(run.last))
+    }
+
+    /// Reads a block from left to right: the state behind it, and whether the search has ended inside.
+    fn block_forward(&self, block: &[u8], mut state: StateID, run: &mut Run) -> (StateID, bool) {
+        let mut at = 0;
+        while let Some(&byte) = block.get(at) {
+            state = self.dfa.next_state(state, byte);
+            if self.dfa.is_special_state(state) {
+                if self.dfa.is_match_state(state) {
+                    run.last = Some(run.at + at);
+                    if self.order == Order::Any {
+                        return (state, true);
+                    }
+                } else if self.dfa.is_dead_state(state) {
+                    return (state, true);
+                } else if self.dfa.is_accel_state(state) {
+                    let rest = block.get(at + 1..).unwrap_or_default();
+                    at += find(self.dfa.accelerator(state), rest).unwrap_or(rest.len());
+                }
+            }
+            at += 1;
+        }
+        (state, false)
+    }
+
+    /// Reads a block from right to left.
+    fn block_reverse(&self, block: &[u8], mut state: StateID, run: &mut Run) -> (StateID, bool) {
+        let mut left = block;
+        while let Some((&byte, rest)) = left.split_last() {
+            state = self.dfa.next_state(state, byte);
+            let mut after = rest.len();
+            if self.dfa.is_special_state(state) {
+                if self.dfa.is_match_state(state) {
+                    run.last = Some(run.at - block.len() + left.len());
+                } else if self.dfa.is_dead_state(state) {
+                    return (state, true);
+                } else if self.dfa.is_accel_state(state) {
+                    after = find_last(self.dfa.accelerator(state), rest).map_or(0, |place| place + 1);
+                }
+            }
+            left = rest.get(..after).unwrap_or_default();
+        }
+        (state, false)
+    }
+}
+
+/// The first of `needles` (one to three bytes that leave an accelerated state) in `haystack`.
+#[inline]
+fn find(needles: &[u8], haystack: &[u8]) -> Option<usize> {
+    match *needles {
+        [a] => memchr(a, haystack),
+        [a, b] => memchr2(a, b, haystack),
+        [a, b, c] => memchr3(a, b, c, haystack),
+        _ => Some(0),
+    }
+}
+
+/// The last of `needles` in `haystack`.
+#[inline]
+fn find_last(needles: &[u8], haystack: &[u8]) -> Option<usize> {
+    match *needles {
+        [a] => memrchr(a, haystack),
+        [a, b] => memrchr2(a, b, haystack),
+        [a, b, c] => memrchr3(a, b, c, haystack),
+        _ => haystack.len().checked_sub(1),
+    }
+}

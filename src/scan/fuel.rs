@@ -1,0 +1,28 @@
+//! What the steps of a scan cost, in fuel. `benches/scan.rs` prints nanoseconds per fuel for each of them.
+
+/// Bytes that are charged together, at multiples of this offset. A check every 256 bytes costs nothing measurable.
+pub(super) const BLOCK: usize = 256;
+/// One call of a scanner, whatever the length.
+pub(super) const CALL: u64 = 16;
+/// One byte through a DFA, dense or lazy.
+pub(super) const DFA_BYTE: u64 = 1;
+/// One NFA node that a simulation looks at.
+pub(super) const NODE: u64 = 3;
+/// One transition that a simulation computes, beside its nodes.
+pub(super) const STEP: u64 = 16;
+/// One state that a request visits first in a lazy DFA, beside its nodes: it may have to be hashed, stored and initialised.
+pub(super) const STATE: u64 = 256;
+/// One byte through an Aho-Corasick automaton, failure links included.
+pub(super) const LITERAL_BYTE: u64 = 6;
+/// One literal reported by an Aho-Corasick automaton.
+pub(super) const LITERAL_HIT: u64 = 4;
+
+/// The end of the block that `at` lies in, at most `len`.
+pub(super) fn block_end(at: usize, len: usize) -> usize {
+    (at / BLOCK).saturating_add(1).saturating_mul(BLOCK).min(len)
+}
+
+/// The start of the block that the byte before `at` lies in, at least `floor`.
+pub(super) fn block_start(at: usize, floor: usize) -> usize {
+    (at.saturating_sub(1) / BLOCK * BLOCK).max(floor)
+}

@@ -1,0 +1,256 @@
+//! One regex, verified: end, start and groups of its leftmost-first match.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use regex_automata::nfa::thompson::NFA;
+use regex_syntax::hir::Hir;
+
+use super::captures::Captures;
+use super::cursor::{Phase, Run, Step};
+use super::dense::Dense;
+use super::lazy::Lazy;
+use super::table::Table;
+use super::thompson::{Order, Shape, compile};
+use super::{BuildError, Cache, Cursor, Groups, Outcome, fuel};
+use crate::limits::Limits;
+use crate::meter::{Exhausted, Meter, Price};
+
+/// How a pattern is verified. The planner stores it in the program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Engine {
+    /// A dense DFA: about one fuel a byte, whatever the input.
+    Dense,
+    /// A lazy DFA: one fuel a byte in known ground, an NFA step where the request first goes.
+    Lazy,
+    /// An NFA simulation: every byte pays for the nodes that are alive.
+    Nfa,
+}
+
+/// What a rule wants to know of a pattern.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Want {
+    /// Whether it matches.
+    Match,
+    /// Where it matches: group 0.
+    Span,
+    /// Where it matches, with capture groups 1 to 9.
+    Groups,
+}
+
+/// One direction of a pattern.
+#[derive(Debug, Clone)]
+enum Machine {
+    Dense(Box<Dense>),
+    Lazy(Box<Lazy>),
+}
+
+/// The automata of one regex: immutable, shared between threads.
+#[derive(Debug, Clone)]
+pub struct Pattern {
+    /// Tells caches whose states they hold.
+    id: u64,
+    engine: Engine,
+    forward: Machine,
+    reverse: Option<Machine>,
+    captures: Option<Captures>,
+}
+
+static NEXT_ID: AtomicU64 = AtomicU64::new(1);
+
+impl Pattern {
+    /// Builds the automata of `hir` (bytes, not UTF-8). Tries a dense DFA within `limits.dense_dfa_bytes`, else a lazy DFA
+    /// whose states may take as many bytes in one request. `force` picks the engine instead.
+    ///
+    /// # Errors
+    /// [`BuildError`] when the NFA is larger than `limits.nfa_bytes`, or when a forced dense DFA is too large.
+    pub fn build(hir: &Hir, want: Want, limits: &Limits, force: Option<Engine>) -> Result<Pattern, BuildError> {
+        if let Some(engine) = force {
+            return Pattern::build_with(hir, want, engine, limits);
+        }
+        let nfa = compile(hir, Shape::Forward, limits.nfa_bytes)?;
+        let order = if want == Want::Match { Order::Any } else { Order::First };
+        match Dense::build(&nfa, order, limits) {
+            Some(dense) => Pattern::assemble(hir, want, Engine::Dense, Machine::Dense(Box::new(dense)), limits),
+            None => {
+                Pattern::assemble(hir, want, Engine::Lazy, Machine::lazy(&nfa, order, Engine::Lazy, limits), limits)
+            }
+        }
+    }
+
+    /// Builds with an engine that is known to fit, without trying another: for a planner that remembers an earlier choice.
+    ///
+    /// # Errors
+    /// As [`Pattern::build`].
+    pub fn build_with(hir: &Hir, want: Want, engine: Engine, limits: &Limits) -> Result<Pattern, BuildError> {
+        let nfa = compile(hir, Shape::Forward, limits.nfa_bytes)?;
+        let order = if want == Want::Match { Order::Any } else { Order::First };
+        let forward = match engine {
+            Engine::Dense => Dense::build(&nfa, order, limits)
+                .map(|dense| Machine::Dense(Box::new(dense)))
+                .ok_or(BuildError::TooLarge { what: "DFA", limit: limits.dense_dfa_bytes })?,
+            Engine::Lazy | Engine::Nfa => Machine::lazy(&nfa, order, engine, limits),
+        };
+        Pattern::assemble(hir, want, engine, forward, limits)
+    }
+
+    /// Adds what finds the start and the groups.
+    fn assemble(
+        hir: &Hir,
+        want: Want,
+        engine: Engine,
+        forward: Machine,
+        limits: &Limits,
+    ) -> Result<Pattern, BuildError> {
+        let reverse = if want == Want::Match {
+            None
+        } else {
+            let nfa = compile(hir, Shape::Reverse, limits.nfa_bytes)?;
+            // A reverse DFA can be large where the forward one is small; the start is then found lazily.
+            let dense = if engine == Engine::Dense { Dense::build(&nfa, Order::All, limits) } else { None };
+            Some(match dense {
+                Some(dense) => Machine::Dense(Box::new(dense)),
+                None => Machine::lazy(&nfa, Order::All, engine, limits),
+            })
+        };
+        let captures = if want == Want::Groups && hir.properties().explicit_captures_len() > 0 {
+            Some(Captures::new(&compile(hir, Shape::Groups, limits.nfa_bytes)?))
+        } else {
+            None
+        };
+        Ok(Pattern { id: NEXT_ID.fetch_add(1, Ordering::Relaxed), engine, forward, reverse, captures })
+    }
+
+    /// How the end of a match is found.
+    pub fn engine(&self) -> Engine {
+        self.engine
+    }
+
+    /// The most that one scan of a haystack of `n` bytes can charge.
+    pub fn price(&self) -> Price {
+        let mut price = Price::new(fuel::CALL, 0).plus(self.forward.price());
+        if let Some(reverse) = &self.reverse {
+            price = price.plus(reverse.price());
+        }
+        if let Some(captures) = &self.captures {
+            price = price.plus(captures.price());
+        }
+        price
+    }
+
+    /// Bytes held by the automata; a [`Cache`] counts its own.
+    pub fn memory(&self) -> usize {
+        self.forward.memory()
+            + self.reverse.as_ref().map_or(0, Machine::memory)
+            + self.captures.as_ref().map_or(0, Captures::memory)
+    }
+
+    /// Goes on scanning `haystack` for about `quantum` fuel, charging the rule's account before each block.
+    ///
+    /// The search is unanchored, from the cursor's start to the end, with the bytes before the start as context. On
+    /// [`Outcome::Hit`] `groups` holds what was asked for ([`Want::Match`]: nothing) of the leftmost-first match, the one that
+    /// PCRE finds. The sum of what the calls charge depends on the pattern, the haystack and what *this request* (since
+    /// [`Cache::clear`]) has scanned with this cache, never on the quantum.
+    ///
+    /// # Errors
+    /// [`Exhausted`] when a budget is spent; the scan cannot be resumed then.
+    pub fn scan(
+        &self,
+        cache: &mut Cache,
+        haystack: &[u8],
+        cursor: &mut Cursor,
+        quantum: u64,
+        groups: &mut Groups,
+        meter: &mut Meter,
+    ) -> Result<Outcome, Exhausted> {
+        let begun = meter.spent();
+        if cursor.phase == Phase::Idle || !cache.serves(self.id, cursor.serial) {
+            meter.charge_rule(fuel::CALL)?;
+            *groups = Groups::default();
+            let start = cursor.start.min(haystack.len());
+            *cursor = Cursor { start, phase: Phase::Forward, run: Run::new(start), serial: cache.begin(self.id) };
+        }
+        loop {
+            let left = quantum.saturating_sub(meter.spent() - begun);
+            let (start, run) = (cursor.start, &mut cursor.run);
+            let step = match cursor.phase {
+                Phase::Idle | Phase::Forward => {
+                    self.forward.run::<false>(&mut cache.forward, haystack, start, run, left, meter)?
+                }
+                Phase::Reverse { end } => match &self.reverse {
+                    Some(reverse) => reverse.run::<true>(&mut cache.reverse, haystack, start, run, left, meter)?,
+                    None => Step::Done(Some(end)),
+                },
+                Phase::Groups { start, end } => match &self.captures {
+                    Some(captures) => {
+                        captures.run(&mut cache.captures, haystack, (start, end), run, groups, left, meter)?
+                    }
+                    None => Step::Done(Some(start)),
+                },
+            };
+            let found = match step {
+                Step::Pending => return Ok(Outcome::Pending),
+                Step::Done(found) => found,
+            };
+            (cursor.phase, cursor.run) = match (cursor.phase, found) {
+                (Phase::Idle | Phase::Forward, None) => return Ok(cursor.finish(Outcome::Miss)),
+                (Phase::Idle | Phase::Forward, Some(end)) if self.reverse.is_some() => {
+                    (Phase::Reverse { end }, Run::new(end))
+                }
+                (Phase::Reverse { end }, found) => {
+                    // The reverse automaton accepts wherever the forward one does; without it the end alone is a match.
+                    let start = found.unwrap_or(end);
+                    groups.set(0, start, end);
+                    if self.captures.is_none() {
+                        return Ok(cursor.finish(Outcome::Hit));
+                    }
+                    (Phase::Groups { start, end }, Run::new(start))
+                }
+                (Phase::Idle | Phase::Forward | Phase::Groups { .. }, _) => return Ok(cursor.finish(Outcome::Hit)),
+            };
+        }
+    }
+}
+
+impl Cursor {
+    /// Back to the start, with the scan's outcome.
+    fn finish(&mut self, outcome: Outcome) -> Outcome {
+        *self = Cursor::from(self.start);
+        outcome
+    }
+}
+
+impl Machine {
+    fn lazy(nfa: &NFA, order: Order, engine: Engine, limits: &Limits) -> Machine {
+        let bytes = if engine == Engine::Nfa { 0 } else { limits.dense_dfa_bytes };
+        Machine::Lazy(Box::new(Lazy::new(nfa, order, bytes)))
+    }
+
+    fn price(&self) -> Price {
+        match self {
+            Machine::Dense(_) => Price::per_byte(0, fuel::DFA_BYTE),
+            Machine::Lazy(lazy) => lazy.price(),
+        }
+    }
+
+    fn memory(&self) -> usize {
+        match self {
+            Machine::Dense(dense) => dense.memory(),
+            Machine::Lazy(lazy) => lazy.memory(),
+        }
+    }
+
+    fn run<const REVERSE: bool>(
+        &self,
+        table: &mut Table,
+        haystack: &[u8],
+        floor: usize,
+        run: &mut Run,
+        quantum: u64,
+        meter: &mut Meter,
+    ) -> Result<Step, Exhausted> {
+        match self {
+            Machine::Dense(dense) => dense.run::<REVERSE>(haystack, floor, run, quantum, meter),
+            Machine::Lazy(lazy) => lazy.run::<REVERSE>(table, haystack, floor, run, quantum, meter),
+        }
+    }
+}

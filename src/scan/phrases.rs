@@ -1,0 +1,105 @@
+//! `@pm`: which phrase of a list comes first.
+
+use aho_corasick::nfa::contiguous::NFA;
+use aho_corasick::{Anchored, automaton::Automaton};
+
+use super::{BuildError, fuel, literals};
+use crate::meter::{Exhausted, Meter, Price};
+
+/// The phrases of an `@pm` or `@pmFromFile` list, compared without regard to ASCII case.
+///
+/// ```
+/// use fusewall::{meter::Meter, scan::Phrases};
+/// let phrases = Phrases::build(&[b"sqlmap".as_slice().into(), b"map".as_slice().into()]).unwrap();
+/// let mut meter = Meter::new(phrases.price().of(20));
+/// assert_eq!(phrases.find(b"agent: SQLMap/1.7", &mut meter), Ok(Some((0, 7, 13))));
+/// ```
+#[derive(Debug, Clone)]
+pub struct Phrases {
+    /// `None` without any phrase.
+    automaton: Option<NFA>,
+}
+
+impl Phrases {
+    /// Builds the automaton.
+    ///
+    /// # Errors
+    /// [`BuildError`] when there are too many phrases for one automaton.
+    pub fn build(phrases: &[Box<[u8]>]) -> Result<Phrases, BuildError> {
+        Ok(Phrases { automaton: literals::automaton(phrases)? })
+    }
+
+    /// The most that one search of a haystack of `n` bytes can charge.
+    pub fn price(&self) -> Price {
+        Price::per_byte(fuel::CALL, fuel::LITERAL_BYTE)
+    }
+
+    /// Bytes held.
+    pub fn memory(&self) -> usize {
+        self.automaton.as_ref().map_or(0, Automaton::memory_usage)
+    }
+
+    /// The phrase that *ends* first, as `(index, start, end)`; of several that end together the longest, of equal ones the
+    /// first in the list. This is what ModSecurity's own matcher reports; a phrase that begins earlier but ends later is not seen.
+    ///
+    /// # Errors
+    /// [`Exhausted`] when a budget is spent.
+    pub fn find(&self, haystack: &[u8], meter: &mut Meter) -> Result<Option<(usize, usize, usize)>, Exhausted> {
+        meter.charge_rule(fuel::CALL)?;
+        let Some(automaton) = &self.automaton else { return Ok(None) };
+        let Ok(mut state) = automaton.start_state(Anchored::No) else { return Ok(None) };
+        let found = |state, end: usize| {
+            let phrase = automaton.match_pattern(state, 0);
+            (phrase.as_usize(), end.saturating_sub(automaton.pattern_len(phrase)), end)
+        };
+        if automaton.is_match(state) {
+            return Ok(Some(found(state, 0)));
+        }
+        let mut at = 0;
+        for block in haystack.chunks(fuel::BLOCK) {
+            meter.charge_rule(fuel::LITERAL_BYTE * block.len() as u64)?;
+            for (i, &byte) in block.iter().enumerate() {
+                state = automaton.next_state(Anchored::No, state, byte);
+                if automaton.is_match(state) {
+                    return Ok(Some(found(state, at + i + 1)));
+                }
+            }
+            at += block.len();
+        }
+        Ok(None)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn find(list: &[&str], haystack: &str) -> Option<(usize, usize, usize)> {
+        let list: Vec<Box<[u8]>> = list.iter().map(|phrase| phrase.as_bytes().into()).collect();
+        let phrases = Phrases::build(&list).unwrap();
+        let mut meter = Meter::new(phrases.price().of(haystack.len()));
+        phrases.find(haystack.as_bytes(), &mut meter).unwrap()
+    }
+
+    #[test]
+    fn the_first_end_wins_then_the_longest() {
+        assert_eq!(find(&["abcd", "bc"], "xABCD"), Some((1, 2, 4)));
+        assert_eq!(find(&["bc", "abc", "ABC"], "xabcd"), Some((1, 1, 4)));
+        assert_eq!(find(&["zz"], "abc"), None);
+        assert_eq!(find(&[], "abc"), None);
+        assert_eq!(find(&["\u{e9}"], "caf\u{e9}"), Some((0, 3, 5)));
+    }
+
+    proptest! {
+        #[test]
+        fn agrees_with_a_naive_search(list in prop::collection::vec("[abc]{1,4}", 1..20), haystack in "[abcd]{0,600}") {
+            let list: Vec<&str> = list.iter().map(String::as_str).collect();
+            let naive = (0..=haystack.len()).find_map(|end| {
+                let ending = list.iter().enumerate().filter(|(_, phrase)| haystack[..end].ends_with(**phrase));
+                ending.max_by_key(|(i, phrase)| (phrase.len(), std::cmp::Reverse(*i))).map(|(i, p)| (i, end - p.len(), end))
+            });
+            prop_assert_eq!(find(&list, &haystack), naive);
+        }
+    }
+}

@@ -1,0 +1,310 @@
+//! The Thompson NFA in a compact form of our own, with the cost of each of its steps known before the step.
+
+use regex_automata::nfa::thompson::{self, Compiler, State, WhichCaptures};
+use regex_automata::util::{look::Look, primitives::StateID};
+use regex_syntax::hir::Hir;
+
+use super::look::{self, Side, Sides};
+use super::{BuildError, sparse_set::SparseSet};
+
+/// One node. All but `Byte`, `Ranges` and `Match` are passed without reading a byte.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Node {
+    /// Reads a byte in `lo..=hi`.
+    Byte { lo: u8, hi: u8, next: u32 },
+    /// Reads a byte in one of the sorted ranges `from..to` of [`Thompson::range`].
+    Ranges { from: u32, to: u32 },
+    /// Goes on at the edges `from..to` at once, the first preferred.
+    Split { from: u32, to: u32 },
+    /// Goes on if the assertion holds.
+    Look { look: Look, next: u32 },
+    /// Stores the position in a capture slot.
+    Save { slot: u32, next: u32 },
+    /// The pattern has matched.
+    Match,
+    /// No way on.
+    Fail,
+}
+
+/// Which match an automaton is after; decides what a set of nodes has to remember.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Order {
+    /// Leftmost-first: nodes stay in order of preference, a match cuts off everything less preferred.
+    First,
+    /// Any match will do: the order is forgotten and a match ends the search.
+    Any,
+    /// All match positions, as the search for the leftmost start from right to left wants them: the order is forgotten.
+    All,
+}
+
+/// In which direction and for what an NFA is compiled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Shape {
+    /// From left to right, unanchored.
+    Forward,
+    /// From right to left, anchored at the end of the match.
+    Reverse,
+    /// From left to right, anchored at the start of the match, with capture groups.
+    Groups,
+}
+
+/// Compiles `hir` to the NFA of the automata library.
+pub(super) fn compile(hir: &Hir, shape: Shape, nfa_bytes: usize) -> Result<thompson::NFA, BuildError> {
+    if hir.properties().look_set().iter().any(|assertion| {
+        matches!(
+            assertion,
+            regex_syntax::hir::Look::WordUnicode
+                | regex_syntax::hir::Look::WordUnicodeNegate
+                | regex_syntax::hir::Look::WordStartUnicode
+                | regex_syntax::hir::Look::WordEndUnicode
+                | regex_syntax::hir::Look::WordStartHalfUnicode
+                | regex_syntax::hir::Look::WordEndHalfUnicode
+        )
+    }) {
+        return Err(BuildError::Assertion);
+    }
+    let captures = if shape == Shape::Groups { WhichCaptures::All } else { WhichCaptures::None };
+    let config = thompson::Config::new()
+        .utf8(false)
+        .reverse(shape == Shape::Reverse)
+        .which_captures(captures)
+        .nfa_size_limit(Some(nfa_bytes));
+    Compiler::new().configure(config).build_from_hir(hir).map_err(|error| match error.size_limit() {
+        Some(limit) => BuildError::TooLarge { what: "NFA", limit },
+        None => BuildError::Automaton(error.to_string()),
+    })
+}
+
+/// Beyond this many nodes the weight of a node is not counted but taken as the whole NFA; keeps compilation linear.
+const WEIGHT_CAP: u32 = 1024;
+
+/// A compiled NFA.
+#[derive(Debug, Clone)]
+pub(super) struct Thompson {
+    nodes: Vec<Node>,
+    ranges: Vec<(u8, u8, u32)>,
+    edges: Vec<u32>,
+    /// How many nodes a walk from a node along empty transitions meets, at most.
+    weights: Vec<u32>,
+    start: u32,
+    total: u32,
+    classes: Box<[u8; 256]>,
+    class_count: usize,
+    /// The kinds of bytes that its assertions tell apart; bytes of one class must be of one kind.
+    sides: Sides,
+    reversed: bool,
+    max_step: u64,
+}
+
+impl Thompson {
+    /// The compact form of `nfa`; capture slots of `slots` and above are left out.
+    pub(super) fn new(nfa: &thompson::NFA, anchored: bool, slots: usize) -> Thompson {
+        let mut classes = Box::new([0; 256]);
+        for (byte, class) in (0..=u8::MAX).zip(classes.iter_mut()) {
+            *class = nfa.byte_classes().get(byte);
+        }
+        let start = if anchored { nfa.start_anchored() } else { nfa.start_unanchored() };
+        let mut this = Thompson {
+            nodes: Vec::with_capacity(nfa.states().len()),
+            ranges: Vec::new(),
+            edges: Vec::new(),
+            weights: Vec::new(),
+            start: start.as_u32(),
+            total: 0,
+            class_count: classes.iter().max().map_or(1, |&class| usize::from(class) + 1),
+            classes,
+            sides: Sides::of(nfa.look_set_any()),
+            reversed: nfa.is_reverse(),
+            max_step: 0,
+        };
+        for state in nfa.states() {
+            let node = this.node_of(state, slots);
+            this.nodes.push(node);
+        }
+        this.total = u32::try_from(this.nodes.len() + this.edges.len()).unwrap_or(u32::MAX);
+        this.weigh();
+        this.max_step = this.dearest_step();
+        this
+    }
+
+    fn node_of(&mut self, state: &State, slots: usize) -> Node {
+        match state {
+            State::ByteRange { trans } => Node::Byte { lo: trans.start, hi: trans.end, next: trans.next.as_u32() },
+            State::Sparse(sparse) => {
+                self.ranges_of(sparse.transitions.iter().map(|t| (t.start, t.end, t.next.as_u32())))
+            }
+            State::Dense(dense) => {
+                let all = (0..=u8::MAX).zip(dense.transitions.iter());
+                self.ranges_of(all.filter(|(_, next)| **next != StateID::ZERO).map(|(b, next)| (b, b, next.as_u32())))
+            }
+            State::Look { look, next } if look::is_known(*look) => Node::Look { look: *look, next: next.as_u32() },
+            State::Union { alternates } => self.split(alternates),
+            State::BinaryUnion { alt1, alt2 } => self.split(&[*alt1, *alt2]),
+            State::Capture { next, slot, .. } if slot.as_usize() < slots => {
+                Node::Save { slot: slot.as_u32(), next: next.as_u32() }
+            }
+            State::Capture { next, .. } => self.split(&[*next]),
+            State::Match { .. } => Node::Match,
+            State::Look { .. } | State::Fail => Node::Fail,
+        }
+    }
+
+    fn ranges_of(&mut self, transitions: impl Iterator<Item = (u8, u8, u32)>) -> Node {
+        let from = self.ranges.len() as u32;
+        self.ranges.extend(transitions);
+        Node::Ranges { from, to: self.ranges.len() as u32 }
+    }
+
+    fn split(&mut self, alternates: &[StateID]) -> Node {
+        let from = self.edges.len() as u32;
+        self.edges.extend(alternates.iter().map(|id| id.as_u32()));
+        Node::Split { from, to: self.edges.len() as u32 }
+    }
+
+    /// Counts for every node what a walk along empty transitions meets, assertions taken as true.
+    fn weigh(&mut self) {
+        let (mut seen, mut stack) = (SparseSet::default(), Vec::new());
+        seen.grow(self.nodes.len());
+        let mut weights = Vec::with_capacity(self.nodes.len());
+        for root in 0..self.nodes.len() as u32 {
+            seen.clear();
+            stack.push(root);
+            let mut weight = 0;
+            while let Some(id) = stack.pop() {
+                weight += 1;
+                if weight > WEIGHT_CAP {
+                    weight = self.total;
+                    break;
+                }
+                if seen.insert(id) {
+                    match self.node(id) {
+                        Node::Look { next, .. } | Node::Save { next, .. } => stack.push(next),
+                        Node::Split { from, to } => stack.extend_from_slice(self.edges(from, to)),
+                        Node::Byte { .. } | Node::Ranges { .. } | Node::Match | Node::Fail => {}
+                    }
+                }
+            }
+            stack.clear();
+            weights.push(weight.min(self.total));
+        }
+        self.weights = weights;
+    }
+
+    /// An upper bound, in nodes, of one step: every node in the set is looked at, every assertion makes the walk start over,
+    /// and every transition that reads the dearest byte is taken.
+    fn dearest_step(&self) -> u64 {
+        let (mut leaves, mut looks) = (0, false);
+        let mut by_byte = [0u64; 256];
+        let mut add = |lo: u8, hi: u8, next: u32| {
+            for sum in by_byte.iter_mut().take(usize::from(hi) + 1).skip(usize::from(lo)) {
+                *sum += self.weight(next);
+            }
+        };
+        for node in &self.nodes {
+            match *node {
+                Node::Byte { lo, hi, next } => {
+                    leaves += 1;
+                    add(lo, hi, next);
+                }
+                Node::Ranges { from, to } => {
+                    leaves += 1;
+                    for &(lo, hi, next) in self.ranges(from, to) {
+                        add(lo, hi, next);
+                    }
+                }
+                Node::Match => leaves += 1,
+                Node::Look { .. } => looks = true,
+                Node::Split { .. } | Node::Save { .. } | Node::Fail => {}
+            }
+        }
+        let total = u64::from(self.total);
+        let first = if looks { self.nodes.len() as u64 + total } else { leaves };
+        first + by_byte.into_iter().max().unwrap_or_default().min(total)
+    }
+
+    /// The node `id`; `Fail` for an id that is not there.
+    #[inline]
+    pub(super) fn node(&self, id: u32) -> Node {
+        self.nodes.get(id as usize).copied().unwrap_or(Node::Fail)
+    }
+
+    /// The targets of a [`Node::Split`].
+    #[inline]
+    pub(super) fn edges(&self, from: u32, to: u32) -> &[u32] {
+        self.edges.get(from as usize..to as usize).unwrap_or_default()
+    }
+
+    fn ranges(&self, from: u32, to: u32) -> &[(u8, u8, u32)] {
+        self.ranges.get(from as usize..to as usize).unwrap_or_default()
+    }
+
+    /// Where the node leads on `byte`.
+    #[inline]
+    pub(super) fn target(&self, node: Node, byte: u8) -> Option<u32> {
+        match node {
+            Node::Byte { lo, hi, next } => (lo <= byte && byte <= hi).then_some(next),
+            Node::Ranges { from, to } => {
+                let ranges = self.ranges(from, to);
+                let place = ranges.partition_point(|&(_, hi, _)| hi < byte);
+                ranges.get(place).filter(|&&(lo, _, _)| lo <= byte).map(|&(_, _, next)| next)
+            }
+            _ => None,
+        }
+    }
+
+    /// How many nodes a walk from `id` along empty transitions meets, at most.
+    #[inline]
+    pub(super) fn weight(&self, id: u32) -> u64 {
+        self.weights.get(id as usize).copied().map_or(0, u64::from)
+    }
+
+    /// Where a search starts.
+    pub(super) fn start(&self) -> u32 {
+        self.start
+    }
+
+    /// Nodes and edges: no walk can cost more.
+    pub(super) fn total(&self) -> u64 {
+        u64::from(self.total)
+    }
+
+    /// Number of nodes.
+    pub(super) fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// The most nodes that one step can meet.
+    pub(super) fn max_step(&self) -> u64 {
+        self.max_step
+    }
+
+    /// The equivalence class of `byte`: bytes of one class are never told apart.
+    #[inline]
+    pub(super) fn class(&self, byte: u8) -> usize {
+        self.classes.get(usize::from(byte)).copied().map_or(0, usize::from)
+    }
+
+    /// What the assertions of this NFA can tell about `byte`.
+    #[inline]
+    pub(super) fn side(&self, byte: Option<u8>) -> Side {
+        self.sides.side(byte)
+    }
+
+    /// Number of classes of bytes.
+    pub(super) fn class_count(&self) -> usize {
+        self.class_count
+    }
+
+    /// Whether it reads from right to left.
+    pub(super) fn reversed(&self) -> bool {
+        self.reversed
+    }
+
+    /// Bytes held.
+    pub(super) fn memory(&self) -> usize {
+        self.nodes.len() * size_of::<Node>()
+            + self.ranges.len() * size_of::<(u8, u8, u32)>()
+            + (self.edges.len() + self.weights.len()) * size_of::<u32>()
+            + 256
+    }
+}

@@ -1,0 +1,6 @@
+//! Patterns: the dialect against PCRE2, and what patterns require against what they match.
+
+mod dialect;
+mod matcher;
+mod rules;
+mod table;
