@@ -22,8 +22,7 @@ pub struct Site {
 impl Site {
     /// A proxy in front of `upstream`; `change` sets what the test is about.
     pub async fn start(upstream: Option<&Upstream>, change: impl FnOnce(&mut Config)) -> Site {
-        let mut config = Config::default();
-        config.listen = vec!["127.0.0.1:0".parse().unwrap()];
+        let mut config = Config { listen: vec!["127.0.0.1:0".parse().unwrap()], ..Config::default() };
         config.upstream.url = upstream.map(|upstream| format!("http://{}", upstream.address));
         change(&mut config);
         let log = Arc::new(Mutex::new(Vec::new()));
