@@ -32,6 +32,7 @@ mod literals;
 mod look;
 mod pattern;
 mod phrases;
+pub mod require;
 mod simulation;
 mod sparse_set;
 mod table;
