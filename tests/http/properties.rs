@@ -136,9 +136,24 @@ fn limits() -> impl Strategy<Value = ParseLimits> {
 }
 
 /// All that reading a body leaves behind.
-fn outcome(fields: &Fields, report: Report, meter: &Meter) -> (Vec<(Kind, Vec<u8>, Vec<u8>)>, Report, u64) {
-    let owned = |span| fields.bytes(span).to_vec();
-    (fields.items().iter().map(|f| (f.kind, owned(f.name), owned(f.value))).collect(), report, meter.spent())
+#[derive(Debug, PartialEq)]
+struct Outcome {
+    result: Result<(), Exhausted>,
+    fields: Vec<(Kind, Vec<u8>, Vec<u8>)>,
+    report: Report,
+    fuel: u64,
+}
+
+impl Outcome {
+    fn new(result: Result<(), Exhausted>, fields: &Fields, report: Report, meter: &Meter) -> Self {
+        let owned = |span| fields.bytes(span).to_vec();
+        let fields = fields.items().iter().map(|f| (f.kind, owned(f.name), owned(f.value))).collect();
+        Outcome { result, fields, report, fuel: meter.spent() }
+    }
+
+    fn pairs(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        self.fields.iter().map(|(_, name, value)| (&**name, &**value))
+    }
 }
 
 /// Reads a body that arrives in pieces which end at `cuts`.
@@ -149,7 +164,7 @@ fn read_in_pieces(
     cuts: &[usize],
     quantum: usize,
     fuel: u64,
-) -> (Result<(), Exhausted>, Vec<(Kind, Vec<u8>, Vec<u8>)>, Report, u64) {
+) -> Outcome {
     let (mut fields, mut report, mut meter) = (Fields::with_limit(1 << 30), Report::default(), Meter::new(fuel));
     let mut parser = BodyParser::new(processor, CONTENT_TYPE.as_bytes(), limits);
     let mut ends: Vec<usize> = cuts.iter().map(|cut| cut % (body.len() + 1)).chain([body.len()]).collect();
@@ -164,8 +179,7 @@ fn read_in_pieces(
             Err(exhausted) => break Err(exhausted),
         }
     };
-    let (fields, report, spent) = outcome(&fields, report, &meter);
-    (result, fields, report, spent)
+    Outcome::new(result, &fields, report, &meter)
 }
 
 proptest! {
@@ -217,21 +231,21 @@ proptest! {
     #[test]
     fn a_query_is_read_like_the_same_body(body in bodies(Processor::UrlEncoded), limits in limits()) {
         let (mut fields, mut report, mut meter) = (Fields::with_limit(1 << 30), Report::default(), Meter::unlimited());
-        parse_query(&body, &limits, &mut fields, &mut report, &mut meter).unwrap();
-        let (_, as_body, body_report, spent) = read_in_pieces(Processor::UrlEncoded, &limits, &body, &[], usize::MAX, u64::MAX);
-        let (as_query, report, query_spent) = outcome(&fields, report, &meter);
-        prop_assert_eq!((report, query_spent), (body_report, spent));
-        prop_assert!(as_query.iter().map(|f| (&f.1, &f.2)).eq(as_body.iter().map(|f| (&f.1, &f.2))));
+        let result = parse_query(&body, &limits, &mut fields, &mut report, &mut meter);
+        let as_query = Outcome::new(result, &fields, report, &meter);
+        let as_body = read_in_pieces(Processor::UrlEncoded, &limits, &body, &[], usize::MAX, u64::MAX);
+        prop_assert!(as_query.pairs().eq(as_body.pairs()));
+        prop_assert_eq!((as_query.report, as_query.fuel), (as_body.report, as_body.fuel));
     }
 
     #[test]
     fn urlencoding_round_trips(pairs in vec((vec(any::<u8>(), 0..8), vec(any::<u8>(), 0..8)), 0..8)) {
         let encode = |bytes: &[u8]| bytes.iter().map(|byte| format!("%{byte:02x}")).collect::<String>();
         let body: Vec<String> = pairs.iter().map(|(name, value)| format!("{}={}", encode(name), encode(value))).collect();
-        let (_, fields, report, _) =
+        let read =
             read_in_pieces(Processor::UrlEncoded, &ParseLimits::default(), body.join("&").as_bytes(), &[], usize::MAX, u64::MAX);
-        prop_assert!(fields.into_iter().map(|(_, name, value)| (name, value)).eq(pairs));
-        prop_assert_eq!(report, Report::default());
+        prop_assert!(read.pairs().eq(pairs.iter().map(|(name, value)| (&**name, &**value))));
+        prop_assert_eq!(read.report, Report::default());
     }
 
     #[test]
