@@ -10,11 +10,40 @@ const TOO_LIKELY: f64 = 0.9;
 /// Sets that are kept while they are combined, before the bounds are applied.
 const KEPT: usize = 6;
 
+<<<<<<< HEAD
 /// Sets of which each match has a byte, the rarest first.
 pub(super) fn any_of(hir: &Hir, bounds: &Bounds) -> Vec<ByteSet> {
     let mut sets = sets(hir);
     sets.truncate(bounds.byte_sets);
     sets
+=======
+/// Bytes of the shortest match; none if there is no match. (The library's own `minimum_len` takes a loop of no turns over
+/// something impossible for impossible.)
+pub(super) fn min_len(hir: &Hir) -> Option<usize> {
+    match hir.kind() {
+        HirKind::Empty | HirKind::Look(_) => Some(0),
+        HirKind::Literal(literal) => Some(literal.0.len()),
+        HirKind::Class(class) => class.minimum_len(),
+        HirKind::Capture(capture) => min_len(&capture.sub),
+        HirKind::Repetition(repetition) if repetition.min == 0 => Some(0),
+        HirKind::Repetition(repetition) => {
+            let turns = usize::try_from(repetition.min).unwrap_or(usize::MAX);
+            min_len(&repetition.sub).map(|len| len.saturating_mul(turns))
+        }
+        HirKind::Concat(parts) => {
+            parts.iter().try_fold(0usize, |sum, part| min_len(part).map(|len| sum.saturating_add(len)))
+        }
+        HirKind::Alternation(parts) => parts.iter().filter_map(min_len).min(),
+    }
+}
+
+/// Sets of which each match has a byte, the rarest first; none if there is no match.
+pub(super) fn any_of(hir: &Hir, bounds: &Bounds) -> Option<Vec<ByteSet>> {
+    sets(hir).map(|mut sets| {
+        sets.truncate(bounds.byte_sets);
+        sets
+    })
+>>>>>>> pcre
 }
 
 /// The bytes that can be part of a match.
@@ -27,12 +56,18 @@ pub(super) fn alphabet(hir: &Hir) -> ByteSet {
     }
 }
 
+<<<<<<< HEAD
 fn sets(hir: &Hir) -> Vec<ByteSet> {
     match hir.kind() {
+=======
+fn sets(hir: &Hir) -> Option<Vec<ByteSet>> {
+    Some(match hir.kind() {
+>>>>>>> pcre
         HirKind::Empty | HirKind::Look(_) => Vec::new(),
         HirKind::Literal(literal) => {
             rarest(ByteSet::in_bytes(&literal.0).iter().map(|byte| ByteSet::of(&[byte])).collect())
         }
+<<<<<<< HEAD
         HirKind::Class(class) => rarest(vec![first_bytes(class)]),
         HirKind::Capture(capture) => sets(&capture.sub),
         HirKind::Repetition(repetition) if repetition.min == 0 => Vec::new(),
@@ -45,6 +80,24 @@ fn sets(hir: &Hir) -> Vec<ByteSet> {
             branches.fold(first, |all, branch| either(&all, &branch))
         }
     }
+=======
+        HirKind::Class(class) => {
+            let first = first_bytes(class);
+            if first.is_empty() {
+                return None;
+            }
+            rarest(vec![first])
+        }
+        HirKind::Capture(capture) => return sets(&capture.sub),
+        HirKind::Repetition(repetition) if repetition.min == 0 => Vec::new(),
+        HirKind::Repetition(repetition) => return sets(&repetition.sub),
+        HirKind::Concat(parts) => rarest(parts.iter().map(sets).collect::<Option<Vec<_>>>()?.concat()),
+        // A branch that cannot match asks for nothing.
+        HirKind::Alternation(parts) => {
+            return parts.iter().filter_map(sets).reduce(|all, branch| either(&all, &branch));
+        }
+    })
+>>>>>>> pcre
 }
 
 /// What holds if one of two lists holds: a set of the one or a set of the other.

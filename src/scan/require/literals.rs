@@ -24,6 +24,12 @@ const OPTIONAL: usize = 4;
 /// Turns of a counted repeat that are spelled out.
 const TURNS: u32 = 8;
 
+<<<<<<< HEAD
+=======
+/// Needs of a sequence before the rarest are picked.
+const NEEDS: usize = 32;
+
+>>>>>>> pcre
 type Strings = BTreeSet<Vec<u8>>;
 
 /// What is known about a part.
@@ -169,6 +175,14 @@ impl<'b> Sequence<'b> {
         self.whole = false;
         let strings = std::mem::replace(&mut self.strings, Strings::from([Vec::new()]));
         self.needs.push(into_need(Known::Exact(strings), self.bounds));
+<<<<<<< HEAD
+=======
+        // Only the rarest will be kept, so a long sequence need not gather them all.
+        if self.needs.len() > NEEDS {
+            let needs = std::mem::take(&mut self.needs);
+            self.needs.push(Need::all(needs, self.bounds));
+        }
+>>>>>>> pcre
     }
 
     fn finish(mut self) -> Known {

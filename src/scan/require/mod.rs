@@ -88,6 +88,7 @@ impl Requirement {
 /// Recursive in the pattern, whose depth the parser has bounded. Time is linear in the pattern but for the constant that the
 /// bounds allow.
 pub fn require(hir: &Hir, bounds: &Bounds) -> Requirement {
+<<<<<<< HEAD
     let Some(min_len) = hir.properties().minimum_len() else {
         return Requirement { min_len: 0, any_of: Vec::new(), literals: Need::Never, alphabet: ByteSet::EMPTY };
     };
@@ -97,4 +98,9 @@ pub fn require(hir: &Hir, bounds: &Bounds) -> Requirement {
         literals: literals::need(hir, bounds),
         alphabet: bytes::alphabet(hir),
     }
+=======
+    let never = Requirement { min_len: 0, any_of: Vec::new(), literals: Need::Never, alphabet: ByteSet::EMPTY };
+    let (Some(min_len), Some(any_of)) = (bytes::min_len(hir), bytes::any_of(hir, bounds)) else { return never };
+    Requirement { min_len, any_of, literals: literals::need(hir, bounds), alphabet: bytes::alphabet(hir) }
+>>>>>>> pcre
 }

@@ -103,6 +103,10 @@ impl Need {
                 Need::Always => return Need::Always,
                 Need::Never => {}
                 Need::Literal(literal) => literals.push(literal),
+<<<<<<< HEAD
+=======
+                _ if others.len() > bounds.literals => return Need::Always,
+>>>>>>> pcre
                 other if others.contains(&other) => {}
                 other => others.push(other),
             }
