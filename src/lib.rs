@@ -5,7 +5,10 @@ pub mod byteset;
 pub mod cli;
 pub mod detect;
 pub mod diag;
+pub mod engine;
 pub mod files;
+pub mod governor;
+#[cfg(feature = "http1")]
 pub mod host;
 pub mod http;
 pub mod lang;
@@ -13,8 +16,15 @@ pub mod limits;
 pub mod meter;
 pub mod net;
 pub mod ops;
+pub mod plan;
+pub mod program;
 pub mod rule;
 pub mod scan;
+pub mod store;
 pub mod transform;
+mod waf;
 
+pub use engine::{Interruption, InterruptionAction, MatchRecord, Policy, Reason, Step, Verdict};
 pub use limits::Limits;
+pub use rule::Phase;
+pub use waf::{Transaction, Waf, WafBuilder};

@@ -1,1 +1,7 @@
-fn main() {}
+//! The binary `fusewall`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    fusewall::cli::main()
+}

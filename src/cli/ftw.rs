@@ -7,6 +7,7 @@
 
 pub mod backend;
 mod content_type;
+mod engine;
 pub mod exchange;
 pub mod judge;
 pub mod overrides;
@@ -17,7 +18,9 @@ mod template;
 
 use std::io::IsTerminal;
 use std::path::PathBuf;
+use std::process::ExitCode;
 
+use super::rules::RulesArgs;
 use anyhow::Result;
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -44,6 +47,22 @@ pub struct FtwArgs {
     /// Answer in JSON.
     #[arg(long)]
     pub json: bool,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// Rules or tests that cannot be loaded.
+pub fn run(args: &FtwArgs) -> Result<ExitCode> {
+    let rules = RulesArgs { rules: args.rules.clone() };
+    let waf = rules.load(rules.builder())?;
+    let report = run_on(&waf, args)?;
+    if args.json {
+        println!("{}", serde_json::to_string(&report)?);
+    } else {
+        println!("{report}");
+    }
+    Ok(ExitCode::from(u8::from(!report.is_clean())))
 }
 
 /// Loads the tests that the arguments name and runs them on an engine.

@@ -1,3 +1,68 @@
-//! The command line.
+//! The command line. One file per command; every answer that a machine may want is also JSON.
+//!
+//! Exit status: 0 ok, 1 findings or failures, 2 usage.
 
-pub mod ftw;
+mod check;
+mod explain;
+mod ftw;
+mod progress;
+mod requests;
+mod rules;
+mod run;
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// A web application firewall that compiles rules into linear-time matchers and meters every step.
+#[derive(Debug, Parser)]
+#[command(name = "fusewall", version, propagate_version = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Load rules and say what is wrong with them and what they may cost
+    Check(check::CheckArgs),
+    /// Evaluate requests from a file, one answer a line
+    Run(run::RunArgs),
+    /// Run go-ftw regression tests in process
+    Ftw(ftw::FtwArgs),
+
+    /// Show how rules were compiled, or why one request got its verdict
+    Explain(explain::ExplainArgs),
+}
+
+/// Runs the command that the arguments name.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are answers, not errors.
+            let code = if error.use_stderr() { 2 } else { 0 };
+            let _ = error.print();
+            return ExitCode::from(code);
+        }
+    };
+    let outcome = match &cli.command {
+        Command::Check(args) => check::run(args),
+        Command::Run(args) => run::run(args),
+        Command::Ftw(args) => ftw::run(args),
+
+        Command::Explain(args) => explain::run(args),
+    };
+    match outcome {
+        Ok(code) => code,
+        Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("fusewall: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// The reader of our output has gone (`fusewall run | head`): no reason to complain.
+fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+}

@@ -20,6 +20,8 @@ pub enum Kind {
     File,
     /// The content of an uploaded file: name = form field name.
     FileContent,
+    /// The size of an uploaded file in bytes, as decimal text: name = form field name.
+    FileSize,
     /// A header line of a multipart part: name = form field name (empty if it has none), value = the whole line.
     PartHeader,
     /// All text of an XML document (`XML:/*`): name is empty.

@@ -84,7 +84,7 @@ pub struct MultipartFlags {
     pub invalid_part: bool,
     /// A header is folded with something other than space and tab.
     pub invalid_header_folding: bool,
-    /// More files than [`ParseLimits::upload_files`](super::ParseLimits::upload_files).
+    /// More files than [`ParseLimits::upload_files`](super::ParseLimits::upload_files). All of them were read.
     pub file_limit_exceeded: bool,
     /// 0: every line that looks like a boundary is one. 1: the first or the final boundary is missing. 2: both are there, but
     /// other lines begin with `--` too.

@@ -12,6 +12,11 @@ use super::thompson::Order;
 use crate::limits::Limits;
 use crate::meter::{Exhausted, Meter};
 
+/// A skip of fewer bytes than this would have been faster byte by byte.
+const WORTHWHILE_SKIP: usize = 16;
+/// So many of them, and the rest of the block is read byte by byte: input made of needles must not pay for acceleration.
+const MAX_SHORT_SKIPS: usize = 4;
+
 /// A dense DFA: about one fuel a byte, whatever the input.
 #[derive(Debug, Clone)]
 pub(super) struct Dense {
@@ -69,7 +74,7 @@ impl Dense {
                 return Ok(Step::Pending);
             }
             let next = if REVERSE { fuel::block_start(run.at, floor) } else { fuel::block_end(run.at, haystack.len()) };
-            meter.charge_rule(fuel::DFA_BYTE * run.at.abs_diff(next) as u64)?;
+            meter.charge_rule(fuel::DENSE_BYTE * run.at.abs_diff(next) as u64)?;
             let block = haystack.get(run.at.min(next)..run.at.max(next)).unwrap_or_default();
             let (reached, ended) =
                 if REVERSE { self.block_reverse(block, state, run) } else { self.block_forward(block, state, run) };
@@ -93,6 +98,7 @@ impl Dense {
     /// Reads a block from left to right: the state behind it, and whether the search has ended inside.
     fn block_forward(&self, block: &[u8], mut state: StateID, run: &mut Run) -> (StateID, bool) {
         let mut at = 0;
+        let mut short_skips = 0;
         while let Some(&byte) = block.get(at) {
             state = self.dfa.next_state(state, byte);
             if self.dfa.is_special_state(state) {
@@ -103,9 +109,11 @@ impl Dense {
                     }
                 } else if self.dfa.is_dead_state(state) {
                     return (state, true);
-                } else if self.dfa.is_accel_state(state) {
+                } else if short_skips < MAX_SHORT_SKIPS && self.dfa.is_accel_state(state) {
                     let rest = block.get(at + 1..).unwrap_or_default();
-                    at += find(self.dfa.accelerator(state), rest).unwrap_or(rest.len());
+                    let skipped = find(self.dfa.accelerator(state), rest).unwrap_or(rest.len());
+                    short_skips += usize::from(skipped < WORTHWHILE_SKIP);
+                    at += skipped;
                 }
             }
             at += 1;
@@ -116,6 +124,7 @@ impl Dense {
     /// Reads a block from right to left.
     fn block_reverse(&self, block: &[u8], mut state: StateID, run: &mut Run) -> (StateID, bool) {
         let mut left = block;
+        let mut short_skips = 0;
         while let Some((&byte, rest)) = left.split_last() {
             state = self.dfa.next_state(state, byte);
             let mut after = rest.len();
@@ -124,8 +133,9 @@ impl Dense {
                     run.last = Some(run.at - block.len() + left.len());
                 } else if self.dfa.is_dead_state(state) {
                     return (state, true);
-                } else if self.dfa.is_accel_state(state) {
+                } else if short_skips < MAX_SHORT_SKIPS && self.dfa.is_accel_state(state) {
                     after = find_last(self.dfa.accelerator(state), rest).map_or(0, |place| place + 1);
+                    short_skips += usize::from(rest.len() - after < WORTHWHILE_SKIP);
                 }
             }
             left = rest.get(..after).unwrap_or_default();

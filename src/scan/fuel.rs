@@ -4,8 +4,10 @@
 pub(super) const BLOCK: usize = 256;
 /// One call of a scanner, whatever the length.
 pub(super) const CALL: u64 = 16;
-/// One byte through a DFA, dense or lazy.
-pub(super) const DFA_BYTE: u64 = 1;
+/// One byte through a dense DFA.
+pub(super) const DENSE_BYTE: u64 = 1;
+/// One byte through the known part of a lazy DFA.
+pub(super) const LAZY_BYTE: u64 = 2;
 /// One NFA node that a simulation looks at.
 pub(super) const NODE: u64 = 3;
 /// One transition that a simulation computes, beside its nodes.

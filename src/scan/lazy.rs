@@ -45,7 +45,7 @@ impl Lazy {
         let step = fuel::STEP + fuel::NODE * self.nfa.max_step();
         let state = if self.cap == 0 { 0 } else { fuel::STATE + fuel::NODE * (self.nfa.len() as u64 + 1) };
         let start = fuel::NODE * self.nfa.weight(self.nfa.start());
-        Price::per_byte(start + 2 * state + step, fuel::DFA_BYTE + step + state)
+        Price::per_byte(start + 2 * state + step, fuel::LAZY_BYTE + step + state)
     }
 
     /// Goes on with `run`: to the right up to the end of `haystack`, or (`REVERSE`) to the left down to `floor`.
@@ -74,7 +74,7 @@ impl Lazy {
                 }
                 run.paid =
                     if REVERSE { fuel::block_start(run.at, floor) } else { fuel::block_end(run.at, haystack.len()) };
-                meter.charge_rule(fuel::DFA_BYTE * run.at.abs_diff(run.paid) as u64)?;
+                meter.charge_rule(fuel::LAZY_BYTE * run.at.abs_diff(run.paid) as u64)?;
             }
             if let Place::Lazy(state) = run.place {
                 match self.known_stretch::<REVERSE>(table, haystack, state, run) {

@@ -1,4 +1,5 @@
 //! Scanners and verifiers: the automata that the planner builds and the engine runs. All linear, all metered.
+<<<<<<< HEAD
 //!
 //! | type | question | automaton |
 //! |---|---|---|
@@ -32,6 +33,7 @@ mod literals;
 mod look;
 mod pattern;
 mod phrases;
+pub mod require;
 mod simulation;
 mod sparse_set;
 mod table;
@@ -43,3 +45,7 @@ pub use error::BuildError;
 pub use literals::Literals;
 pub use pattern::{Engine, Pattern, Want};
 pub use phrases::Phrases;
+=======
+
+pub mod require;
+>>>>>>> pcre

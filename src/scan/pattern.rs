@@ -227,7 +227,7 @@ impl Machine {
 
     fn price(&self) -> Price {
         match self {
-            Machine::Dense(_) => Price::per_byte(0, fuel::DFA_BYTE),
+            Machine::Dense(_) => Price::per_byte(0, fuel::DENSE_BYTE),
             Machine::Lazy(lazy) => lazy.price(),
         }
     }

@@ -29,9 +29,12 @@ impl Phrases {
         Ok(Phrases { automaton: literals::automaton(phrases)? })
     }
 
-    /// The most that one search of a haystack of `n` bytes can charge.
+    /// The most that one search of a haystack of `n` bytes can charge, whatever the list.
+    pub const PRICE: Price = Price::per_byte(fuel::CALL, fuel::LITERAL_BYTE);
+
+    /// [`Phrases::PRICE`].
     pub fn price(&self) -> Price {
-        Price::per_byte(fuel::CALL, fuel::LITERAL_BYTE)
+        Self::PRICE
     }
 
     /// Bytes held.

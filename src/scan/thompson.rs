@@ -190,18 +190,41 @@ impl Thompson {
         self.weights = weights;
     }
 
-    /// An upper bound, in nodes, of one step: every node in the set is looked at, every assertion makes the walk start over,
-    /// and every transition that reads the dearest byte is taken.
+    /// An upper bound, in nodes, of one step. Behind a byte only those nodes can be alive to which the byte leads from anywhere;
+    /// so for each byte the whole set behind it is looked at, and then every transition over the dearest next byte is taken.
     fn dearest_step(&self) -> u64 {
-        let (mut leaves, mut looks) = (0, false);
+        let (mut seen, mut stack) = (SparseSet::default(), Vec::new());
+        seen.grow(self.nodes.len());
+        let mut dearest = self.step_behind(&[self.start], &mut seen, &mut stack);
+        let mut targets = Vec::new();
+        for class in 0..self.class_count {
+            let Some(byte) = (0..=u8::MAX).find(|&byte| self.class(byte) == class) else { continue };
+            targets.clear();
+            targets.extend(self.nodes.iter().filter_map(|&node| self.target(node, byte)));
+            targets.sort_unstable();
+            targets.dedup();
+            dearest = dearest.max(self.step_behind(&targets, &mut seen, &mut stack));
+        }
+        dearest
+    }
+
+    /// An upper bound, in nodes, of a step from the set that empty transitions reach from all of `targets`.
+    fn step_behind(&self, targets: &[u32], seen: &mut SparseSet, stack: &mut Vec<u32>) -> u64 {
+        seen.clear();
+        stack.clear();
+        stack.extend_from_slice(targets);
+        let (mut leaves, mut waits) = (0u64, false);
         let mut by_byte = [0u64; 256];
         let mut add = |lo: u8, hi: u8, next: u32| {
             for sum in by_byte.iter_mut().take(usize::from(hi) + 1).skip(usize::from(lo)) {
                 *sum += self.weight(next);
             }
         };
-        for node in &self.nodes {
-            match *node {
+        while let Some(id) = stack.pop() {
+            if !seen.insert(id) {
+                continue;
+            }
+            match self.node(id) {
                 Node::Byte { lo, hi, next } => {
                     leaves += 1;
                     add(lo, hi, next);
@@ -213,13 +236,18 @@ impl Thompson {
                     }
                 }
                 Node::Match => leaves += 1,
-                Node::Look { .. } => looks = true,
-                Node::Split { .. } | Node::Save { .. } | Node::Fail => {}
+                Node::Look { next, .. } => {
+                    waits = true;
+                    stack.push(next);
+                }
+                Node::Split { from, to } => stack.extend_from_slice(self.edges(from, to)),
+                Node::Save { next, .. } => stack.push(next),
+                Node::Fail => {}
             }
         }
-        let total = u64::from(self.total);
-        let first = if looks { self.nodes.len() as u64 + total } else { leaves };
-        first + by_byte.into_iter().max().unwrap_or_default().min(total)
+        let walk = targets.iter().map(|&target| self.weight(target)).sum::<u64>().min(self.total());
+        let first = if waits { leaves.max(targets.len() as u64 + walk) } else { leaves };
+        first + by_byte.into_iter().max().unwrap_or_default().min(self.total())
     }
 
     /// The node `id`; `Fail` for an id that is not there.

@@ -2,7 +2,8 @@
 //!
 //! `base64Decode` ends at the first byte outside the alphabet, so padding, NUL and blanks end it. `base64DecodeExt` skips such
 //! bytes, NUL and padding included, as lenient decoders of applications do. Both give the whole bytes of an incomplete last
-//! group. Neither knows the URL-safe alphabet.
+//! group. Neither knows the URL-safe alphabet. (libmodsecurity's base64Decode leaves a value with a foreign byte in it as it is,
+//! its base64DecodeExt gives nothing when padding stands inside; v2 and the manual do not.)
 
 use super::Changed;
 use base64::Engine;

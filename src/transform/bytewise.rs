@@ -1,7 +1,7 @@
 //! Transformations that look at one byte at a time: letter case and parity.
 //!
 //! Parity is that of the low seven bits, as the manual says ("of 7-bit data"); what stood in the eighth bit does not count, so
-//! each of them is idempotent.
+//! each of them is idempotent. (ModSecurity counts the eighth bit, too.)
 
 use super::Changed;
 

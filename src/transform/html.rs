@@ -1,7 +1,8 @@
 //! `htmlEntityDecode`: `&#38;`, `&#x26;` and `&quot; &amp; &lt; &gt; &nbsp;`, each with or without the semicolon.
 //!
-//! As in ModSecurity a number gives one byte, its lowest, and a name counts only if the whole run of letters and digits is the
-//! name (any case): `&ltx` stands. Other names stand: the patterns of rule sets know them (`&colon;`, `&Tab;`).
+//! A number gives one byte, its lowest. A name counts only if the whole run of letters and digits is the name (any case): `&ltx`
+//! stands, as in ModSecurity v2. (libmodsecurity takes the run for the name that it begins with and drops the rest of it.) Other
+//! names stand: the patterns of rule sets know them (`&colon;`, `&Tab;`).
 
 use super::Changed;
 use super::rewrite::{Step, find, rewrite};

@@ -1,7 +1,8 @@
 //! Paths: repeated slashes, `.` and `..` resolved.
 //!
 //! An absolute path never climbs above its root; a relative one keeps the `..` that lead out of it. A slash at the end stays.
-//! NUL is a byte like any other. The Windows variant takes `\` for `/` and writes `/`.
+//! NUL is a byte like any other. A name that ends in dots is a name, and `/..` is the root. (ModSecurity takes `name..` for a way
+//! up, which loses the name, and makes nothing of `/..`.) The Windows variant takes `\` for `/` and writes `/`.
 
 use super::Changed;
 use memchr::{memchr, memrchr};

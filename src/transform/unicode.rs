@@ -2,7 +2,8 @@
 //!
 //! `utf8toUnicode` writes each sequence of two to four bytes as `%uhhhh`, lower case, at least four digits; ASCII and bytes that
 //! are no UTF-8 sequence stand. Overlong forms and surrogates are written as the code point that a lenient decoder would take
-//! them for, so that `C0 AF` is a slash to what comes after. (ModSecurity writes their first byte once more behind; we do not.)
+//! them for, so that `C0 AF` is a slash to what comes after. (ModSecurity writes their first byte once more behind, and drops NUL and the
+//! first byte of a broken sequence; here nothing is added or lost.)
 
 use super::Changed;
 use super::hex::lower_digit;

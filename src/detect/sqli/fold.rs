@@ -29,14 +29,14 @@ const FUNCTIONS_BEFORE_PAREN: [&[u8]; 11] = [
 
 /// The tokens that are left.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Folded {
-    tokens: [Option<Token>; MAX + 1],
+pub(super) struct Folded<'i> {
+    tokens: [Option<Token<'i>>; MAX + 1],
     len: usize,
 }
 
-impl Folded {
+impl<'i> Folded<'i> {
     /// The tokens, at most [`MAX`].
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Token> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Token<'i>> {
         self.tokens.iter().take(self.len).flatten()
     }
 
@@ -46,12 +46,12 @@ impl Folded {
     }
 
     /// The last one.
-    pub(super) fn last_mut(&mut self) -> Option<&mut Token> {
+    pub(super) fn last_mut(&mut self) -> Option<&mut Token<'i>> {
         self.tokens.get_mut(self.len.checked_sub(1)?)?.as_mut()
     }
 
     /// The token at a place.
-    pub(super) fn get(&self, at: usize) -> Option<&Token> {
+    pub(super) fn get(&self, at: usize) -> Option<&Token<'i>> {
         self.tokens.iter().take(self.len).nth(at)?.as_ref()
     }
 }
@@ -67,17 +67,17 @@ enum Outcome {
 }
 
 /// Tokens on their way: those before `left` are done with for now, those up to `len` are read.
-struct Window {
+struct Window<'i> {
     /// One more than a fingerprint has: the sixth may decide what the fifth is.
-    tokens: [Option<Token>; MAX + 1],
+    tokens: [Option<Token<'i>>; MAX + 1],
     len: usize,
     left: usize,
-    last_comment: Option<Token>,
+    last_comment: Option<Token<'i>>,
     more: bool,
 }
 
 /// Reads and folds the tokens of `lexer`.
-pub(super) fn fold(lexer: &mut Lexer<'_, '_>) -> Result<Folded, Exhausted> {
+pub(super) fn fold<'i>(lexer: &mut Lexer<'i, '_>) -> Result<Folded<'i>, Exhausted> {
     // Comments, left parentheses, types and unary operators at the beginning say nothing.
     let first = loop {
         match lexer.next()? {
@@ -95,8 +95,8 @@ pub(super) fn fold(lexer: &mut Lexer<'_, '_>) -> Result<Folded, Exhausted> {
     Ok(Folded { tokens: window.tokens, len: window.left.min(MAX) })
 }
 
-impl Window {
-    fn run(&mut self, lexer: &mut Lexer<'_, '_>) -> Result<(), Exhausted> {
+impl<'i> Window<'i> {
+    fn run(&mut self, lexer: &mut Lexer<'i, '_>) -> Result<(), Exhausted> {
         loop {
             if self.len >= MAX {
                 self.drop_parenthesised();
@@ -135,7 +135,7 @@ impl Window {
     }
 
     /// Reads until `count` tokens stand from `left` on, or no more come.
-    fn read(&mut self, lexer: &mut Lexer<'_, '_>, count: usize) -> Result<(), Exhausted> {
+    fn read(&mut self, lexer: &mut Lexer<'i, '_>, count: usize) -> Result<(), Exhausted> {
         while self.more && self.len <= MAX && self.len < self.left + count {
             match lexer.next()? {
                 None => self.more = false,
@@ -150,13 +150,13 @@ impl Window {
         Ok(())
     }
 
-    fn put(&mut self, at: usize, token: Token) {
+    fn put(&mut self, at: usize, token: Token<'i>) {
         if let Some(place) = self.tokens.get_mut(at) {
             *place = Some(token);
         }
     }
 
-    fn get(&self, at: usize) -> Option<&Token> {
+    fn get(&self, at: usize) -> Option<&Token<'i>> {
         self.tokens.get(at)?.as_ref()
     }
 
@@ -221,21 +221,19 @@ impl Window {
             (LeftParen, _) if b.is_unary() => self.step_back(),
             _ if self.merge(left, &a, &b) => self.step_back(),
             // IF is a function everywhere but after a semicolon, where Transact-SQL takes it for a statement.
-            (Semicolon, Function)
-                if b.text.as_bytes().get(..2).is_some_and(|start| start.eq_ignore_ascii_case(b"IF")) =>
-            {
+            (Semicolon, Function) if b.text.get(..2).is_some_and(|start| start.eq_ignore_ascii_case(b"IF")) => {
                 self.set_kind(left + 1, Tsql);
                 Outcome::Again
             }
-            (Bareword | Variable, LeftParen) if FUNCTIONS_BEFORE_PAREN.iter().any(|name| a.text.is(name)) => {
+            (Bareword | Variable, LeftParen) if FUNCTIONS_BEFORE_PAREN.iter().any(|name| a.is(name)) => {
                 self.set_kind(left, Function);
                 Outcome::Again
             }
-            (Keyword, _) if a.text.is(b"IN") || a.text.is(b"NOT IN") => {
+            (Keyword, _) if a.is(b"IN") || a.is(b"NOT IN") => {
                 self.set_kind(left, if b.kind == LeftParen { Operator } else { Bareword });
                 Outcome::Again
             }
-            (Operator, _) if a.text.is(b"LIKE") || a.text.is(b"NOT LIKE") => {
+            (Operator, _) if a.is(b"LIKE") || a.is(b"NOT LIKE") => {
                 if b.kind == LeftParen {
                     self.set_kind(left, Function);
                 }
@@ -247,7 +245,7 @@ impl Window {
             }
             // There are too many collations to list them; all have an underscore.
             (Collate, Bareword) => {
-                if b.text.as_bytes().contains(&b'_') {
+                if b.text.contains(&b'_') {
                     self.set_kind(left + 1, SqlType);
                     self.left = 0;
                 }
@@ -264,7 +262,7 @@ impl Window {
             }
             (LeftParen, LeftParen) | (RightParen, RightParen) => self.restart(1),
             // MySQL's `{``.``.id}`: so rare that it is an attack.
-            (LeftBrace, Bareword) if b.text.as_bytes().is_empty() => {
+            (LeftBrace, Bareword) if b.text.is_empty() => {
                 self.set_kind(0, Kind::Evil);
                 self.left = 1;
                 Outcome::Stop
@@ -277,15 +275,14 @@ impl Window {
     }
 
     /// Two words that are one in the word list.
-    fn merge(&mut self, left: usize, a: &Token, b: &Token) -> bool {
+    fn merge(&mut self, left: usize, a: &Token<'i>, b: &Token<'i>) -> bool {
         use Kind::{Bareword, Expression, Function, Keyword, Logic, Operator, SqlType, Tsql, Union};
         let merges =
             |kind| matches!(kind, Keyword | Bareword | Operator | Union | Function | Expression | Tsql | SqlType);
         if !merges(a.kind) || !(merges(b.kind) || b.kind == Logic) {
             return false;
         }
-        let Some(text) = a.text.joined(&b.text) else { return false };
-        let Some(kind) = words::lookup(text.as_bytes()) else { return false };
+        let Some((kind, text)) = words::lookup_pair(a.text, b.text) else { return false };
         self.put(left, Token { kind, text, ..*a });
         true
     }
@@ -307,7 +304,7 @@ impl Window {
             // A chain of operators.
             | (Logic, _, Logic) => self.restart(2),
             (Operator, middle, Operator) if middle != LeftParen => self.restart(2),
-            (Bareword | Number | Variable | String, Operator, SqlType) if b.text.as_bytes() == b"::" => self.restart(2),
+            (Bareword | Number | Variable | String, Operator, SqlType) if b.text == b"::" => self.restart(2),
             (Bareword | Number | String | Variable, Comma, Number | Bareword | String | Variable) => self.restart(2),
             // A unary operator before a parenthesis or a value.
             (Expression | Group | Comma, _, LeftParen) if b.is_unary() => self.drop_second(c, 1),
@@ -322,7 +319,7 @@ impl Window {
             (Expression, Dot, Bareword) => self.drop_second(c, 1),
             // USER() has no arguments: with any, it is somebody's own.
             (Function, LeftParen, kind) if kind != RightParen => {
-                if a.text.is(b"USER") {
+                if a.is(b"USER") {
                     self.set_kind(left, Bareword);
                 }
                 Outcome::Pass
@@ -332,7 +329,7 @@ impl Window {
     }
 
     /// Puts the third token in the place of the second.
-    fn drop_second(&mut self, third: Token, dropped: usize) -> Outcome {
+    fn drop_second(&mut self, third: Token<'i>, dropped: usize) -> Outcome {
         self.put(self.left + 1, third);
         self.restart(dropped)
     }

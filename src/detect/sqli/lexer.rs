@@ -3,7 +3,7 @@
 //! There is no syntax error. Whatever the bytes are, they become tokens, each at least one byte long; white space is dropped.
 
 use super::Reading;
-use super::tokens::{Kind, TEXT_MAX, Text, Token};
+use super::tokens::{Kind, TEXT_MAX, Token};
 use super::words::{Hash, lookup, lookup_hashed};
 use super::{BLOCK_FUEL, Dialect, TOKEN_FUEL};
 use crate::byteset::ByteSet;
@@ -58,7 +58,7 @@ impl<'i, 'm> Lexer<'i, 'm> {
     }
 
     /// The next token, or `None` at the end.
-    pub(super) fn next(&mut self) -> Result<Option<Token>, Exhausted> {
+    pub(super) fn next(&mut self) -> Result<Option<Token<'i>>, Exhausted> {
         if self.pos == 0
             && let Some(quote) = self.reading.quote.byte()
             && self.input.len() > 0
@@ -84,7 +84,7 @@ impl<'i, 'm> Lexer<'i, 'm> {
     }
 
     /// The token that starts with `byte` at the current place.
-    fn token(&mut self, byte: u8) -> Result<Token, Exhausted> {
+    fn token(&mut self, byte: u8) -> Result<Token<'i>, Exhausted> {
         match byte {
             b'"' | b'\'' => self.string(self.pos + 1, byte, Some(byte)),
             b'`' => self.backquoted(self.pos),
@@ -116,12 +116,12 @@ impl<'i, 'm> Lexer<'i, 'm> {
     }
 
     /// The next `len` bytes as a token.
-    fn take(&mut self, kind: Kind, len: usize) -> Token {
+    fn take(&mut self, kind: Kind, len: usize) -> Token<'i> {
         self.take_to(kind, self.pos + len)
     }
 
     /// The bytes up to `end` as a token.
-    fn take_to(&mut self, kind: Kind, end: usize) -> Token {
+    fn take_to(&mut self, kind: Kind, end: usize) -> Token<'i> {
         let token = Token::new(kind, self.input.slice(self.pos, end));
         self.pos = end;
         token
@@ -134,7 +134,7 @@ impl<'i, 'm> Lexer<'i, 'm> {
 
     /// A string whose text starts at `start` and ends at the first `quote` that neither a backslash escapes nor another quote
     /// doubles.
-    fn string(&mut self, start: usize, quote: u8, open: Option<u8>) -> Result<Token, Exhausted> {
+    fn string(&mut self, start: usize, quote: u8, open: Option<u8>) -> Result<Token<'i>, Exhausted> {
         let mut from = start;
         let close = loop {
             let Some(at) = self.input.find(quote, from)? else { break None };
@@ -151,25 +151,25 @@ impl<'i, 'm> Lexer<'i, 'm> {
     }
 
     /// A string from `start` to `end` or to the end of the input; its closing quote is `width` bytes long.
-    fn quoted(&mut self, start: usize, end: Option<usize>, width: usize, quotes: (Option<u8>, u8)) -> Token {
+    fn quoted(&mut self, start: usize, end: Option<usize>, width: usize, quotes: (Option<u8>, u8)) -> Token<'i> {
         let (text_end, close) = match end {
             Some(end) => (end, Some(quotes.1)),
             None => (self.input.len(), None),
         };
         self.pos = end.map_or(text_end, |end| end + width);
-        Token { kind: Kind::String, text: Text::of(self.input.slice(start, text_end)), open: quotes.0, close }
+        Token { open: quotes.0, close, ..Token::new(Kind::String, self.input.slice(start, text_end)) }
     }
 
     /// MySQL's `` `name` ``, from the backquote at `at`: a word, even where it would be a keyword, but a function's name stays
     /// one.
-    fn backquoted(&mut self, at: usize) -> Result<Token, Exhausted> {
+    fn backquoted(&mut self, at: usize) -> Result<Token<'i>, Exhausted> {
         let token = self.string(at + 1, b'`', Some(b'`'))?;
-        let is_function = lookup(token.text.as_bytes()) == Some(Kind::Function);
+        let is_function = lookup(token.text) == Some(Kind::Function);
         Ok(token.with_kind(if is_function { Kind::Function } else { Kind::Bareword }))
     }
 
     /// `E'..'` of PostgreSQL, with backslash escapes; also `N'..'`, the national string.
-    fn escape_string(&mut self) -> Result<Token, Exhausted> {
+    fn escape_string(&mut self) -> Result<Token<'i>, Exhausted> {
         if self.peek(1) == Some(b'\'') && self.peek(2).is_some() {
             self.string(self.pos + 2, b'\'', Some(b'\''))
         } else {
@@ -178,7 +178,7 @@ impl<'i, 'm> Lexer<'i, 'm> {
     }
 
     /// `N'..'`, or Oracle's `NQ'[..]'`.
-    fn national_string(&mut self) -> Result<Token, Exhausted> {
+    fn national_string(&mut self) -> Result<Token<'i>, Exhausted> {
         if self.peek(1) == Some(b'\'') && self.peek(2).is_some() {
             self.escape_string()
         } else {
@@ -187,7 +187,7 @@ impl<'i, 'm> Lexer<'i, 'm> {
     }
 
     /// `U&'..'` of the standard.
-    fn unicode_string(&mut self) -> Result<Token, Exhausted> {
+    fn unicode_string(&mut self) -> Result<Token<'i>, Exhausted> {
         if self.peek(1) != Some(b'&') || self.peek(2) != Some(b'\'') {
             return self.word();
         }
@@ -197,7 +197,7 @@ impl<'i, 'm> Lexer<'i, 'm> {
     }
 
     /// Oracle's `Q'[..]'` with the `Q` at `at`: any byte from `!` to `~` may be the delimiter.
-    fn oracle_string(&mut self, at: usize) -> Result<Token, Exhausted> {
+    fn oracle_string(&mut self, at: usize) -> Result<Token<'i>, Exhausted> {
         let (Some(b'q' | b'Q'), Some(b'\''), Some(delimiter @ 33..=127)) =
             (self.input.at(at), self.input.at(at + 1), self.input.at(at + 2))
         else {
@@ -215,7 +215,7 @@ impl<'i, 'm> Lexer<'i, 'm> {
     }
 
     /// `B'0101'` or `X'1F'`: a number.
-    fn digits_string(&mut self, digits: &ByteSet) -> Result<Token, Exhausted> {
+    fn digits_string(&mut self, digits: &ByteSet) -> Result<Token<'i>, Exhausted> {
         if self.peek(1) == Some(b'\'') {
             let end = self.input.run_end(digits, self.pos + 2)?;
             if self.input.at(end) == Some(b'\'') {
@@ -226,18 +226,18 @@ impl<'i, 'm> Lexer<'i, 'm> {
     }
 
     /// `[name]` of SQL Server.
-    fn bracketed(&mut self) -> Result<Token, Exhausted> {
+    fn bracketed(&mut self) -> Result<Token<'i>, Exhausted> {
         let end = self.input.find(b']', self.pos)?.map_or(self.input.len(), |at| at + 1);
         Ok(self.take_to(Kind::Bareword, end))
     }
 
     /// `\N` is NULL for MySQL.
-    fn backslash(&mut self) -> Token {
+    fn backslash(&mut self) -> Token<'i> {
         if self.peek(1) == Some(b'N') { self.take(Kind::Number, 2) } else { self.take(Kind::Backslash, 1) }
     }
 
     /// An operator of up to three characters.
-    fn long_operator(&mut self, byte: u8) -> Token {
+    fn long_operator(&mut self, byte: u8) -> Token<'i> {
         if self.input.slice(self.pos, self.pos + 3) == b"<=>" {
             return self.take(Kind::Operator, 3);
         }
@@ -250,7 +250,7 @@ impl<'i, 'm> Lexer<'i, 'm> {
     }
 
     /// A comment up to the end of the line.
-    fn line_comment(&mut self) -> Result<Token, Exhausted> {
+    fn line_comment(&mut self) -> Result<Token<'i>, Exhausted> {
         let end = self.input.find(b'\n', self.pos)?.unwrap_or(self.input.len());
         let token = self.take_to(Kind::Comment, end);
         self.pos = self.input.len().min(end + 1);
@@ -258,7 +258,7 @@ impl<'i, 'm> Lexer<'i, 'm> {
     }
 
     /// `--` with a blank or the end after it is a comment; without, everywhere but in MySQL.
-    fn dash(&mut self) -> Result<Token, Exhausted> {
+    fn dash(&mut self) -> Result<Token<'i>, Exhausted> {
         if self.peek(1) != Some(b'-') {
             return Ok(self.take(Kind::Operator, 1));
         }
@@ -273,7 +273,7 @@ impl<'i, 'm> Lexer<'i, 'm> {
     }
 
     /// `#` is an operator of PostgreSQL and starts a comment of MySQL.
-    fn hash(&mut self) -> Result<Token, Exhausted> {
+    fn hash(&mut self) -> Result<Token<'i>, Exhausted> {
         self.seen.mysql_differs = true;
         match self.reading.dialect {
             Dialect::Ansi => Ok(self.take(Kind::Operator, 1)),
@@ -282,7 +282,7 @@ impl<'i, 'm> Lexer<'i, 'm> {
     }
 
     /// `/* .. */`. PostgreSQL nests comments and MySQL runs what is in `/*! .. */`: neither is ever honest input.
-    fn slash(&mut self) -> Result<Token, Exhausted> {
+    fn slash(&mut self) -> Result<Token<'i>, Exhausted> {
         if self.peek(1) != Some(b'*') {
             return Ok(self.take(Kind::Operator, 1));
         }
@@ -295,7 +295,7 @@ impl<'i, 'm> Lexer<'i, 'm> {
     }
 
     /// A number, or a word or dot that starts like one.
-    fn number(&mut self) -> Result<Token, Exhausted> {
+    fn number(&mut self) -> Result<Token<'i>, Exhausted> {
         let radix_digits = match (self.peek(0), self.peek(1)) {
             (Some(b'0'), Some(b'x' | b'X')) => Some(&HEX),
             (Some(b'0'), Some(b'b' | b'B')) => Some(&BINARY),
@@ -337,7 +337,7 @@ impl<'i, 'm> Lexer<'i, 'm> {
     }
 
     /// `@name`, `@@name`, and with quotes.
-    fn variable(&mut self) -> Result<Token, Exhausted> {
+    fn variable(&mut self) -> Result<Token<'i>, Exhausted> {
         let start = self.pos + if self.peek(1) == Some(b'@') { 2 } else { 1 };
         match self.input.at(start) {
             Some(b'`') => Ok(self.backquoted(start)?.with_kind(Kind::Variable)),
@@ -351,7 +351,7 @@ impl<'i, 'm> Lexer<'i, 'm> {
     }
 
     /// An amount of money `$1,000.00`, or PostgreSQL's string `$tag$..$tag$`.
-    fn dollar(&mut self) -> Result<Token, Exhausted> {
+    fn dollar(&mut self) -> Result<Token<'i>, Exhausted> {
         let start = self.pos + 1;
         let Some(next) = self.peek(1) else { return Ok(self.take(Kind::Bareword, 1)) };
         let end = self.input.run_end(&MONEY, start)?;
@@ -389,7 +389,7 @@ impl<'i, 'm> Lexer<'i, 'm> {
     }
 
     /// A word; what stands before a `.` or a backquote alone, if SQL knows that (`SELECT.1`, ``SELECT`a` ``).
-    fn word(&mut self) -> Result<Token, Exhausted> {
+    fn word(&mut self) -> Result<Token<'i>, Exhausted> {
         // Only as far as a word of the list can reach: reading on to the end of the word here, to come back after a short
         // prefix, would take quadratic time on `union.union.union`.
         let start = self.pos;

@@ -178,7 +178,11 @@ pub fn sqli_fingerprint(input: &[u8], reading: Reading, meter: &mut Meter) -> Re
     read(input, reading, meter).map(|(fingerprint, ..)| fingerprint)
 }
 
-fn read(input: &[u8], reading: Reading, meter: &mut Meter) -> Result<(Fingerprint, Folded, Seen), Exhausted> {
+fn read<'i>(
+    input: &'i [u8],
+    reading: Reading,
+    meter: &mut Meter,
+) -> Result<(Fingerprint, Folded<'i>, Seen), Exhausted> {
     meter.charge_rule(READING_FUEL)?;
     let mut lexer = Lexer::new(input, reading, meter);
     let mut tokens = fold::fold(&mut lexer)?;
@@ -187,7 +191,7 @@ fn read(input: &[u8], reading: Reading, meter: &mut Meter) -> Result<(Fingerprin
 
 fn is_injection(
     fingerprint: &Fingerprint,
-    tokens: &Folded,
+    tokens: &Folded<'_>,
     seen: Seen,
     input: &[u8],
     meter: &mut Meter,

@@ -85,78 +85,26 @@ impl Kind {
     }
 }
 
-/// How many bytes of a token's text are kept. No word of the list is longer.
+/// How many bytes of a token's text count. No word of the list is longer.
 pub(super) const TEXT_MAX: usize = 31;
-
-/// The first [`TEXT_MAX`] bytes of a token.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Text {
-    bytes: [u8; TEXT_MAX],
-    len: u8,
-}
-
-impl Text {
-    /// No text.
-    pub(super) const EMPTY: Text = Text { bytes: [0; TEXT_MAX], len: 0 };
-
-    /// The first bytes of `source`.
-    pub(super) fn of(source: &[u8]) -> Self {
-        let mut text = Text::EMPTY;
-        text.push(source);
-        text
-    }
-
-    /// `self`, a blank and `other`, if that fits.
-    pub(super) fn joined(&self, other: &Text) -> Option<Text> {
-        if usize::from(self.len) + 1 + usize::from(other.len) > TEXT_MAX {
-            return None;
-        }
-        let mut text = *self;
-        text.push(b" ");
-        text.push(other.as_bytes());
-        Some(text)
-    }
-
-    fn push(&mut self, source: &[u8]) {
-        let free = self.bytes.iter_mut().skip(usize::from(self.len));
-        let added = free.zip(source).map(|(to, &from)| *to = from).count();
-        self.len += added as u8;
-    }
-
-    /// The bytes kept.
-    #[inline]
-    pub(super) fn as_bytes(&self) -> &[u8] {
-        self.bytes.get(..usize::from(self.len)).unwrap_or_default()
-    }
-
-    /// The first byte, or NUL.
-    pub(super) fn first(&self) -> u8 {
-        self.as_bytes().first().copied().unwrap_or(0)
-    }
-
-    /// Whether it is `word`, in any case of letters.
-    pub(super) fn is(&self, word: &[u8]) -> bool {
-        self.as_bytes().eq_ignore_ascii_case(word)
-    }
-}
 
 /// A token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Token {
+pub(super) struct Token<'i> {
     /// What it is.
     pub(super) kind: Kind,
-    /// Its text; of a string, what is between the quotes.
-    pub(super) text: Text,
+    /// Its first [`TEXT_MAX`] bytes; of a string, of what is between the quotes; of merged words, their entry in the word list.
+    pub(super) text: &'i [u8],
     /// The quote that opens a string or a quoted word; `None` where the quote is only assumed before the input.
     pub(super) open: Option<u8>,
     /// The quote that closes it; `None` where the input ends first.
     pub(super) close: Option<u8>,
 }
 
-impl Token {
+impl<'i> Token<'i> {
     /// A token without quotes.
-    pub(super) fn new(kind: Kind, text: &[u8]) -> Self {
-        Token { kind, text: Text::of(text), open: None, close: None }
+    pub(super) fn new(kind: Kind, text: &'i [u8]) -> Self {
+        Token { kind, text: text.get(..TEXT_MAX).unwrap_or(text), open: None, close: None }
     }
 
     /// The same with another kind.
@@ -165,15 +113,24 @@ impl Token {
         self
     }
 
+    /// Whether its text is `word`, in any case of letters.
+    pub(super) fn is(&self, word: &[u8]) -> bool {
+        self.text.eq_ignore_ascii_case(word)
+    }
+
+    /// The first byte of its text, or NUL.
+    pub(super) fn first(&self) -> u8 {
+        self.text.first().copied().unwrap_or(0)
+    }
+
     /// Whether it is an operator that may stand before a value: `+ - ! ~ !! NOT`.
     pub(super) fn is_unary(&self) -> bool {
-        self.kind == Kind::Operator
-            && (matches!(self.text.as_bytes(), b"+" | b"-" | b"!" | b"~" | b"!!") || self.text.is(b"NOT"))
+        self.kind == Kind::Operator && (matches!(self.text, b"+" | b"-" | b"!" | b"~" | b"!!") || self.is(b"NOT"))
     }
 
     /// Whether it is one of `* / - + %`.
     pub(super) fn is_arithmetic(&self) -> bool {
-        self.kind == Kind::Operator && matches!(self.text.as_bytes(), b"*" | b"/" | b"-" | b"+" | b"%")
+        self.kind == Kind::Operator && matches!(self.text, b"*" | b"/" | b"-" | b"+" | b"%")
     }
 }
 
@@ -182,11 +139,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn long_texts_are_cut_and_not_joined() {
-        let long = Text::of(&[b'x'; 40]);
-        assert_eq!(long.as_bytes().len(), TEXT_MAX);
-        assert_eq!(long.joined(&Text::EMPTY), None);
-        let pair = Text::of(b"group").joined(&Text::of(b"by"));
-        assert_eq!(pair.map(|text| text.is(b"GROUP BY")), Some(true));
+    fn the_text_is_cut() {
+        assert_eq!(Token::new(Kind::Bareword, &[b'x'; 40]).text.len(), TEXT_MAX);
+        assert!(Token::new(Kind::Operator, b"Not").is_unary());
+        assert!(!Token::new(Kind::Function, b"Not").is_unary());
     }
 }

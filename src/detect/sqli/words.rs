@@ -49,19 +49,39 @@ impl Hash {
 
 /// The kind of a word, in any case of letters.
 pub(super) fn lookup(word: &[u8]) -> Option<Kind> {
-    lookup_hashed(word.iter().fold(Hash::EMPTY, |hash, &byte| hash.with(byte)), word)
+    lookup_hashed(hash(Hash::EMPTY, word), word)
 }
 
 /// The kind of a word whose hash is known.
 #[inline]
 pub(super) fn lookup_hashed(hash: Hash, word: &[u8]) -> Option<Kind> {
+    find(hash, |entry| entry.eq_ignore_ascii_case(word)).map(|(kind, _)| kind)
+}
+
+/// The kind and the entry of two words with a blank between them, such as `GROUP BY`.
+pub(super) fn lookup_pair(first: &[u8], second: &[u8]) -> Option<(Kind, &'static [u8])> {
+    find(hash(hash(Hash::EMPTY, first).with(b' '), second), |entry| {
+        entry.split_at_checked(first.len()).is_some_and(|(start, rest)| {
+            start.eq_ignore_ascii_case(first)
+                && rest.split_first().is_some_and(|(&blank, end)| blank == b' ' && end.eq_ignore_ascii_case(second))
+        })
+    })
+}
+
+fn hash(start: Hash, bytes: &[u8]) -> Hash {
+    bytes.iter().fold(start, |hash, &byte| hash.with(byte))
+}
+
+/// The entry that `is_it` among those that a hash leads to.
+#[inline]
+fn find(hash: Hash, is_it: impl Fn(&[u8]) -> bool) -> Option<(Kind, &'static [u8])> {
     let (before, after) = INDEX.split_at_checked(hash.slot())?;
     for &number in after.iter().chain(before) {
-        let entry = WORDS.get(usize::from(number.checked_sub(1)?))?;
-        let start = usize::from(entry.start);
-        let text = WORD_LIST.get(start..start + usize::from(entry.len))?;
-        if text.eq_ignore_ascii_case(word) {
-            return Some(entry.kind);
+        let word = WORDS.get(usize::from(number.checked_sub(1)?))?;
+        let start = usize::from(word.start);
+        let entry = WORD_LIST.get(start..start + usize::from(word.len))?;
+        if is_it(entry) {
+            return Some((word.kind, entry));
         }
     }
     None
@@ -195,6 +215,13 @@ mod tests {
         assert_eq!(found, 985);
         assert_eq!(lookup(b"fusewall"), None);
         assert_eq!(lookup(b""), None);
+    }
+
+    #[test]
+    fn two_words_are_found_as_one_entry() {
+        assert_eq!(lookup_pair(b"group", b"By"), Some((Kind::Group, b"GROUP BY".as_slice())));
+        assert_eq!(lookup_pair(b"groupb", b"y"), None);
+        assert_eq!(lookup_pair(b"", b"GROUP"), None);
     }
 
     #[test]

@@ -1,31 +1,5 @@
 //! Names that make a tag or an attribute dangerous, and the schemes that make a URL so.
 
-use std::cmp::Ordering;
-
-/// Tags that run or load something, or change what the rest of the page means. Sorted.
-const TAGS: [&[u8]; 20] = [
-    b"APPLET",
-    b"BASE",
-    b"COMMENT", // Internet Explorer hides its content
-    b"EMBED",
-    b"FRAME",
-    b"FRAMESET",
-    b"HANDLER", // SVG in Opera: a script
-    b"IFRAME",
-    b"IMPORT",
-    b"ISINDEX",
-    b"LINK",
-    b"LISTENER",
-    b"META",
-    b"NOSCRIPT",
-    b"OBJECT",
-    b"SCRIPT",
-    b"STYLE",
-    b"VMLFRAME",
-    b"XML",
-    b"XSS",
-];
-
 /// How dangerous an attribute is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Attribute {
@@ -39,35 +13,11 @@ pub(super) enum Attribute {
     Indirect,
 }
 
-/// Attributes by name. Sorted.
-const ATTRIBUTES: [(&[u8], Attribute); 20] = [
-    (b"ACTION", Attribute::Url),
-    (b"ATTRIBUTENAME", Attribute::Indirect),
-    (b"BACKGROUND", Attribute::Url),
-    (b"BY", Attribute::Url),
-    (b"DATAFORMATAS", Attribute::Banned),
-    (b"DATASRC", Attribute::Banned),
-    (b"DYNSRC", Attribute::Url),
-    (b"FILTER", Attribute::Banned),
-    (b"FOLDER", Attribute::Url),
-    (b"FORMACTION", Attribute::Url),
-    (b"FROM", Attribute::Url),
-    (b"HANDLER", Attribute::Url),
-    (b"HREF", Attribute::Url),
-    (b"LOWSRC", Attribute::Url),
-    (b"POSTER", Attribute::Url),
-    (b"SRC", Attribute::Url),
-    (b"STYLE", Attribute::Banned),
-    (b"TO", Attribute::Url),
-    (b"VALUES", Attribute::Url),
-    (b"XLINK:HREF", Attribute::Url),
-];
-
 /// Starts of URLs that run something: `data:`, `view-source:`, `java:`, `javascript:`, `vbscript:`.
 const SCHEMES: [&[u8]; 4] = [b"DATA", b"VIEW-SOURCE", b"JAVA", b"VBSCRIPT"];
 const SCHEME_MAX: usize = 11;
 
-/// The longest name in the lists.
+/// The longest of the names below.
 const NAME_MAX: usize = 13;
 
 /// A name in upper case without its NUL bytes, as far as the lists can tell it from others.
@@ -96,12 +46,37 @@ fn starts_with(raw: &[u8], start: &[u8]) -> bool {
     raw.get(..start.len()).is_some_and(|bytes| bytes.eq_ignore_ascii_case(start))
 }
 
-/// Whether a tag of this name is dangerous: those of the list, and any SVG or XSL one.
+/// Whether a tag of this name runs or loads something, or changes what the rest of the page means. All of SVG and XSL can.
 pub(super) fn is_dangerous_tag(raw: &[u8]) -> bool {
-    raw.len() >= 3
-        && (starts_with(raw, b"SVG")
-            || starts_with(raw, b"XSL")
-            || TAGS.binary_search(&Name::of(raw).as_bytes()).is_ok())
+    raw.len() >= 3 && (starts_with(raw, b"SVG") || starts_with(raw, b"XSL") || is_listed_tag(Name::of(raw).as_bytes()))
+}
+
+fn is_listed_tag(name: &[u8]) -> bool {
+    matches!(
+        name,
+        b"APPLET"
+            | b"BASE"
+            // Internet Explorer hides its content.
+            | b"COMMENT"
+            | b"EMBED"
+            | b"FRAME"
+            | b"FRAMESET"
+            // SVG in Opera: a script.
+            | b"HANDLER"
+            | b"IFRAME"
+            | b"IMPORT"
+            | b"ISINDEX"
+            | b"LINK"
+            | b"LISTENER"
+            | b"META"
+            | b"NOSCRIPT"
+            | b"OBJECT"
+            | b"SCRIPT"
+            | b"STYLE"
+            | b"VMLFRAME"
+            | b"XML"
+            | b"XSS"
+    )
 }
 
 /// How dangerous an attribute of this name is: `on..` handlers, name spaces, and those of the list.
@@ -109,12 +84,19 @@ pub(super) fn attribute(raw: &[u8]) -> Attribute {
     if raw.len() < 2 {
         return Attribute::Harmless;
     }
-    if raw.len() >= 5 && [b"ON".as_slice(), b"XMLNS", b"XLINK"].iter().any(|start| starts_with(raw, start)) {
+    if raw.len() >= 5 && (starts_with(raw, b"ON") || starts_with(raw, b"XMLNS") || starts_with(raw, b"XLINK")) {
         return Attribute::Banned;
     }
-    let name = Name::of(raw);
-    let place = ATTRIBUTES.binary_search_by(|(listed, _)| -> Ordering { (*listed).cmp(name.as_bytes()) });
-    place.ok().and_then(|at| ATTRIBUTES.get(at)).map_or(Attribute::Harmless, |&(_, attribute)| attribute)
+    match Name::of(raw).as_bytes() {
+        b"DATAFORMATAS" | b"DATASRC" | b"FILTER" | b"STYLE" => Attribute::Banned,
+        b"ATTRIBUTENAME" => Attribute::Indirect,
+        // Of HTML, in use or not.
+        b"ACTION" | b"BACKGROUND" | b"DYNSRC" | b"FOLDER" | b"FORMACTION" | b"HREF" | b"LOWSRC" | b"POSTER"
+        | b"SRC" => Attribute::Url,
+        // Of SVG.
+        b"BY" | b"FROM" | b"HANDLER" | b"TO" | b"VALUES" | b"XLINK:HREF" => Attribute::Url,
+        _ => Attribute::Harmless,
+    }
 }
 
 /// Whether a URL's scheme runs something, with HTML's character references decoded.
@@ -182,11 +164,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_lists_are_sorted_and_short_enough() {
-        assert!(TAGS.is_sorted());
-        assert!(ATTRIBUTES.is_sorted_by_key(|(name, _)| *name));
-        assert!(TAGS.iter().copied().chain(ATTRIBUTES.map(|(name, _)| name)).all(|name| name.len() <= NAME_MAX));
-        assert_eq!(SCHEMES.iter().map(|scheme| scheme.len()).max(), Some(SCHEME_MAX));
+    fn the_longest_names_are_told_from_longer_ones() {
+        assert_eq!(b"ATTRIBUTENAME".len(), NAME_MAX);
+        assert_eq!(SCHEMES.map(<[u8]>::len).into_iter().max(), Some(SCHEME_MAX));
+        assert_eq!(Name::of(b"attributenames").as_bytes(), b"ATTRIBUTENAMES");
     }
 
     #[test]

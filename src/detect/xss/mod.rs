@@ -16,9 +16,9 @@ use html5::{Kind, Token, Tokenizer};
 use lists::Attribute;
 
 /// For a token: to read it and to look its name up.
-const TOKEN_FUEL: u64 = 12;
+const TOKEN_FUEL: u64 = 6;
 /// For the bytes of a block in one reading.
-const BLOCK_FUEL: u64 = 512;
+const BLOCK_FUEL: u64 = 384;
 /// For one reading, apart from its bytes and tokens.
 const READING_FUEL: u64 = 16;
 

@@ -3,7 +3,7 @@
 use crate::http::Report;
 use std::borrow::Cow;
 
-/// Longest boundary that is taken, in bytes. RFC 2046 allows 70.
+/// Longest Content-Type that is read, in bytes, as in ModSecurity. RFC 2046 allows boundaries of 70.
 const MAX_LENGTH: usize = 1024;
 /// Bytes after a boundary in its line before the line is content for certain.
 const MAX_PADDING: usize = 256;
@@ -23,6 +23,10 @@ impl Boundary {
     /// Reads the header's value as ModSecurity does: strict in judgement, but a boundary that can be made out is used even then.
     pub(super) fn of(content_type: &[u8]) -> Self {
         let mut found = Boundary::default();
+        if content_type.len() > MAX_LENGTH {
+            found.fail("Invalid boundary in C-T (length)");
+            return found;
+        }
         let rest = match content_type.split_at_checked(b"multipart/form-data".len()) {
             Some((media_type, rest)) if media_type.eq_ignore_ascii_case(b"multipart/form-data") => rest,
             _ => {
@@ -39,8 +43,13 @@ impl Boundary {
             });
             return found;
         };
-        if parameters.next().is_some() {
+        let mut value = first.value;
+        if let Some(second) = parameters.next() {
             found.fail("Multiple boundary parameters in C-T");
+            // Even where a comma stands before the second, which a boundary may have in it, the first ends there.
+            let end = second.before.len().saturating_sub(first.value_at);
+            let before = value.get(..end).unwrap_or(value).trim_ascii_end();
+            value = before.strip_suffix(b",").unwrap_or(before);
         }
         if first.before.contains(&b',') {
             found.fail("Invalid boundary in C-T (malformed)");
@@ -49,16 +58,14 @@ impl Boundary {
         if first.name != b"boundary" {
             found.fail("Invalid boundary in C-T (case sensitivity)");
         }
-        found.whitespace = first.space_before_equals || first.value.first().is_some_and(u8::is_ascii_whitespace);
-        let value = first.value.trim_ascii_start();
+        found.whitespace = first.space_before_equals || value.first().is_some_and(u8::is_ascii_whitespace);
+        let value = value.trim_ascii_start();
         let value = match value.strip_prefix(b"\"") {
             Some(inner) => found.quoted_value(inner),
             None => found.plain_value(value),
         };
         if value.is_empty() {
             found.fail("Invalid boundary in C-T (empty)");
-        } else if value.len() > MAX_LENGTH {
-            found.fail("Invalid boundary in C-T (length)");
         } else {
             if !value.iter().all(is_boundary_character) || value.ends_with(b" ") {
                 found.fail("Invalid boundary in C-T (characters)");
@@ -112,9 +119,14 @@ impl Boundary {
         }
     }
 
+    /// Whether there is a boundary to look for.
+    pub(super) fn is_known(&self) -> bool {
+        !self.dashed.is_empty()
+    }
+
     /// What follows the boundary in a line that begins with it.
     pub(super) fn after<'a>(&self, line: &'a [u8]) -> Option<&'a [u8]> {
-        if self.dashed.is_empty() { None } else { line.strip_prefix(self.dashed.as_slice()) }
+        if self.is_known() { line.strip_prefix(self.dashed.as_slice()) } else { None }
     }
 
     /// Whether a line that begins so may yet turn out to be a boundary, or nearly one.
@@ -146,8 +158,9 @@ struct Occurrence<'a> {
     before: &'a [u8],
     name: &'a [u8],
     space_before_equals: bool,
-    /// All that follows the `=`.
+    /// All that follows the `=`, and where it begins.
     value: &'a [u8],
+    value_at: usize,
 }
 
 /// Every place that might be read as a boundary parameter: the word after a delimiter and before a `=`.
@@ -155,13 +168,15 @@ fn parameters(header: &[u8]) -> impl Iterator<Item = Occurrence<'_>> {
     mentions(header).filter_map(|at| {
         let (before, from) = header.split_at(at);
         let (name, after) = from.split_at_checked(b"boundary".len())?;
-        let value = after.trim_ascii_start();
+        let equals = after.trim_ascii_start();
         let delimited = before.last().is_none_or(|byte| matches!(byte, b';' | b',') || byte.is_ascii_whitespace());
+        let value = equals.strip_prefix(b"=").filter(|_| delimited)?;
         Some(Occurrence {
             before,
             name,
-            space_before_equals: value.len() < after.len(),
-            value: value.strip_prefix(b"=").filter(|_| delimited)?,
+            space_before_equals: equals.len() < after.len(),
+            value,
+            value_at: header.len() - value.len(),
         })
     })
 }
@@ -206,7 +221,8 @@ mod tests {
             ("; bOundAry=0000", "0000", [false, false, false], "case sensitivity"),
             ("; boundary123=0000", "", [false, false, false], "parameter name"),
             ("; boundary=\"0\"; boundary=1", "0", [true, false, false], "Multiple"),
-            ("; boundary=0, boundary=1", "0, boundary=1", [false, false, false], "Multiple"),
+            ("; boundary=0, boundary=1", "0", [false, false, false], "Multiple"),
+            ("; boundary=0 ;boundary =1", "0", [false, true, false], "Multiple"),
             ("; boundary=00!11", "00!11", [false, false, false], "characters"),
             ("; boundary=\"00 \"", "00 ", [true, false, false], "characters"),
             ("; boundary=\"00\"00\"", "00", [true, false, false], "characters"),
@@ -223,5 +239,6 @@ mod tests {
             assert!(found.error.unwrap_or_default().contains(error), "{header}: {:?}", found.error);
         }
         assert!(Boundary::of(b"multipart/mixed; boundary=x").error.is_some());
+        assert!(Boundary::of(&[&b"multipart/form-data; boundary="[..], &[b'x'; 1024]].concat()).error.is_some());
     }
 }

@@ -26,19 +26,19 @@ impl Disposition {
     /// Reads the header's value. Reading goes on after errors, so that every name is seen.
     pub(super) fn parse(value: &[u8]) -> Self {
         let mut found = Disposition::default();
-        let value = value.trim_ascii();
+        let value = trim_start(value.trim_ascii_end());
         let kind_len = value.iter().position(|&byte| byte == b';' || byte.is_ascii_whitespace()).unwrap_or(value.len());
         let (kind, mut rest) = value.split_at(kind_len);
         if !kind.eq_ignore_ascii_case(b"form-data") {
             found.fail("Invalid Content-Disposition header (not form-data)");
         }
         loop {
-            rest = rest.trim_ascii_start();
+            rest = trim_start(rest);
             if rest.is_empty() {
                 break;
             }
             match rest.strip_prefix(b";") {
-                Some(after) => rest = after.trim_ascii_start(),
+                Some(after) => rest = trim_start(after),
                 None => {
                     found.missing_semicolon = true;
                     found.fail("Invalid Content-Disposition header (semicolon missing)");
@@ -82,7 +82,7 @@ impl Disposition {
         if name.is_empty() {
             self.fail("Invalid Content-Disposition header (parameter without name)");
         }
-        let rest = rest.trim_ascii_start();
+        let rest = trim_start(rest);
         let extended = name.eq_ignore_ascii_case(b"filename*");
         let (value, rest) = match rest.strip_prefix(b"\"") {
             Some(quoted) => self.quoted(quoted),
@@ -163,6 +163,12 @@ impl Disposition {
         }
         self.values.push((Parameter::FileName, decoded));
     }
+}
+
+/// Drops leading white space, the vertical tab of C's `isspace` included: headers may be folded with it.
+fn trim_start(bytes: &[u8]) -> &[u8] {
+    let blank = bytes.iter().take_while(|byte| byte.is_ascii_whitespace() || **byte == 0x0B).count();
+    bytes.get(blank..).unwrap_or_default()
 }
 
 #[cfg(test)]

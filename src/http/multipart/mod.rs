@@ -3,7 +3,8 @@
 //! Recipients disagree about broken multipart bodies, which makes them the classic way around inspection. So every deviation
 //! sets a flag (the `MULTIPART_*` variables of ModSecurity) or is an error, and reading goes on: a part without a usable name is
 //! a form field without a name, every name and file name of a Content-Disposition is given out, a line that nearly is a boundary
-//! is an error and content. What stands before the first and after the final boundary is flagged and not inspected.
+//! is an error and content. What stands before the first and after the final boundary is flagged and not inspected; a body whose
+//! boundary the Content-Type does not tell is an error and not read at all.
 
 mod boundary;
 mod disposition;
@@ -155,6 +156,9 @@ impl Multipart {
         if !self.started {
             self.started = true;
             self.boundary.report(report);
+            if !self.boundary.is_known() {
+                return Ok(false);
+            }
         }
         let mut out = Out { fields, report, meter, at: self.line_start, stop: false };
         while let Some(found) = memchr::memchr(b'\n', seen.get(self.searched..).unwrap_or_default()) {
@@ -421,8 +425,8 @@ impl Multipart {
         if self.part.file {
             self.files += 1;
             if self.files > self.limits.upload_files {
+                // The file is read all the same: the flag alone tells, as in ModSecurity.
                 out.report.multipart.file_limit_exceeded = true;
-                out.error("Upload file limit exceeded");
             }
         }
         Ok(())

@@ -19,8 +19,9 @@ const PER_TAG: u64 = 8;
 /// Fuel for one attribute.
 const PER_ATTRIBUTE: u64 = 12;
 
-/// A tag takes two bytes or more (`<a`), an attribute two (`a=`); one of each may be cut short by the end of the body.
-pub(super) const PRICE: Price = Price::per_byte(PER_TAG + PER_ATTRIBUTE, PER_BYTE + PER_TAG / 2 + PER_ATTRIBUTE / 2);
+/// A tag takes a byte or more (its `<`), an attribute two others (`a=`), so that tags are what costs most; one of each may be cut
+/// short by the end of the body.
+pub(super) const PRICE: Price = Price::per_byte(PER_TAG + PER_ATTRIBUTE, PER_BYTE + PER_TAG);
 
 /// Where in the document the machine is.
 #[derive(Debug)]
@@ -138,8 +139,13 @@ impl Xml {
         }
         let mut out = Out { fields, report, meter, at: len, stop: false };
         self.end_reference(false, &mut out)?;
-        if let State::Value(_) = self.state {
-            self.end_attribute(&mut out)?;
+        match self.state {
+            State::AttributeName => {
+                self.name = out.fields.store(&self.word)?;
+                self.end_attribute(&mut out)?;
+            }
+            State::Equals | State::BeforeValue | State::Value(_) => self.end_attribute(&mut out)?,
+            _ => {}
         }
         if !matches!(self.state, State::Text) || !self.open.is_empty() || !self.seen_element {
             out.error("the document is not complete");

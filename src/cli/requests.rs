@@ -1,0 +1,112 @@
+//! Request files: one JSON object a line, plain or gzipped.
+
+use crate::waf::{Transaction, Waf};
+use anyhow::Context;
+use base64::Engine;
+use serde::Deserialize;
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read};
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::Path;
+
+/// A request and, optionally, the response that it got.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Request {
+    /// Its name in answers.
+    #[serde(default)]
+    pub id: String,
+    method: String,
+    uri: String,
+    #[serde(default = "http_1_1")]
+    version: String,
+    #[serde(default)]
+    headers: Vec<(String, String)>,
+    body_b64: Option<String>,
+    remote_addr: Option<IpAddr>,
+    /// Code points up to U+00FF stand for single bytes.
+    #[serde(default)]
+    latin1: bool,
+    response: Option<Response>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+struct Response {
+    status: u16,
+    #[serde(default)]
+    headers: Vec<(String, String)>,
+    body_b64: Option<String>,
+}
+
+fn http_1_1() -> String {
+    "HTTP/1.1".to_owned()
+}
+
+impl Request {
+    fn bytes(&self, text: &str) -> Vec<u8> {
+        if self.latin1 && text.chars().all(|c| c <= '\u{ff}') {
+            text.chars().map(|c| c as u8).collect()
+        } else {
+            text.as_bytes().to_vec()
+        }
+    }
+
+    /// Takes the exchange through the phases that it has, up to an interruption, and phase 5.
+    ///
+    /// # Errors
+    /// A body that is not Base64.
+    pub fn evaluate(&self, waf: &Waf) -> anyhow::Result<Transaction> {
+        let mut transaction = waf.transaction_with_id(&self.id);
+        let body = decode(self.body_b64.as_deref())?;
+        let response = match &self.response {
+            Some(response) => Some((response, decode(response.body_b64.as_deref())?)),
+            None => None,
+        };
+        self.request_phases(&mut transaction, &body);
+        if let Some((response, body)) = response.filter(|_| transaction.interruption().is_none()) {
+            for (name, value) in &response.headers {
+                transaction.add_response_header(&self.bytes(name), &self.bytes(value));
+            }
+            if transaction.process_response_headers(response.status, self.version.as_bytes()).is_none()
+                && transaction.write_response_body(&body).is_none()
+            {
+                transaction.process_response_body();
+            }
+        }
+        transaction.process_logging();
+        Ok(transaction)
+    }
+
+    fn request_phases(&self, transaction: &mut Transaction, body: &[u8]) {
+        let client = self.remote_addr.unwrap_or(IpAddr::V4(Ipv4Addr::new(203, 0, 113, 7)));
+        transaction.process_connection(client, 40000, IpAddr::V4(Ipv4Addr::LOCALHOST), 80);
+        transaction.process_request_line(&self.bytes(&self.method), &self.bytes(&self.uri), &self.bytes(&self.version));
+        for (name, value) in &self.headers {
+            transaction.add_request_header(&self.bytes(name), &self.bytes(value));
+        }
+        if transaction.process_request_headers().is_some() || transaction.write_request_body(body).is_some() {
+            return;
+        }
+        transaction.process_request_body();
+    }
+}
+
+fn decode(base64: Option<&str>) -> anyhow::Result<Vec<u8>> {
+    base64::engine::general_purpose::STANDARD.decode(base64.unwrap_or_default()).context("a body that is not Base64")
+}
+
+/// Reads a request file line by line.
+///
+/// # Errors
+/// A file that cannot be opened. Lines that cannot be read are errors of the iterator, with their number.
+pub fn read(path: &Path) -> anyhow::Result<impl Iterator<Item = anyhow::Result<Request>> + use<>> {
+    let name = path.display().to_string();
+    let file = File::open(path).with_context(|| format!("cannot open {name}"))?;
+    let plain: Box<dyn Read> =
+        if name.ends_with(".gz") { Box::new(flate2::read::MultiGzDecoder::new(file)) } else { Box::new(file) };
+    let lines = BufReader::with_capacity(1 << 16, plain).lines().enumerate();
+    Ok(lines.filter(|(_, line)| line.as_ref().map_or(true, |line| !line.trim().is_empty())).map(move |(at, line)| {
+        let place = || format!("{name}, line {}", at + 1);
+        let line = line.with_context(place)?;
+        serde_json::from_str(&line).with_context(place)
+    }))
+}

@@ -1,0 +1,103 @@
+//! `fusewall run`: evaluates requests, one answer a line.
+
+use super::requests::{self, Request};
+use super::rules::RulesArgs;
+use crate::engine::{InterruptionAction, Policy, Verdict};
+use crate::waf::Waf;
+use serde::Serialize;
+use std::io::{BufWriter, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Arguments of `run`.
+#[derive(Debug, clap::Args)]
+pub struct RunArgs {
+    #[command(flatten)]
+    rules: RulesArgs,
+    /// Requests: JSON lines, plain or gzipped
+    #[arg(long, value_name = "FILE")]
+    requests: PathBuf,
+    /// Accepted for uniformity: the answer is always JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct Answer<'a> {
+    id: &'a str,
+    action: &'static str,
+    status: u16,
+    rules: Vec<u64>,
+    score: Score,
+    fuel: u64,
+    exhausted: Option<Exhausted>,
+    generation: u64,
+    uninspected: Vec<&'static str>,
+}
+
+#[derive(Debug, Serialize)]
+struct Score {
+    inbound: i64,
+    outbound: i64,
+}
+
+#[derive(Debug, Serialize)]
+struct Exhausted {
+    scope: String,
+    phase: u8,
+    rule: Option<u64>,
+    policy: &'static str,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// Rules that do not load, a request file that cannot be read.
+pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
+    let waf = args.rules.load(args.rules.builder())?;
+    let mut out = BufWriter::new(std::io::stdout().lock());
+    for request in requests::read(&args.requests)? {
+        let request = request?;
+        let line = answer(&waf, &request)?;
+        writeln!(out, "{line}")?;
+    }
+    out.flush()?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn answer(waf: &Waf, request: &Request) -> anyhow::Result<String> {
+    let transaction = request.evaluate(waf)?;
+    let Some(verdict) = transaction.verdict() else { anyhow::bail!("request {}: internal error", request.id) };
+    let Verdict { interruption, rules, score, fuel, exhausted, generation, uninspected, .. } = verdict;
+    let (action, status) = match &interruption {
+        None => ("pass", 200),
+        Some(interruption) => {
+            let action = match interruption.action {
+                InterruptionAction::Deny => "deny",
+                InterruptionAction::Drop => "drop",
+                InterruptionAction::Redirect(_) => "redirect",
+            };
+            (action, interruption.status)
+        }
+    };
+    let answer = Answer {
+        id: &request.id,
+        action,
+        status,
+        rules: rules.into_iter().map(|rule| rule.0).collect(),
+        score: Score { inbound: score.inbound, outbound: score.outbound },
+        fuel,
+        exhausted: exhausted.map(|exhausted| Exhausted {
+            scope: exhausted.scope.to_string(),
+            phase: exhausted.phase.number(),
+            rule: exhausted.rule.map(|rule| rule.0),
+            policy: match exhausted.policy {
+                Policy::Block => "block",
+                Policy::Allow => "allow",
+            },
+        }),
+        generation,
+        uninspected,
+    };
+    Ok(serde_json::to_string(&answer)?)
+}

@@ -1,0 +1,49 @@
+//! Where an evaluation stands: everything that must survive a pause.
+
+use super::buffers::BufferId;
+use crate::scan;
+
+/// The place inside one phase.
+#[derive(Debug, Default)]
+pub(super) struct Cursor {
+    /// Position in the phase's schedule.
+    pub(super) position: usize,
+    /// The rule at `position` has been entered.
+    pub(super) entered: bool,
+    /// Link of that rule.
+    pub(super) link: usize,
+    /// The link's selection has been resolved.
+    pub(super) resolved: bool,
+    /// Item of the link's selection.
+    pub(super) item: usize,
+    /// Stage of the pipeline, for multiMatch.
+    pub(super) stage: usize,
+    /// The buffer of the stage before, for multiMatch.
+    pub(super) previous: Option<BufferId>,
+    /// The link has matched at some item.
+    pub(super) matched: bool,
+    /// A test that is under way, on this buffer.
+    pub(super) testing: Option<BufferId>,
+    /// The position of its scan.
+    pub(super) scan: scan::Cursor,
+}
+
+impl Cursor {
+    /// To the next position in the schedule.
+    pub(super) fn go_to(&mut self, position: usize) {
+        *self = Cursor { position, ..Cursor::default() };
+    }
+
+    /// To the next link of the rule.
+    pub(super) fn next_link(&mut self) {
+        *self = Cursor { position: self.position, entered: true, link: self.link + 1, ..Cursor::default() };
+    }
+
+    /// To the next item of the link.
+    pub(super) fn next_item(&mut self) {
+        self.item += 1;
+        self.stage = 0;
+        self.previous = None;
+        self.testing = None;
+    }
+}

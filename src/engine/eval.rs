@@ -1,0 +1,358 @@
+//! The evaluation of one phase: rules in order, links, values; pausing between any two of them.
+
+use super::act;
+use super::buffers::{BufferId, Source};
+use super::cursor::Cursor;
+use super::operator::{self, Captured, Tested};
+use super::record::{self, MatchRecord};
+use super::scratch::Scratch;
+use super::selection::{self, Item, ItemValue, resolve};
+use super::verdict::{Interruption, InterruptionAction, Reason};
+use crate::meter::{Exhausted, Meter, Price, Scope};
+use crate::program::{KeyId, Link, Loaded, Look, NodeId, Program, RuleIx};
+use crate::rule::{AllowScope, Disruptive, EngineMode, Phase};
+
+/// Entering a rule.
+const ENTER: u64 = 8;
+/// Looking at one value for one rule.
+const VISIT: u64 = 4;
+/// Storing a captured group.
+const CAPTURE: Price = Price::new(8, 128);
+/// The work arena is emptied between rules above this size: what is needed again is computed (and charged) again.
+const WORK_BYTES: usize = 24 << 20;
+/// So are the buffers above this number.
+const WORK_BUFFERS: usize = 1 << 20;
+
+/// How far a call to [`run`] got.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Progress {
+    /// Paused: call again.
+    Pending,
+    /// The phase is over.
+    Done,
+    /// The phase is over, and `allow` reaches further.
+    Allowed(AllowScope),
+}
+
+/// What a link came to.
+enum LinkEnd {
+    Pending,
+    Hit,
+    Miss,
+}
+
+/// Runs the rules of `phase` until they are done or the meter has counted `pause_at`.
+pub(super) fn run(
+    phase: Phase,
+    cursor: &mut Cursor,
+    pause_at: u64,
+    loaded: &Loaded,
+    scratch: &mut Scratch,
+    meter: &mut Meter,
+) -> Result<Progress, Exhausted> {
+    let program = loaded.program().as_ref();
+    let Some(schedule) = program.schedule.get(phase.index()) else { return Ok(Progress::Done) };
+    loop {
+        if scratch.state.mode == EngineMode::Off {
+            return Ok(Progress::Done);
+        }
+        let Some(&rule) = schedule.get(cursor.position) else { return Ok(Progress::Done) };
+        if meter.spent() >= pause_at {
+            return Ok(Progress::Pending);
+        }
+        if !cursor.entered {
+            meter.charge(ENTER)?;
+            if scratch.removed.contains(rule.index()) {
+                cursor.go_to(cursor.position + 1);
+                continue;
+            }
+            if scratch.memory.work.len() > WORK_BYTES || scratch.buffers.count() > WORK_BUFFERS {
+                scratch.buffers.clear();
+                scratch.matched.rescue(&mut scratch.memory);
+            }
+            scratch.matched.enter_rule();
+            scratch.state.rule = Some(rule);
+            cursor.entered = true;
+        }
+        let spent = scratch.rule_fuel.get(rule.index()).copied().unwrap_or(0);
+        meter.enter_rule(spent, program.limits.fuel_rule);
+        let ended = run_rule(rule, cursor, pause_at, loaded, scratch, meter);
+        let spent = meter.leave_rule();
+        if let Some(place) = scratch.rule_fuel.get_mut(rule.index()) {
+            *place = spent;
+        }
+        match ended? {
+            LinkEnd::Pending => return Ok(Progress::Pending),
+            LinkEnd::Miss => cursor.go_to(cursor.position + 1),
+            LinkEnd::Hit => {
+                let jump = program.rules.get(rule.index()).and_then(|planned| planned.jump);
+                cursor.go_to(jump.unwrap_or(cursor.position + 1));
+                let Some(source) = program.source(rule) else { continue };
+                if scratch.state.mode == EngineMode::On && phase != Phase::Logging {
+                    match source.disruptive {
+                        Disruptive::Allow(scope) => return Ok(Progress::Allowed(scope)),
+                        _ if scratch.state.interruption.is_some() => return Ok(Progress::Done),
+                        _ => {}
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn run_rule(
+    rule: RuleIx,
+    cursor: &mut Cursor,
+    pause_at: u64,
+    loaded: &Loaded,
+    scratch: &mut Scratch,
+    meter: &mut Meter,
+) -> Result<LinkEnd, Exhausted> {
+    let Some(planned) = loaded.program().rules.get(rule.index()) else { return Ok(LinkEnd::Miss) };
+    while let Some(link) = planned.links.get(cursor.link) {
+        match run_link(rule, link, cursor, pause_at, loaded, scratch, meter)? {
+            LinkEnd::Pending => return Ok(LinkEnd::Pending),
+            LinkEnd::Miss => return Ok(LinkEnd::Miss),
+            LinkEnd::Hit => cursor.next_link(),
+        }
+    }
+    full_match(rule, loaded, scratch, meter)?;
+    Ok(LinkEnd::Hit)
+}
+
+fn run_link(
+    rule: RuleIx,
+    link: &Link,
+    cursor: &mut Cursor,
+    pause_at: u64,
+    loaded: &Loaded,
+    scratch: &mut Scratch,
+    meter: &mut Meter,
+) -> Result<LinkEnd, Exhausted> {
+    let Some(look) = &link.look else {
+        for step in &link.actions {
+            act::run(step, loaded, scratch, meter)?;
+        }
+        return Ok(LinkEnd::Hit);
+    };
+    if !cursor.resolved {
+        resolve(look.selection, loaded, scratch, meter)?;
+        cursor.resolved = true;
+    }
+    while let Some(item) = scratch.selections.item(cursor.item) {
+        if cursor.testing.is_none() {
+            if meter.spent() >= pause_at {
+                return Ok(LinkEnd::Pending);
+            }
+            if cursor.stage == 0 {
+                meter.charge(VISIT)?;
+                if scratch.narrowed_rules.contains(rule.index()) && is_narrowed(rule, &item, loaded, scratch, meter)? {
+                    cursor.next_item();
+                    continue;
+                }
+            }
+        }
+        match visit(link, look, &item, cursor, pause_at, loaded, scratch, meter)? {
+            LinkEnd::Pending => return Ok(LinkEnd::Pending),
+            LinkEnd::Hit => cursor.matched = true,
+            LinkEnd::Miss => {}
+        }
+        cursor.next_item();
+    }
+    Ok(if cursor.matched { LinkEnd::Hit } else { LinkEnd::Miss })
+}
+
+/// Whether a `ctl:ruleRemoveTarget...` has taken this value away from the rule.
+fn is_narrowed(
+    rule: RuleIx,
+    item: &Item,
+    loaded: &Loaded,
+    scratch: &mut Scratch,
+    meter: &mut Meter,
+) -> Result<bool, Exhausted> {
+    for at in 0..scratch.narrowed.len() {
+        let Some((set, source)) = scratch.narrowed.get(at).cloned() else { break };
+        let rules = loaded.program().rule_sets.get(set.index()).map(Vec::as_slice).unwrap_or_default();
+        if rules.binary_search(&rule).is_ok() && selection::selects(&source, item, loaded, scratch, meter)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Tests one value: after the whole pipeline, or (multiMatch) before it and after each step that changes it.
+#[expect(clippy::too_many_arguments, reason = "the evaluation's state is handed down, not bundled into one object")]
+fn visit(
+    link: &Link,
+    look: &Look,
+    item: &Item,
+    cursor: &mut Cursor,
+    pause_at: u64,
+    loaded: &Loaded,
+    scratch: &mut Scratch,
+    meter: &mut Meter,
+) -> Result<LinkEnd, Exhausted> {
+    let program = loaded.program().as_ref();
+    let Some(test) = program.tests.get(look.test.index()) else { return Ok(LinkEnd::Miss) };
+    let path = program.nodes.get(look.node.index()).map(|node| node.path.as_slice()).unwrap_or_default();
+    let stages = if look.multi_match { path.len() + 1 } else { 1 };
+    let mut hit = false;
+    while cursor.stage < stages {
+        let buffer = match cursor.testing {
+            Some(buffer) => buffer,
+            None => {
+                let node = if look.multi_match { node_at(path, cursor.stage) } else { look.node };
+                let buffer = transformed(item, node, program, scratch, meter)?;
+                if cursor.previous == Some(buffer) {
+                    cursor.stage += 1;
+                    continue;
+                }
+                cursor.scan = Default::default();
+                buffer
+            }
+        };
+        let quantum = pause_at.saturating_sub(meter.spent()).max(4096);
+        let tested = operator::run(test, buffer, &mut cursor.scan, quantum, loaded, scratch, meter)?;
+        let captured = match tested {
+            Tested::Pending => {
+                cursor.testing = Some(buffer);
+                return Ok(LinkEnd::Pending);
+            }
+            Tested::Hit(captured) if !look.negated => Some(captured),
+            Tested::Miss if look.negated => Some(Captured::Nothing),
+            Tested::Hit(_) | Tested::Miss => None,
+        };
+        cursor.testing = None;
+        if let Some(captured) = captured {
+            hit = true;
+            cursor.matched = true;
+            on_match(link, look, item, buffer, captured, loaded, scratch, meter)?;
+        }
+        cursor.previous = Some(buffer);
+        cursor.stage += 1;
+    }
+    Ok(if hit { LinkEnd::Hit } else { LinkEnd::Miss })
+}
+
+fn node_at(path: &[NodeId], stage: usize) -> NodeId {
+    stage.checked_sub(1).and_then(|at| path.get(at)).copied().unwrap_or(NodeId::ROOT)
+}
+
+fn transformed(
+    item: &Item,
+    node: NodeId,
+    program: &Program,
+    scratch: &mut Scratch,
+    meter: &mut Meter,
+) -> Result<BufferId, Exhausted> {
+    let mut source = Source { program, memory: &mut scratch.memory, meter };
+    match item.value {
+        ItemValue::Cell(cell, slice) => scratch.buffers.of_cell(cell, slice, node, &mut source),
+        ItemValue::Once(slice) => {
+            let root = scratch.buffers.add(slice, &mut source)?;
+            scratch.buffers.of_buffer(root, node, &mut source)
+        }
+    }
+}
+
+/// A link has matched at one value.
+#[expect(clippy::too_many_arguments, reason = "the evaluation's state is handed down, not bundled into one object")]
+fn on_match(
+    link: &Link,
+    look: &Look,
+    item: &Item,
+    buffer: BufferId,
+    captured: Captured,
+    loaded: &Loaded,
+    scratch: &mut Scratch,
+    meter: &mut Meter,
+) -> Result<(), Exhausted> {
+    let limit = loaded.program().limits.matched_vars;
+    scratch.matched.push(item.variable, item.member, buffer, &scratch.buffers, limit);
+    if link.capture && !look.negated {
+        capture(buffer, captured, loaded.program(), scratch, meter)?;
+    }
+    for step in &link.actions {
+        act::run(step, loaded, scratch, meter)?;
+    }
+    Ok(())
+}
+
+/// Stores TX:0-9; groups that did not take part are unset.
+fn capture(
+    buffer: BufferId,
+    captured: Captured,
+    program: &Program,
+    scratch: &mut Scratch,
+    meter: &mut Meter,
+) -> Result<(), Exhausted> {
+    let most = program.limits.capture_bytes;
+    let whole = scratch.buffers.slice(buffer);
+    for group in 0..10 {
+        let key = KeyId::new(group);
+        let (slice, range) = match captured {
+            Captured::Nothing => (whole, None),
+            Captured::Groups => (whole, scratch.groups.get(group)),
+            Captured::Text(slice) => (slice, (group == 0).then(|| (0, scratch.memory.get(slice).len()))),
+        };
+        match range {
+            None => scratch.tx.unset(key),
+            Some((start, end)) => {
+                let end = end.min(start + most);
+                meter.charge_rule(CAPTURE.of(end - start))?;
+                let text = scratch.memory.get(slice).get(start..end).unwrap_or_default();
+                scratch.tx.set_with(key, |place| place.extend_from_slice(text));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// All links have matched: one log record, one disruptive action.
+fn full_match(rule: RuleIx, loaded: &Loaded, scratch: &mut Scratch, meter: &mut Meter) -> Result<(), Exhausted> {
+    let program = loaded.program();
+    let (Some(source), Some(planned)) = (program.source(rule), program.rules.get(rule.index())) else { return Ok(()) };
+    if let Some(severity) = source.severity {
+        scratch.state.highest_severity = scratch.state.highest_severity.min(severity.0);
+    }
+    let acts = scratch.state.mode == EngineMode::On && source.phase != Phase::Logging;
+    let interruption = match &source.disruptive {
+        Disruptive::Pass | Disruptive::Allow(_) => None,
+        Disruptive::Deny => Some(InterruptionAction::Deny),
+        Disruptive::Drop => Some(InterruptionAction::Drop),
+        Disruptive::Redirect(_) => {
+            let mut url = Vec::new();
+            if let Some(text) = &planned.redirect {
+                super::expand::expand(text, &mut url, loaded, scratch, meter)?;
+            }
+            Some(InterruptionAction::Redirect(url))
+        }
+    };
+    scratch.state.relevant |= source.auditlog;
+    let taken = interruption.filter(|_| acts);
+    if source.log || source.auditlog {
+        let record = record::make(rule, taken.as_ref(), loaded, scratch, meter)?;
+        keep(record, program, scratch);
+    }
+    if let Some(action) = taken
+        && scratch.state.interruption.is_none()
+    {
+        scratch.state.interruption =
+            Some(Interruption { action, status: source.status, reason: Reason::Rule(source.id), phase: source.phase });
+    }
+    Ok(())
+}
+
+fn keep(record: MatchRecord, program: &Program, scratch: &mut Scratch) {
+    if scratch.records.len() < program.limits.match_records {
+        scratch.records.push(record);
+    } else {
+        scratch.flags.note("match records");
+    }
+}
+
+/// The rule whose budget ran dry.
+pub(super) fn blamed(exhausted: Exhausted, scratch: &Scratch, program: &Program) -> Option<crate::rule::RuleId> {
+    let in_rule = exhausted.scope == Scope::Rule || scratch.state.rule.is_some();
+    scratch.state.rule.filter(|_| in_rule).and_then(|rule| program.source(rule)).map(|rule| rule.id)
+}

@@ -1,0 +1,63 @@
+//! The bytes of one request: an arena of decoded fields, an arena of derived values, the two bodies.
+
+use crate::http::{Bytes, Fields};
+
+/// Where some bytes are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Slice {
+    /// In the arena of fields.
+    Field(Bytes),
+    /// In the arena of derived values.
+    Work { start: u32, len: u32 },
+    /// The request body.
+    RequestBody,
+    /// The response body.
+    ResponseBody,
+    /// Text of the program.
+    Static(&'static [u8]),
+}
+
+impl Slice {
+    pub(super) const EMPTY: Slice = Slice::Static(b"");
+}
+
+/// All bytes of one request.
+#[derive(Debug, Default)]
+pub(super) struct Memory {
+    pub(super) fields: Fields,
+    pub(super) work: Vec<u8>,
+    pub(super) request_body: Vec<u8>,
+    pub(super) response_body: Vec<u8>,
+}
+
+impl Memory {
+    pub(super) fn get(&self, slice: Slice) -> &[u8] {
+        match slice {
+            Slice::Field(bytes) => self.fields.bytes(bytes),
+            Slice::Work { start, len } => {
+                self.work.get(start as usize..start as usize + len as usize).unwrap_or_default()
+            }
+            Slice::RequestBody => &self.request_body,
+            Slice::ResponseBody => &self.response_body,
+            Slice::Static(text) => text,
+        }
+    }
+
+    /// Keeps bytes in the work arena until it is next cleared.
+    pub(super) fn keep(&mut self, bytes: &[u8]) -> Slice {
+        let start = self.work.len() as u32;
+        self.work.extend_from_slice(bytes);
+        Slice::Work { start, len: bytes.len() as u32 }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.fields.memory() + self.work.len() + self.request_body.len() + self.response_body.len()
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.fields.clear();
+        self.work.clear();
+        self.request_body.clear();
+        self.response_body.clear();
+    }
+}

@@ -1,0 +1,33 @@
+//! The metered engine: a [`Program`](crate::program::Program) and a request in, a [`Verdict`] out.
+//!
+//! Everything here runs while somebody waits: no panic, no lock, no clock, no allocation that grows with the number of
+//! rules; every step is charged before it runs. The state of an evaluation is explicit (`cursor`), so it can pause between
+//! values and inside long scans and go on later, on any thread.
+#![cfg_attr(
+    not(test),
+    deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::unreachable)
+)]
+
+mod act;
+mod buffers;
+mod cursor;
+mod env;
+mod eval;
+mod expand;
+mod matched;
+mod memory;
+mod operator;
+mod prepare;
+mod record;
+mod scratch;
+mod selection;
+mod transaction;
+mod tx;
+mod values;
+mod verdict;
+
+pub use env::{Env, FixedEnv};
+pub use record::MatchRecord;
+pub use scratch::Scratch;
+pub use transaction::{Step, Transaction};
+pub use verdict::{Exhaustion, Interruption, InterruptionAction, Policy, Reason, Score, Verdict};

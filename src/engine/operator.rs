@@ -1,0 +1,216 @@
+//! Running one operator on one value.
+
+use super::buffers::{BufferId, Source};
+use super::expand::expand;
+use super::memory::Slice;
+use super::scratch::Scratch;
+use crate::detect;
+use crate::meter::{Exhausted, Meter};
+use crate::net::parse_address;
+use crate::ops::{check_digits, numeric, text, validate};
+use crate::program::{CheckDigits, Loaded, PatternId, Test, TextTest};
+use crate::scan::{Cursor, Outcome};
+
+/// Looking at a value's screen.
+const SCREEN: u64 = 4;
+
+/// What an operator found.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Tested {
+    /// It is not done: go on with the same cursor.
+    Pending,
+    Miss,
+    Hit(Captured),
+}
+
+/// What a match captures.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Captured {
+    Nothing,
+    /// The groups that the scan left in the scratch.
+    Groups,
+    /// This text, as TX:0.
+    Text(Slice),
+}
+
+impl Tested {
+    fn when(holds: bool) -> Tested {
+        if holds { Tested::Hit(Captured::Nothing) } else { Tested::Miss }
+    }
+}
+
+/// Runs `test` on the buffer for about `quantum` fuel.
+pub(super) fn run(
+    test: &Test,
+    buffer: BufferId,
+    cursor: &mut Cursor,
+    quantum: u64,
+    loaded: &Loaded,
+    scratch: &mut Scratch,
+    meter: &mut Meter,
+) -> Result<Tested, Exhausted> {
+    let slice = scratch.buffers.slice(buffer);
+    let len = scratch.buffers.len(buffer);
+    match test {
+        Test::Rx(id) => rx(*id, buffer, cursor, quantum, loaded, scratch, meter),
+        Test::RxGlobal(id) => every_match(*id, buffer, loaded, scratch, meter, |_, _| true),
+        Test::Verify(digits, id) => {
+            let check = match digits {
+                CheckDigits::Luhn => check_digits::luhn,
+                CheckDigits::Cpf => check_digits::cpf,
+                CheckDigits::Ssn => check_digits::ssn,
+                CheckDigits::Svnr => check_digits::svnr,
+            };
+            every_match(*id, buffer, loaded, scratch, meter, |candidate, done| {
+                *done = check(candidate);
+                *done
+            })
+        }
+        Test::Pm(id) => {
+            let Some(phrases) = loaded.phrases(*id) else { return Ok(Tested::Miss) };
+            let found = phrases.find(scratch.memory.get(slice), meter)?;
+            let Some((phrase, ..)) = found else { return Ok(Tested::Miss) };
+            let list = loaded.program().phrases.get(id.index());
+            let phrase = list.and_then(|list| list.list.get(phrase)).map(|phrase| &**phrase).unwrap_or_default();
+            let kept = scratch.memory.keep(phrase);
+            Ok(Tested::Hit(Captured::Text(kept)))
+        }
+        Test::Text(kind, parameter) => {
+            let mut other = std::mem::take(&mut scratch.expanded);
+            other.clear();
+            let expanded = expand(parameter, &mut other, loaded, scratch, meter)
+                .and_then(|()| meter.charge_rule(text::SEARCH_PRICE.of(len + other.len())));
+            let value = scratch.memory.get(slice);
+            let holds = expanded.map(|()| match kind {
+                TextTest::Equal => text::equal(value, &other),
+                TextTest::Contains => text::contains(value, &other),
+                TextTest::ContainsWord => text::contains_word(value, &other),
+                TextTest::BeginsWith => text::begins_with(value, &other),
+                TextTest::EndsWith => text::ends_with(value, &other),
+                TextTest::Within => text::within(value, &other),
+            });
+            let captured = match kind {
+                TextTest::Within | TextTest::Equal => slice,
+                _ if holds == Ok(true) => scratch.memory.keep(&other),
+                _ => slice,
+            };
+            scratch.expanded = other;
+            Ok(if holds? { Tested::Hit(Captured::Text(captured)) } else { Tested::Miss })
+        }
+        Test::Number(kind, parameter) => {
+            let mut other = std::mem::take(&mut scratch.expanded);
+            other.clear();
+            let expanded = expand(parameter, &mut other, loaded, scratch, meter)
+                .and_then(|()| meter.charge_rule(numeric::PRICE.of(len)));
+            let holds =
+                expanded.map(|()| kind.holds(numeric::integer(scratch.memory.get(slice)), numeric::integer(&other)));
+            scratch.expanded = other;
+            Ok(Tested::when(holds?))
+        }
+        Test::IpMatch(set) => {
+            meter.charge_rule(set.price().of(len))?;
+            let address = parse_address(scratch.memory.get(slice));
+            Ok(if address.is_some_and(|address| set.contains(address)) {
+                Tested::Hit(Captured::Text(slice))
+            } else {
+                Tested::Miss
+            })
+        }
+        Test::DetectSqli => match detect::sqli(scratch.memory.get(slice), meter)? {
+            Some(fingerprint) => Ok(Tested::Hit(Captured::Text(scratch.memory.keep(fingerprint.as_bytes())))),
+            None => Ok(Tested::Miss),
+        },
+        Test::DetectXss => Ok(if detect::xss(scratch.memory.get(slice), meter)? {
+            Tested::Hit(Captured::Text(slice))
+        } else {
+            Tested::Miss
+        }),
+        Test::ByteRange(allowed) => {
+            meter.charge_rule(validate::BYTE_RANGE_PRICE.of(len))?;
+            Ok(Tested::when(validate::outside_byte_range(scratch.memory.get(slice), allowed).is_some()))
+        }
+        Test::UrlEncoding => {
+            meter.charge_rule(validate::URL_ENCODING_PRICE.of(len))?;
+            Ok(Tested::when(validate::invalid_url_encoding(scratch.memory.get(slice))))
+        }
+        Test::Utf8Encoding => {
+            meter.charge_rule(validate::UTF8_PRICE.of(len))?;
+            Ok(Tested::when(validate::invalid_utf8(scratch.memory.get(slice))))
+        }
+        Test::Always => {
+            meter.charge_rule(1)?;
+            Ok(Tested::when(true))
+        }
+        Test::Never => {
+            meter.charge_rule(1)?;
+            Ok(Tested::Miss)
+        }
+    }
+}
+
+fn rx(
+    id: PatternId,
+    buffer: BufferId,
+    cursor: &mut Cursor,
+    quantum: u64,
+    loaded: &Loaded,
+    scratch: &mut Scratch,
+    meter: &mut Meter,
+) -> Result<Tested, Exhausted> {
+    let program = loaded.program();
+    let (Some(pattern), Some(plan), Some(cache)) =
+        (loaded.pattern(id), program.patterns.get(id.index()), scratch.caches.get_mut(id.index()))
+    else {
+        return Ok(Tested::Miss);
+    };
+    if *cursor == Cursor::default() {
+        meter.charge(SCREEN)?;
+        let mut source = Source { program, memory: &mut scratch.memory, meter };
+        if !scratch.buffers.passes(buffer, &plan.screen, loaded.literals(), &mut source)? {
+            return Ok(Tested::Miss);
+        }
+    }
+    let haystack = scratch.memory.get(scratch.buffers.slice(buffer));
+    Ok(match pattern.scan(cache, haystack, cursor, quantum, &mut scratch.groups, meter)? {
+        Outcome::Pending => Tested::Pending,
+        Outcome::Miss => Tested::Miss,
+        Outcome::Hit => Tested::Hit(Captured::Groups),
+    })
+}
+
+/// Looks at match after match until `accept` says that one will do (it sets its second argument to end the search); the
+/// groups of the last accepted match are captured.
+fn every_match(
+    id: PatternId,
+    buffer: BufferId,
+    loaded: &Loaded,
+    scratch: &mut Scratch,
+    meter: &mut Meter,
+    mut accept: impl FnMut(&[u8], &mut bool) -> bool,
+) -> Result<Tested, Exhausted> {
+    let (Some(pattern), Some(cache)) = (loaded.pattern(id), scratch.caches.get_mut(id.index())) else {
+        return Ok(Tested::Miss);
+    };
+    let haystack = scratch.memory.get(scratch.buffers.slice(buffer));
+    let mut hit = false;
+    let mut done = false;
+    let mut from = 0;
+    while !done && from <= haystack.len() {
+        let mut cursor = Cursor::from(from);
+        let mut groups = crate::scan::Groups::default();
+        let outcome = loop {
+            match pattern.scan(cache, haystack, &mut cursor, u64::MAX, &mut groups, meter)? {
+                Outcome::Pending => {}
+                other => break other,
+            }
+        };
+        let (Outcome::Hit, Some((start, end))) = (outcome, groups.get(0)) else { break };
+        meter.charge_rule(16 + (end - start) as u64)?;
+        if accept(haystack.get(start..end).unwrap_or_default(), &mut done) {
+            hit = true;
+            scratch.groups = groups;
+        }
+        from = end.max(start + 1);
+    }
+    Ok(if hit { Tested::Hit(Captured::Groups) } else { Tested::Miss })
+}

@@ -1,0 +1,281 @@
+//! What each phase can see: values are made when their phase begins, every byte charged.
+
+use super::memory::Slice;
+use super::scratch::Scratch;
+use super::selection::itoa;
+use crate::http::{self, Kind, ParseLimits, Report};
+use crate::meter::{Exhausted, Meter, Price};
+use crate::program::Program;
+use crate::rule::{BodyProcessor, Variable};
+
+/// Splitting and copying bytes.
+const COPY: Price = Price::new(32, 512);
+
+/// The limits of the inspection parsers, as rules and limits set them.
+pub(super) fn parse_limits(program: &Program) -> ParseLimits {
+    let settings = &program.ruleset.settings;
+    ParseLimits {
+        arguments: settings.arguments_limit.min(program.limits.arguments.max(settings.arguments_limit)),
+        json_depth: settings.json_depth_limit,
+        xml_depth: program.limits.xml_depth,
+        multipart_parts: program.limits.multipart_parts,
+        multipart_header: program.limits.multipart_header,
+        argument_separator: settings.argument_separator,
+        upload_files: settings.upload_file_limit,
+    }
+}
+
+/// Request line, query string, cookies: phase 1.
+pub(super) fn request(program: &Program, scratch: &mut Scratch, meter: &mut Meter) -> Result<(), Exhausted> {
+    let limits = parse_limits(program);
+    let target = bytes_of(scratch, Variable::RequestUriRaw);
+    meter.charge(COPY.of(target.len()))?;
+    let uri = http::uri::split(&target);
+    keep(scratch, Variable::RequestUri, uri.uri)?;
+    keep(scratch, Variable::QueryString, uri.query)?;
+    let mut path = Vec::with_capacity(uri.path.len());
+    http::uri::decode_path(uri.path, &mut path);
+    keep(scratch, Variable::RequestFilename, &path)?;
+    keep(scratch, Variable::RequestBasename, http::uri::basename(&path))?;
+    keep(scratch, Variable::PathInfo, &path)?;
+    let query = uri.query.to_vec();
+    http::args::parse_query(&query, &limits, &mut scratch.memory.fields, &mut scratch.report, meter)?;
+
+    let headers: Vec<_> =
+        scratch.memory.fields.items().iter().filter(|field| field.kind == Kind::RequestHeader).copied().collect();
+    let mut content_type = None;
+    let mut header_bytes = 0;
+    for header in headers {
+        header_bytes += header.name.len() + header.value.len() + 4;
+        let name = scratch.memory.fields.bytes(header.name);
+        if name.eq_ignore_ascii_case(b"cookie") {
+            let value = scratch.memory.fields.bytes(header.value).to_vec();
+            http::cookies::parse_cookies(
+                &value,
+                program.ruleset.settings.cookie_format,
+                &mut scratch.memory.fields,
+                meter,
+            )?;
+        } else if name.eq_ignore_ascii_case(b"host") {
+            let host = host_of(scratch.memory.fields.bytes(header.value)).to_vec();
+            keep(scratch, Variable::ServerName, &host)?;
+        } else if name.eq_ignore_ascii_case(b"content-type") && content_type.is_none() {
+            content_type = Some(scratch.memory.fields.bytes(header.value).to_vec());
+        } else if name.eq_ignore_ascii_case(b"authorization") {
+            let value = scratch.memory.fields.bytes(header.value);
+            let scheme = value.split(|&byte| byte == b' ').next().unwrap_or_default().to_vec();
+            let user = basic_user(value);
+            keep(scratch, Variable::AuthType, &scheme)?;
+            if let Some(user) = user {
+                keep(scratch, Variable::RemoteUser, &user)?;
+            }
+        }
+    }
+    scratch.state.processor = content_type.as_deref().and_then(processor_of);
+    let line = bytes_of(scratch, Variable::RequestLine).len();
+    number(scratch, Variable::FullRequestLength, (line + 2 + header_bytes + 2) as u64)?;
+    for (variable, text) in [
+        (Variable::ReqbodyError, "0"),
+        (Variable::ReqbodyErrorMsg, ""),
+        (Variable::ReqbodyProcessorError, "0"),
+        (Variable::ReqbodyProcessorErrorMsg, ""),
+        (Variable::InboundDataError, "0"),
+        (Variable::OutboundDataError, "0"),
+        (Variable::RequestBodyLength, "0"),
+        (Variable::FilesCombinedSize, "0"),
+        (Variable::MscPcreLimitsExceeded, "0"),
+        (Variable::ModsecBuild, "030000000"),
+    ] {
+        scratch.set_scalar(variable, Slice::Static(text.as_bytes()));
+    }
+    if let Some(id) = &program.ruleset.settings.web_app_id {
+        keep(scratch, Variable::WebAppId, id.as_bytes())?;
+    }
+    multipart_flags(scratch);
+    arguments(scratch, meter)?;
+    full_request(program, scratch, meter)
+}
+
+/// What the body parser found: phase 2.
+pub(super) fn body(program: &Program, scratch: &mut Scratch, meter: &mut Meter) -> Result<(), Exhausted> {
+    let length = scratch.memory.request_body.len();
+    meter.charge(COPY.of(0))?;
+    number(scratch, Variable::RequestBodyLength, length as u64)?;
+    let visible = match scratch.state.processor {
+        Some(BodyProcessor::UrlEncoded) => true,
+        Some(_) => false,
+        None => scratch.state.force_request_body,
+    };
+    if visible {
+        scratch.set_scalar(Variable::RequestBody, Slice::RequestBody);
+    } else if length > 0 && scratch.state.processor.is_none() {
+        scratch.flags.note("request body");
+    }
+    let Report { error, error_message, files_combined_size, .. } = scratch.report.clone();
+    let flag: &'static [u8] = if error { b"1" } else { b"0" };
+    scratch.set_scalar(Variable::ReqbodyError, Slice::Static(flag));
+    scratch.set_scalar(Variable::ReqbodyProcessorError, Slice::Static(flag));
+    keep(scratch, Variable::ReqbodyErrorMsg, error_message.as_bytes())?;
+    keep(scratch, Variable::ReqbodyProcessorErrorMsg, error_message.as_bytes())?;
+    number(scratch, Variable::FilesCombinedSize, files_combined_size)?;
+    multipart_flags(scratch);
+    file_sizes(scratch, meter)?;
+    arguments(scratch, meter)?;
+    full_request(program, scratch, meter)
+}
+
+/// Status line and headers: phase 3.
+pub(super) fn response(scratch: &mut Scratch, meter: &mut Meter) -> Result<(), Exhausted> {
+    let headers: Vec<_> =
+        scratch.memory.fields.items().iter().filter(|field| field.kind == Kind::ResponseHeader).copied().collect();
+    for header in headers {
+        meter.charge(COPY.of(header.name.len()))?;
+        let name = scratch.memory.fields.bytes(header.name);
+        if name.eq_ignore_ascii_case(b"content-type") {
+            let value = scratch.memory.fields.bytes(header.value);
+            let media = value.split(|&byte| byte == b';').next().unwrap_or_default().trim_ascii().to_vec();
+            keep(scratch, Variable::ResponseContentType, &media)?;
+        } else if name.eq_ignore_ascii_case(b"content-length") {
+            scratch.set_scalar(Variable::ResponseContentLength, Slice::Field(header.value));
+        }
+    }
+    scratch.values.index(&scratch.memory.fields);
+    Ok(())
+}
+
+/// The response body: phase 4.
+pub(super) fn response_body(scratch: &mut Scratch, meter: &mut Meter) -> Result<(), Exhausted> {
+    meter.charge(COPY.of(0))?;
+    scratch.set_scalar(Variable::ResponseBody, Slice::ResponseBody);
+    Ok(())
+}
+
+/// The processor that a content type chooses by itself; JSON and XML are chosen by rules.
+fn processor_of(content_type: &[u8]) -> Option<BodyProcessor> {
+    let starts =
+        |prefix: &[u8]| content_type.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix));
+    if starts(b"application/x-www-form-urlencoded") {
+        Some(BodyProcessor::UrlEncoded)
+    } else if starts(b"multipart/form-data") {
+        Some(BodyProcessor::Multipart)
+    } else {
+        None
+    }
+}
+
+/// ARGS_COMBINED_SIZE, and the flags of the argument parsers.
+fn arguments(scratch: &mut Scratch, meter: &mut Meter) -> Result<(), Exhausted> {
+    scratch.values.index(&scratch.memory.fields);
+    let mut size = 0;
+    for field in scratch.memory.fields.items() {
+        if matches!(field.kind, Kind::ArgGet | Kind::ArgPost) {
+            size += (field.name.len() + field.value.len()) as u64;
+        }
+    }
+    meter.charge(scratch.memory.fields.items().len() as u64)?;
+    number(scratch, Variable::ArgsCombinedSize, size)?;
+    let bad: &'static [u8] = if scratch.report.urlencoded_error { b"1" } else { b"0" };
+    scratch.set_scalar(Variable::UrlencodedError, Slice::Static(bad));
+    if scratch.report.arguments_exceeded {
+        scratch.flags.note("arguments over the limit");
+    }
+    Ok(())
+}
+
+/// FILES_SIZES.
+fn file_sizes(scratch: &mut Scratch, meter: &mut Meter) -> Result<(), Exhausted> {
+    let contents: Vec<_> =
+        scratch.memory.fields.items().iter().filter(|field| field.kind == Kind::FileContent).copied().collect();
+    for content in contents {
+        meter.charge(COPY.of(0))?;
+        let size = scratch.memory.fields.store(itoa(content.value.len() as u64).as_bytes())?;
+        scratch.memory.fields.push_stored(Kind::FileSize, content.name, size);
+    }
+    Ok(())
+}
+
+fn multipart_flags(scratch: &mut Scratch) {
+    let flags = scratch.report.multipart.clone();
+    let strict = flags.strict_error();
+    for (variable, on) in [
+        (Variable::MultipartBoundaryQuoted, flags.boundary_quoted),
+        (Variable::MultipartBoundaryWhitespace, flags.boundary_whitespace),
+        (Variable::MultipartDataBefore, flags.data_before),
+        (Variable::MultipartDataAfter, flags.data_after),
+        (Variable::MultipartHeaderFolding, flags.header_folding),
+        (Variable::MultipartLfLine, flags.lf_line),
+        (Variable::MultipartCrlfLfLines, flags.crlf_lf_lines),
+        (Variable::MultipartMissingSemicolon, flags.missing_semicolon),
+        (Variable::MultipartInvalidQuoting, flags.invalid_quoting),
+        (Variable::MultipartInvalidPart, flags.invalid_part),
+        (Variable::MultipartInvalidHeaderFolding, flags.invalid_header_folding),
+        (Variable::MultipartFileLimitExceeded, flags.file_limit_exceeded),
+        (Variable::MultipartStrictError, strict),
+    ] {
+        scratch.set_scalar(variable, Slice::Static(if on { b"1" } else { b"0" }));
+    }
+    let unmatched: &'static [u8] = match flags.unmatched_boundary {
+        0 => b"0",
+        1 => b"1",
+        _ => b"2",
+    };
+    scratch.set_scalar(Variable::MultipartUnmatchedBoundary, Slice::Static(unmatched));
+}
+
+/// FULL_REQUEST, for rulesets that look at it: it holds everything twice.
+fn full_request(program: &Program, scratch: &mut Scratch, meter: &mut Meter) -> Result<(), Exhausted> {
+    if !program.full_request {
+        return Ok(());
+    }
+    let mut text = bytes_of(scratch, Variable::RequestLine);
+    text.extend_from_slice(b"\r\n");
+    for field in scratch.memory.fields.items() {
+        if field.kind == Kind::RequestHeader {
+            text.extend_from_slice(scratch.memory.fields.bytes(field.name));
+            text.extend_from_slice(b": ");
+            text.extend_from_slice(scratch.memory.fields.bytes(field.value));
+            text.extend_from_slice(b"\r\n");
+        }
+    }
+    text.extend_from_slice(b"\r\n");
+    text.extend_from_slice(&scratch.memory.request_body);
+    meter.charge(COPY.of(text.len()))?;
+    number(scratch, Variable::FullRequestLength, text.len() as u64)?;
+    keep(scratch, Variable::FullRequest, &text)
+}
+
+pub(super) fn bytes_of(scratch: &Scratch, variable: Variable) -> Vec<u8> {
+    scratch.values.scalar(variable).map(|slice| scratch.memory.get(slice).to_vec()).unwrap_or_default()
+}
+
+/// Stores a scalar's value.
+pub(super) fn keep(scratch: &mut Scratch, variable: Variable, text: &[u8]) -> Result<(), Exhausted> {
+    let bytes = scratch.memory.fields.store(text)?;
+    scratch.set_scalar(variable, Slice::Field(bytes));
+    Ok(())
+}
+
+/// Stores a scalar's value as decimal text.
+pub(super) fn number(scratch: &mut Scratch, variable: Variable, number: u64) -> Result<(), Exhausted> {
+    keep(scratch, variable, itoa(number).as_bytes())
+}
+
+/// The host of a Host header, without its port.
+fn host_of(host: &[u8]) -> &[u8] {
+    if host.first() == Some(&b'[') {
+        let end = host.iter().position(|&byte| byte == b']').map_or(host.len(), |at| at + 1);
+        return host.get(..end).unwrap_or(host);
+    }
+    host.split(|&byte| byte == b':').next().unwrap_or_default()
+}
+
+/// The user name of `Authorization: Basic ...`.
+fn basic_user(value: &[u8]) -> Option<Vec<u8>> {
+    use base64::Engine;
+    let (scheme, rest) = value.split_at_checked(6)?;
+    if !scheme.eq_ignore_ascii_case(b"basic ") {
+        return None;
+    }
+    let decoded = base64::engine::general_purpose::STANDARD.decode(rest.trim_ascii()).ok()?;
+    decoded.split(|&byte| byte == b':').next().map(<[u8]>::to_vec)
+}

@@ -1,0 +1,298 @@
+//! What a match leaves behind: a record, and the error-log line that existing tools parse.
+
+use super::expand::expand;
+use super::matched::full_name;
+use super::memory::Slice;
+use super::scratch::Scratch;
+use super::verdict::InterruptionAction;
+use crate::meter::{Exhausted, Meter, Price};
+use crate::program::{CheckDigits, KeyId, Loaded, NumberTest, Program, RuleIx, Test, Text, TextTest};
+use crate::rule::{Phase, RuleId, RuleSeverity, Variable};
+use std::fmt::Write;
+use std::sync::Arc;
+
+/// Making a record.
+const RECORD: Price = Price::new(400, 1024);
+
+/// One rule that matched and logs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct MatchRecord {
+    /// The rule.
+    pub rule: RuleId,
+    /// Its phase.
+    pub phase: Phase,
+    /// `msg`, expanded.
+    pub message: String,
+    /// `logdata`, expanded.
+    pub data: String,
+    /// `severity`.
+    pub severity: Option<RuleSeverity>,
+    /// `ver`.
+    pub version: Option<Box<str>>,
+    /// `rev`.
+    pub revision: Option<Box<str>>,
+    /// `maturity`.
+    pub maturity: Option<u8>,
+    /// `accuracy`.
+    pub accuracy: Option<u8>,
+    /// `tag`s, expanded.
+    pub tags: Vec<String>,
+    /// File of the rule.
+    pub file: Arc<str>,
+    /// Line of the rule.
+    pub line: u32,
+    /// What matched, such as `ARGS:id`.
+    pub variable: String,
+    /// Its value after transformation, cut to the limit for log values.
+    pub value: String,
+    /// What the rule looked for, in words.
+    pub matched: String,
+    /// Whether the rule logs to the error log.
+    pub log: bool,
+    /// Whether it belongs into the audit log.
+    pub auditlog: bool,
+    /// `denied with code 403` and the like; `None` for a warning.
+    pub action: Option<String>,
+    /// Host that the request names.
+    pub hostname: String,
+    /// URI of the request, cut to the limit for log values.
+    pub uri: String,
+    /// The transaction's id.
+    pub unique_id: String,
+}
+
+/// Makes the record of the rule that has just matched.
+pub(super) fn make(
+    ix: RuleIx,
+    taken: Option<&InterruptionAction>,
+    loaded: &Loaded,
+    scratch: &mut Scratch,
+    meter: &mut Meter,
+) -> Result<MatchRecord, Exhausted> {
+    let program = loaded.program().as_ref();
+    let limits = &program.limits;
+    let (rule, planned) = match (program.source(ix), program.rules.get(ix.index())) {
+        (Some(rule), Some(planned)) => (rule, planned),
+        // `program::verify` rules this out; a record without a rule would be a lie.
+        _ => return Err(Exhausted { scope: crate::meter::Scope::Rule }),
+    };
+    meter.charge_rule(RECORD.of(0))?;
+    let message = text(planned.msg.as_ref(), limits.log_line_bytes, loaded, scratch, meter)?;
+    let data = text(planned.logdata.as_ref(), limits.log_line_bytes, loaded, scratch, meter)?;
+    let mut tags = Vec::with_capacity(planned.tags.len());
+    for tag in &planned.tags {
+        tags.push(text(Some(tag), limits.log_value_bytes, loaded, scratch, meter)?);
+    }
+    let last = scratch.matched.last().filter(|_| planned.links.iter().any(|link| link.look.is_some()));
+    let (mut variable, mut value) = (String::new(), String::new());
+    if let Some(found) = last {
+        let mut name = Vec::new();
+        full_name(&found, &scratch.memory, &mut name);
+        variable = readable(&name, limits.log_value_bytes);
+        value = readable(scratch.memory.get(found.value), limits.log_value_bytes);
+    }
+    meter.charge_rule(RECORD.of(variable.len() + value.len()))?;
+    let matched = words(program, ix, &variable, &value, scratch);
+    let action = taken.map(|action| match action {
+        InterruptionAction::Deny => format!("Access denied with code {} (phase {})", rule.status, rule.phase.number()),
+        InterruptionAction::Drop => format!("Access denied with connection close (phase {})", rule.phase.number()),
+        InterruptionAction::Redirect(url) => format!(
+            "Access denied with redirection to {} using status {} (phase {})",
+            readable(url, limits.log_value_bytes),
+            rule.status,
+            rule.phase.number()
+        ),
+    });
+    let scalar = |variable: Variable| {
+        let slice = scratch.values.scalar(variable).unwrap_or(Slice::EMPTY);
+        readable(scratch.memory.get(slice), limits.log_value_bytes)
+    };
+    Ok(MatchRecord {
+        rule: rule.id,
+        phase: rule.phase,
+        message,
+        data,
+        severity: rule.severity,
+        version: rule.version.clone(),
+        revision: rule.revision.clone(),
+        maturity: rule.maturity,
+        accuracy: rule.accuracy,
+        tags,
+        file: rule.file.clone(),
+        line: rule.line,
+        variable,
+        value,
+        matched,
+        log: rule.log,
+        auditlog: rule.auditlog,
+        action,
+        hostname: scalar(Variable::ServerName),
+        uri: scalar(Variable::RequestUri),
+        unique_id: scratch.state.unique_id.clone(),
+    })
+}
+
+fn text(
+    text: Option<&Text>,
+    limit: usize,
+    loaded: &Loaded,
+    scratch: &mut Scratch,
+    meter: &mut Meter,
+) -> Result<String, Exhausted> {
+    let Some(text) = text else { return Ok(String::new()) };
+    let mut out = std::mem::take(&mut scratch.text);
+    out.clear();
+    let expanded = expand(text, &mut out, loaded, scratch, meter);
+    let line = readable(&out, limit);
+    scratch.text = out;
+    expanded.map(|()| line)
+}
+
+/// Bytes as text that fits into one quoted field of one log line: quotes, backslashes and everything outside printable
+/// ASCII are escaped, what is longer than `limit` is cut.
+pub(super) fn readable(bytes: &[u8], limit: usize) -> String {
+    let mut out = String::with_capacity(bytes.len().min(limit));
+    for &byte in bytes {
+        if out.len() >= limit {
+            out.push_str("...");
+            break;
+        }
+        match byte {
+            b'"' => out.push_str("\\\""),
+            b'\\' => out.push_str("\\\\"),
+            b'\n' => out.push_str("\\n"),
+            b'\r' => out.push_str("\\r"),
+            b'\t' => out.push_str("\\t"),
+            0x20..=0x7e => out.push(char::from(byte)),
+            other => {
+                let _ = write!(out, "\\x{other:02x}");
+            }
+        }
+    }
+    out
+}
+
+/// What the rule's last test found, in the words that ModSecurity uses.
+fn words(program: &Program, ix: RuleIx, variable: &str, value: &str, scratch: &Scratch) -> String {
+    let links = program.rules.get(ix.index()).map(|rule| rule.links.as_slice()).unwrap_or_default();
+    let Some(look) = links.iter().rev().find_map(|link| link.look) else {
+        return "Unconditional match in SecAction.".to_owned();
+    };
+    let Some(test) = program.tests.get(look.test.index()) else { return String::new() };
+    let pattern = |id: crate::program::PatternId| {
+        let text = program.patterns.get(id.index()).map(|plan| plan.pattern.text.as_ref()).unwrap_or_default();
+        readable(text, 252)
+    };
+    let parameter = |text: &Text| text.constant().map_or_else(|| "%{...}".to_owned(), |text| readable(text, 252));
+    let phrase = || readable(scratch.tx.get(KeyId::new(0)).unwrap_or_default(), 252);
+    let operator = match test {
+        Test::Rx(id) | Test::RxGlobal(id) if look.negated => {
+            return format!("Match of \"rx {}\" against \"{variable}\" required.", pattern(*id));
+        }
+        Test::Rx(id) | Test::RxGlobal(id) => {
+            return format!("Pattern match \"{}\" at {variable}.", pattern(*id));
+        }
+        Test::Pm(_) if !look.negated => {
+            let capture = links.iter().any(|link| link.capture);
+            return if capture {
+                format!("Matched phrase \"{}\" at {variable}.", phrase())
+            } else {
+                format!("Matched a phrase at {variable}.")
+            };
+        }
+        Test::DetectSqli if !look.negated => {
+            return format!("detected SQLi using libinjection at {variable}.");
+        }
+        Test::DetectXss if !look.negated => return format!("detected XSS using libinjection at {variable}."),
+        Test::ByteRange(_) if !look.negated => return format!("Found bytes outside the allowed range at {variable}."),
+        Test::UrlEncoding if !look.negated => return format!("Invalid URL Encoding at {variable}."),
+        Test::Utf8Encoding if !look.negated => return format!("Invalid UTF-8 encoding at {variable}."),
+        Test::Pm(_) => "pm ...".to_owned(),
+        Test::Text(kind, text) => {
+            let name = match kind {
+                TextTest::Equal => "streq",
+                TextTest::Contains => "contains",
+                TextTest::ContainsWord => "containsWord",
+                TextTest::BeginsWith => "beginsWith",
+                TextTest::EndsWith => "endsWith",
+                TextTest::Within => "within",
+            };
+            if !look.negated {
+                return format!("String match {name} \"{}\" at {variable}.", parameter(text));
+            }
+            format!("{name} {}", parameter(text))
+        }
+        Test::Number(kind, text) => {
+            let name = match kind {
+                NumberTest::Eq => "EQ",
+                NumberTest::Ge => "GE",
+                NumberTest::Gt => "GT",
+                NumberTest::Le => "LE",
+                NumberTest::Lt => "LT",
+            };
+            if !look.negated {
+                return format!("Operator {name} matched {} at {variable}.", parameter(text));
+            }
+            format!("{name} {}", parameter(text))
+        }
+        Test::IpMatch(_) => {
+            if !look.negated {
+                return format!("IPmatch: \"{value}\" matched at {variable}.");
+            }
+            "ipMatch ...".to_owned()
+        }
+        Test::Verify(digits, id) => {
+            let name = match digits {
+                CheckDigits::Luhn => "CC#",
+                CheckDigits::Cpf => "CPF#",
+                CheckDigits::Ssn => "SSN#",
+                CheckDigits::Svnr => "SVNR#",
+            };
+            if !look.negated {
+                return format!("{name} match \"{}\" at {variable}.", pattern(*id));
+            }
+            format!("verify{name} {}", pattern(*id))
+        }
+        Test::Always => return "Unconditional match.".to_owned(),
+        Test::Never => "noMatch".to_owned(),
+        Test::DetectSqli => "detectSQLi".to_owned(),
+        Test::DetectXss => "detectXSS".to_owned(),
+        Test::ByteRange(_) => "validateByteRange".to_owned(),
+        Test::UrlEncoding => "validateUrlEncoding".to_owned(),
+        Test::Utf8Encoding => "validateUtf8Encoding".to_owned(),
+    };
+    format!("Match of \"{operator}\" against \"{variable}\" required.")
+}
+
+impl MatchRecord {
+    /// The line that ModSecurity would write into the error log, so that existing tools parse it.
+    pub fn error_log_line(&self) -> String {
+        let mut line = String::with_capacity(512);
+        let action = self.action.as_deref().unwrap_or("Warning");
+        let _ = write!(line, "ModSecurity: {action}. {}", self.matched);
+        let _ = write!(line, " [file \"{}\"] [line \"{}\"] [id \"{}\"]", self.file, self.line, self.rule);
+        let field = |line: &mut String, name: &str, text: &str| {
+            if !text.is_empty() {
+                let _ = write!(line, " [{name} \"{text}\"]");
+            }
+        };
+        field(&mut line, "rev", self.revision.as_deref().unwrap_or_default());
+        field(&mut line, "msg", &self.message);
+        field(&mut line, "data", &self.data);
+        field(&mut line, "severity", self.severity.map_or("", RuleSeverity::name));
+        field(&mut line, "ver", self.version.as_deref().unwrap_or_default());
+        for (name, number) in [("maturity", self.maturity), ("accuracy", self.accuracy)] {
+            if let Some(number) = number {
+                let _ = write!(line, " [{name} \"{number}\"]");
+            }
+        }
+        for tag in &self.tags {
+            field(&mut line, "tag", tag);
+        }
+        field(&mut line, "hostname", &self.hostname);
+        field(&mut line, "uri", &self.uri);
+        field(&mut line, "unique_id", &self.unique_id);
+        line
+    }
+}

@@ -1,0 +1,223 @@
+//! All mutable memory of one evaluation: made once per worker, reused for every request.
+
+use super::buffers::Buffers;
+use super::env::{Env, FixedEnv};
+use super::matched::Matched;
+use super::memory::Memory;
+use super::record::MatchRecord;
+use super::selection::{Item, Selections};
+use super::tx::Tx;
+use super::values::Values;
+use super::verdict::{Exhaustion, Interruption};
+use crate::http::{Fields, Report};
+use crate::program::{Program, RuleIx, RuleSetId, Source};
+use crate::rule::{AuditEngine, BodyProcessor, EngineMode, Variable};
+use crate::scan;
+use std::sync::Arc;
+
+/// The memory of one evaluation. Belongs to one program; cleared between requests.
+pub struct Scratch {
+    pub(super) memory: Memory,
+    pub(super) buffers: Buffers,
+    pub(super) values: Values,
+    pub(super) selections: Selections,
+    pub(super) tx: Tx,
+    /// Entries of GLOBAL, IP, RESOURCE, SESSION, USER and ENV.
+    pub(super) collections: Vec<(Variable, Box<[u8]>, Vec<u8>)>,
+    pub(super) matched: Matched,
+    pub(super) caches: Vec<scan::Cache>,
+    pub(super) groups: scan::Groups,
+    pub(super) found: Vec<Item>,
+    /// Buffers for texts in the making.
+    pub(super) text: Vec<u8>,
+    pub(super) name: Vec<u8>,
+    pub(super) expanded: Vec<u8>,
+    /// Rules that a ctl has removed, as a bit set.
+    pub(super) removed: BitSet,
+    /// Targets that a ctl has removed, and the rules they concern.
+    pub(super) narrowed: Vec<(RuleSetId, Source)>,
+    pub(super) narrowed_rules: BitSet,
+    /// Fuel that each rule has spent.
+    pub(super) rule_fuel: Vec<u64>,
+    pub(super) records: Vec<MatchRecord>,
+    pub(super) report: Report,
+    pub(super) flags: Flags,
+    pub(super) state: State,
+    pub(super) env: Arc<dyn Env>,
+}
+
+/// A set of small numbers.
+#[derive(Debug, Default)]
+pub(super) struct BitSet(Vec<u64>);
+
+impl BitSet {
+    pub(super) fn clear(&mut self, size: usize) {
+        self.0.clear();
+        self.0.resize(size.div_ceil(64), 0);
+    }
+
+    pub(super) fn insert(&mut self, at: usize) {
+        if let Some(word) = self.0.get_mut(at / 64) {
+            *word |= 1 << (at % 64);
+        }
+    }
+
+    pub(super) fn contains(&self, at: usize) -> bool {
+        self.0.get(at / 64).is_some_and(|word| word >> (at % 64) & 1 == 1)
+    }
+}
+
+/// What was not inspected, or not in full.
+#[derive(Debug, Default)]
+pub(super) struct Flags {
+    notes: Vec<&'static str>,
+    /// A macro was cut at its limit.
+    pub(super) macro_cut: bool,
+}
+
+impl Flags {
+    pub(super) fn note(&mut self, what: &'static str) {
+        if !self.notes.contains(&what) {
+            self.notes.push(what);
+        }
+    }
+
+    pub(super) fn uninspected(&self) -> &[&'static str] {
+        &self.notes
+    }
+}
+
+/// What rules can switch, and what has been decided.
+#[derive(Debug)]
+pub(super) struct State {
+    pub(super) mode: EngineMode,
+    pub(super) request_body_access: bool,
+    pub(super) response_body_access: bool,
+    pub(super) request_body_limit: u64,
+    pub(super) response_body_limit: u64,
+    pub(super) processor: Option<BodyProcessor>,
+    pub(super) force_request_body: bool,
+    pub(super) audit: AuditEngine,
+    pub(super) audit_parts: Box<str>,
+    pub(super) highest_severity: u8,
+    pub(super) exhausted: Option<Exhaustion>,
+    pub(super) interruption: Option<Interruption>,
+    /// The rule that runs.
+    pub(super) rule: Option<RuleIx>,
+    /// A rule with auditlog has matched.
+    pub(super) relevant: bool,
+    /// Microseconds since 1970 at the start.
+    pub(super) started: u64,
+    pub(super) unique_id: String,
+}
+
+impl Scratch {
+    /// Memory for evaluations of a program.
+    pub fn new(program: &Program) -> Scratch {
+        let mut scratch = Scratch {
+            memory: Memory { fields: Fields::with_limit(program.limits.request_memory), ..Memory::default() },
+            buffers: Buffers::default(),
+            values: Values::default(),
+            selections: Selections::default(),
+            tx: Tx::default(),
+            collections: Vec::new(),
+            matched: Matched::default(),
+            caches: Vec::new(),
+            groups: scan::Groups::default(),
+            found: Vec::new(),
+            text: Vec::new(),
+            name: Vec::new(),
+            expanded: Vec::new(),
+            removed: BitSet::default(),
+            narrowed: Vec::new(),
+            narrowed_rules: BitSet::default(),
+            rule_fuel: Vec::new(),
+            records: Vec::new(),
+            report: Report::default(),
+            flags: Flags::default(),
+            state: State {
+                mode: EngineMode::Off,
+                request_body_access: false,
+                response_body_access: false,
+                request_body_limit: 0,
+                response_body_limit: 0,
+                processor: None,
+                force_request_body: false,
+                audit: AuditEngine::Off,
+                audit_parts: Box::default(),
+                highest_severity: 255,
+                exhausted: None,
+                interruption: None,
+                rule: None,
+                relevant: false,
+                started: 0,
+                unique_id: String::new(),
+            },
+            env: Arc::new(FixedEnv::default()),
+        };
+        scratch.caches.resize_with(program.patterns.len(), scan::Cache::default);
+        scratch.reset(program);
+        scratch
+    }
+
+    /// Forgets the request before; keeps the memory.
+    pub(super) fn reset(&mut self, program: &Program) {
+        self.memory.clear();
+        self.buffers.clear();
+        self.values.clear();
+        self.selections.clear(program.selections.len());
+        self.tx.reset(program);
+        self.collections.clear();
+        self.matched.clear();
+        self.caches.iter_mut().for_each(scan::Cache::clear);
+        self.removed.clear(program.rules.len());
+        self.narrowed.clear();
+        self.narrowed_rules.clear(program.rules.len());
+        self.rule_fuel.clear();
+        self.rule_fuel.resize(program.rules.len(), 0);
+        self.records.clear();
+        self.report = Report::default();
+        self.flags.notes.clear();
+        self.flags.macro_cut = false;
+        let settings = &program.ruleset.settings;
+        let state = &mut self.state;
+        state.mode = settings.engine;
+        state.request_body_access = settings.request_body_access;
+        state.response_body_access = settings.response_body_access;
+        state.request_body_limit = settings.request_body_limit;
+        state.response_body_limit = settings.response_body_limit;
+        state.processor = None;
+        state.force_request_body = false;
+        state.audit = settings.audit.engine;
+        state.audit_parts = settings.audit.parts.clone();
+        state.highest_severity = 255;
+        state.exhausted = None;
+        state.interruption = None;
+        state.rule = None;
+        state.relevant = false;
+        state.started = 0;
+        state.unique_id.clear();
+    }
+
+    /// Bytes that the next request finds allocated.
+    pub fn memory(&self) -> usize {
+        self.memory.len()
+    }
+
+    /// Microseconds since 1970, as the host's clock says.
+    pub(super) fn now(&self) -> u64 {
+        self.env.epoch_micros()
+    }
+
+    /// Gives a scalar its value.
+    pub(super) fn set_scalar(&mut self, variable: Variable, slice: super::memory::Slice) {
+        self.values.set(variable, slice);
+        self.buffers.forget(variable);
+    }
+}
+
+impl std::fmt::Debug for Scratch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Scratch").field("memory", &self.memory.len()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,586 @@
+//! One request and its response: the verbs that a host calls, in the order of the exchange.
+
+use super::cursor::Cursor;
+use super::env::Env;
+use super::eval::{self, Progress};
+use super::prepare;
+use super::record::MatchRecord;
+use super::scratch::Scratch;
+use super::verdict::{Exhaustion, Interruption, InterruptionAction, Policy, Reason, Score, Verdict};
+use crate::http::{self, BodyParser, Kind};
+use crate::meter::{Exhausted, Meter, Scope};
+use crate::ops::numeric;
+use crate::program::Loaded;
+use crate::rule::{AllowScope, AuditEngine, BodyProcessor, EngineMode, LimitAction, Phase, RuleId, Variable};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+/// Bytes that a body parser reads between two chances to pause.
+const PARSE_QUANTUM: usize = 64 << 10;
+/// Fuel that phase 5 may spend whatever the phases before have spent.
+const LOGGING_RESERVE: u64 = 5_000_000;
+
+/// How far a call to [`Transaction::step`] got.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Step {
+    /// The phase is under way: call again, now or later, on this thread or another.
+    Pending,
+    /// The phase is over.
+    Done(Option<Interruption>),
+}
+
+/// What runs when [`Transaction::step`] is called.
+enum Stage {
+    /// Nothing.
+    Idle,
+    /// The values of this phase are to be made.
+    Prepare(Phase),
+    /// The request body is being parsed.
+    Parse(Box<BodyParser>),
+    /// The rules of this phase run.
+    Rules(Phase),
+}
+
+/// An evaluation. Can be abandoned at any point, and paused between any two steps.
+///
+/// Calls follow the exchange: connection, request line, headers, [`process_request_headers`], body,
+/// [`process_request_body`], response headers, [`process_response_headers`], response body, [`process_response_body`],
+/// [`process_logging`]. Phases that were left out run before a later one.
+///
+/// [`process_request_headers`]: Transaction::process_request_headers
+/// [`process_request_body`]: Transaction::process_request_body
+/// [`process_response_headers`]: Transaction::process_response_headers
+/// [`process_response_body`]: Transaction::process_response_body
+/// [`process_logging`]: Transaction::process_logging
+pub struct Transaction {
+    loaded: Arc<Loaded>,
+    scratch: Box<Scratch>,
+    meter: Meter,
+    cursor: Cursor,
+    stage: Stage,
+    /// The phase that [`Transaction::start`] asked for.
+    target: Option<Phase>,
+    /// Phases 1-4 that are over.
+    finished: usize,
+    logged: bool,
+    allowed: Option<AllowScope>,
+    policy: Policy,
+    generation: u64,
+    inspected: u64,
+    fuel_by_phase: [u64; 5],
+    headers: usize,
+    header_bytes: usize,
+}
+
+impl Transaction {
+    /// A transaction on `loaded`, with the memory of an earlier one.
+    pub fn new(loaded: Arc<Loaded>, mut scratch: Box<Scratch>, env: Arc<dyn Env>, unique_id: &str) -> Transaction {
+        scratch.reset(loaded.program());
+        scratch.env = env;
+        scratch.state.started = scratch.now();
+        scratch.state.unique_id.push_str(unique_id);
+        let mut transaction = Transaction {
+            loaded,
+            scratch,
+            meter: Meter::new(0),
+            cursor: Cursor::default(),
+            stage: Stage::Idle,
+            target: None,
+            finished: 0,
+            logged: false,
+            allowed: None,
+            policy: Policy::Block,
+            generation: 0,
+            inspected: 0,
+            fuel_by_phase: [0; 5],
+            headers: 0,
+            header_bytes: 0,
+        };
+        transaction.grant(0);
+        let _ = prepare::keep(&mut transaction.scratch, Variable::UniqueId, unique_id.as_bytes());
+        transaction
+    }
+
+    /// What happens when a budget is spent.
+    pub fn set_policy(&mut self, policy: Policy) {
+        self.policy = policy;
+    }
+
+    /// The generation that the verdict names.
+    pub fn set_generation(&mut self, generation: u64) {
+        self.generation = generation;
+    }
+
+    /// Gives the memory back for the next request.
+    pub fn into_scratch(self) -> Box<Scratch> {
+        self.scratch
+    }
+
+    // ---- what the host tells ---------------------------------------------------------------------------------------
+
+    /// The two ends of the connection.
+    pub fn process_connection(&mut self, client: IpAddr, client_port: u16, server: IpAddr, server_port: u16) {
+        let client = client.to_string();
+        let facts = [
+            (Variable::RemoteAddr, client.clone()),
+            (Variable::RemoteHost, client.clone()),
+            (Variable::UserAgentIp, client),
+            (Variable::RemotePort, client_port.to_string()),
+            (Variable::ServerAddr, server.to_string()),
+            (Variable::ServerPort, server_port.to_string()),
+        ];
+        for (variable, text) in facts {
+            self.tell(variable, text.as_bytes());
+        }
+    }
+
+    /// The request line: method, target and version as received. An empty version is HTTP/0.9.
+    pub fn process_request_line(&mut self, method: &[u8], target: &[u8], version: &[u8]) {
+        let mut line = Vec::with_capacity(method.len() + target.len() + version.len() + 2);
+        line.extend_from_slice(method);
+        line.push(b' ');
+        line.extend_from_slice(target);
+        if !version.is_empty() {
+            line.push(b' ');
+            line.extend_from_slice(version);
+        }
+        self.grant(line.len());
+        self.tell(Variable::RequestLine, &line);
+        self.tell(Variable::RequestMethod, method);
+        self.tell(Variable::RequestUriRaw, target);
+        self.tell(Variable::RequestProtocol, version);
+    }
+
+    /// A request header. Past the limits the header is left out and the transaction is flagged; it is refused when the
+    /// rules enforce.
+    pub fn add_request_header(&mut self, name: &[u8], value: &[u8]) {
+        self.add_header(Kind::RequestHeader, name, value);
+    }
+
+    /// A response header.
+    pub fn add_response_header(&mut self, name: &[u8], value: &[u8]) {
+        self.add_header(Kind::ResponseHeader, name, value);
+    }
+
+    fn add_header(&mut self, kind: Kind, name: &[u8], value: &[u8]) {
+        self.headers += 1;
+        self.header_bytes += name.len() + value.len();
+        let limits = &self.loaded.program().limits;
+        let fits = self.headers <= limits.headers && self.header_bytes <= limits.header_bytes;
+        self.grant(name.len() + value.len());
+        if !fits || self.scratch.memory.fields.push(kind, name, value).is_err() {
+            self.scratch.flags.note("headers over the limit");
+            if kind == Kind::RequestHeader {
+                self.refuse(431, Reason::HeaderLimit, Phase::RequestHeaders);
+            }
+        }
+    }
+
+    /// The response's status and protocol version.
+    pub fn set_response_status(&mut self, status: u16, version: &[u8]) {
+        self.tell(Variable::ResponseStatus, status.to_string().as_bytes());
+        self.tell(Variable::ResponseProtocol, version);
+        let mut line = version.to_vec();
+        line.extend_from_slice(format!(" {status}").as_bytes());
+        self.tell(Variable::StatusLine, &line);
+    }
+
+    fn tell(&mut self, variable: Variable, text: &[u8]) {
+        if prepare::keep(&mut self.scratch, variable, text).is_err() {
+            self.exhausted(Exhausted { scope: Scope::Memory }, Phase::RequestHeaders);
+        }
+    }
+
+    /// A piece of the request body. It is kept for phase 2.
+    pub fn write_request_body(&mut self, chunk: &[u8]) -> Option<Interruption> {
+        if !self.inspects_request_body() {
+            if !chunk.is_empty() && self.scratch.state.mode != EngineMode::Off {
+                self.scratch.flags.note("request body");
+            }
+            return self.interruption();
+        }
+        let settings = &self.loaded.program().ruleset.settings;
+        let (limit, action) = (self.scratch.state.request_body_limit, settings.request_body_limit_action);
+        let room = usize::try_from(limit).unwrap_or(usize::MAX).saturating_sub(self.scratch.memory.request_body.len());
+        let taken = chunk.get(..room.min(chunk.len())).unwrap_or_default();
+        self.scratch.memory.request_body.extend_from_slice(taken);
+        self.grant(taken.len());
+        if taken.len() < chunk.len() {
+            self.scratch.set_scalar(Variable::InboundDataError, super::memory::Slice::Static(b"1"));
+            self.scratch.flags.note("request body over the limit");
+            if action == LimitAction::Reject {
+                self.refuse(413, Reason::BodyLimit, Phase::RequestBody);
+            }
+        }
+        self.interruption()
+    }
+
+    /// A piece of the response body. It is kept for phase 4 if [`inspects_response_body`](Self::inspects_response_body).
+    pub fn write_response_body(&mut self, chunk: &[u8]) -> Option<Interruption> {
+        if !self.inspects_response_body() {
+            return self.interruption();
+        }
+        let settings = &self.loaded.program().ruleset.settings;
+        let (limit, action) = (self.scratch.state.response_body_limit, settings.response_body_limit_action);
+        let room = usize::try_from(limit).unwrap_or(usize::MAX).saturating_sub(self.scratch.memory.response_body.len());
+        let taken = chunk.get(..room.min(chunk.len())).unwrap_or_default();
+        self.scratch.memory.response_body.extend_from_slice(taken);
+        self.grant(taken.len());
+        if taken.len() < chunk.len() {
+            self.scratch.set_scalar(Variable::OutboundDataError, super::memory::Slice::Static(b"1"));
+            self.scratch.flags.note("response body over the limit");
+            if action == LimitAction::Reject {
+                self.refuse(500, Reason::BodyLimit, Phase::ResponseBody);
+            }
+        }
+        self.interruption()
+    }
+
+    // ---- what runs -------------------------------------------------------------------------------------------------
+
+    /// Runs phase 1 to its end.
+    pub fn process_request_headers(&mut self) -> Option<Interruption> {
+        self.finish(Phase::RequestHeaders)
+    }
+
+    /// Runs phase 2 to its end.
+    pub fn process_request_body(&mut self) -> Option<Interruption> {
+        self.finish(Phase::RequestBody)
+    }
+
+    /// Takes the status and runs phase 3 to its end.
+    pub fn process_response_headers(&mut self, status: u16, version: &[u8]) -> Option<Interruption> {
+        self.set_response_status(status, version);
+        self.finish(Phase::ResponseHeaders)
+    }
+
+    /// Runs phase 4 to its end.
+    pub fn process_response_body(&mut self) -> Option<Interruption> {
+        self.finish(Phase::ResponseBody)
+    }
+
+    /// Runs phase 5. It runs also after an interruption, and never interrupts.
+    pub fn process_logging(&mut self) {
+        self.finish(Phase::Logging);
+    }
+
+    fn finish(&mut self, phase: Phase) -> Option<Interruption> {
+        self.start(phase);
+        loop {
+            if let Step::Done(interruption) = self.step(u64::MAX) {
+                return interruption;
+            }
+        }
+    }
+
+    /// Asks for a phase; [`step`](Self::step) runs it. Earlier phases that were left out run first.
+    pub fn start(&mut self, phase: Phase) {
+        self.target = Some(phase);
+        if matches!(self.stage, Stage::Idle) {
+            self.next_stage();
+        }
+    }
+
+    /// Runs on for about `fuel`, or to the end of the phase that was asked for.
+    pub fn step(&mut self, fuel: u64) -> Step {
+        let pause_at = self.meter.spent().saturating_add(fuel);
+        loop {
+            let phase = match &self.stage {
+                Stage::Idle => {
+                    self.target = None;
+                    return Step::Done(self.interruption());
+                }
+                Stage::Prepare(phase) | Stage::Rules(phase) => *phase,
+                Stage::Parse(_) => Phase::RequestBody,
+            };
+            let before = self.meter.spent();
+            let outcome = self.advance(phase, pause_at);
+            if let Some(place) = self.fuel_by_phase.get_mut(phase.index()) {
+                *place += self.meter.spent() - before;
+            }
+            match outcome {
+                Ok(true) => {}
+                Ok(false) => return Step::Pending,
+                Err(exhausted) => self.exhausted(exhausted, phase),
+            }
+        }
+    }
+
+    /// One stage further. `false`: paused.
+    fn advance(&mut self, phase: Phase, pause_at: u64) -> Result<bool, Exhausted> {
+        match &mut self.stage {
+            Stage::Idle => Ok(true),
+            Stage::Prepare(_) => {
+                self.prepare(phase)?;
+                Ok(self.meter.spent() < pause_at)
+            }
+            Stage::Parse(parser) => {
+                let scratch = &mut *self.scratch;
+                let progress = parser.step(
+                    &scratch.memory.request_body,
+                    true,
+                    PARSE_QUANTUM,
+                    &mut scratch.memory.fields,
+                    &mut scratch.report,
+                    &mut self.meter,
+                )?;
+                if progress != http::Progress::More {
+                    prepare::body(self.loaded.program(), &mut self.scratch, &mut self.meter)?;
+                    self.enter_rules(Phase::RequestBody);
+                }
+                Ok(self.meter.spent() < pause_at)
+            }
+            Stage::Rules(_) => {
+                let progress =
+                    eval::run(phase, &mut self.cursor, pause_at, &self.loaded, &mut self.scratch, &mut self.meter)?;
+                match progress {
+                    Progress::Pending => return Ok(false),
+                    Progress::Done => {}
+                    Progress::Allowed(scope) => self.allowed = Some(scope),
+                }
+                self.end_phase(phase);
+                Ok(true)
+            }
+        }
+    }
+
+    /// Makes the values of a phase, then goes on to its rules (or to the body).
+    fn prepare(&mut self, phase: Phase) -> Result<(), Exhausted> {
+        let program = self.loaded.program().clone();
+        self.scratch.state.rule = None;
+        match phase {
+            Phase::RequestHeaders => prepare::request(&program, &mut self.scratch, &mut self.meter)?,
+            Phase::RequestBody => {
+                if let Some(parser) = self.body_parser() {
+                    self.stage = Stage::Parse(Box::new(parser));
+                    return Ok(());
+                }
+                prepare::body(&program, &mut self.scratch, &mut self.meter)?;
+            }
+            Phase::ResponseHeaders => prepare::response(&mut self.scratch, &mut self.meter)?,
+            Phase::ResponseBody => prepare::response_body(&mut self.scratch, &mut self.meter)?,
+            Phase::Logging => {}
+        }
+        self.enter_rules(phase);
+        Ok(())
+    }
+
+    fn enter_rules(&mut self, phase: Phase) {
+        let count = self.loaded.program().selections.len();
+        self.scratch.selections.clear(count);
+        self.cursor = Cursor::default();
+        self.stage = Stage::Rules(phase);
+    }
+
+    /// Who reads the body, if there is one to read.
+    fn body_parser(&mut self) -> Option<BodyParser> {
+        if self.scratch.memory.request_body.is_empty() || self.scratch.state.mode == EngineMode::Off {
+            return None;
+        }
+        let processor = match self.scratch.state.processor? {
+            BodyProcessor::UrlEncoded => http::Processor::UrlEncoded,
+            BodyProcessor::Multipart => http::Processor::Multipart,
+            BodyProcessor::Json => http::Processor::Json,
+            BodyProcessor::Xml => http::Processor::Xml,
+        };
+        let fields = &self.scratch.memory.fields;
+        let content_type = fields.items().iter().find(|field| {
+            field.kind == Kind::RequestHeader && fields.bytes(field.name).eq_ignore_ascii_case(b"content-type")
+        });
+        let content_type = content_type.map(|field| fields.bytes(field.value)).unwrap_or_default();
+        Some(BodyParser::new(processor, content_type, &prepare::parse_limits(self.loaded.program())))
+    }
+
+    fn end_phase(&mut self, phase: Phase) {
+        match phase {
+            Phase::Logging => self.logged = true,
+            other => self.finished = other.index() + 1,
+        }
+        self.scratch.state.rule = None;
+        // allow:phase ends with its phase, allow:request with phase 2.
+        match self.allowed {
+            Some(AllowScope::Phase) => self.allowed = None,
+            Some(AllowScope::Request) if phase >= Phase::RequestBody => self.allowed = None,
+            _ => {}
+        }
+        self.stage = Stage::Idle;
+        self.next_stage();
+    }
+
+    /// The stage that leads towards the phase that was asked for.
+    fn next_stage(&mut self) {
+        let Some(target) = self.target else { return };
+        if self.scratch.state.mode == EngineMode::Off {
+            return;
+        }
+        if target == Phase::Logging {
+            if !self.logged {
+                let reserve = self.meter.spent().saturating_add(LOGGING_RESERVE);
+                self.meter.set_limit(self.meter.limit().max(reserve));
+                self.stage = Stage::Prepare(Phase::Logging);
+            }
+            return;
+        }
+        let spent = self.scratch.state.interruption.is_some() || self.scratch.state.exhausted.is_some();
+        while self.finished <= target.index() && !spent {
+            let Some(phase) = Phase::ALL.get(self.finished).copied() else { return };
+            // What `allow` lets through is still prepared: phase 5 may log it.
+            let skipped = match self.allowed {
+                Some(AllowScope::Transaction) => true,
+                Some(AllowScope::Request) => phase <= Phase::RequestBody,
+                _ => false,
+            };
+            if !skipped {
+                self.stage = Stage::Prepare(phase);
+                return;
+            }
+            self.finished += 1;
+        }
+    }
+
+    /// A budget is spent: unknown is never the same as "no match".
+    fn exhausted(&mut self, exhausted: Exhausted, phase: Phase) {
+        let rule = eval::blamed(exhausted, &self.scratch, self.loaded.program());
+        let first = Exhaustion { scope: exhausted.scope, phase, rule, policy: self.policy };
+        self.scratch.state.exhausted.get_or_insert(first);
+        self.scratch.flags.note("budget exhausted");
+        let blocks = self.policy == Policy::Block && phase != Phase::Logging;
+        if exhausted.scope == Scope::Rule && !blocks {
+            // The rule is left out, flagged; the others still run.
+            self.cursor.go_to(self.cursor.position + 1);
+            return;
+        }
+        if blocks {
+            self.refuse(503, Reason::Budget(exhausted.scope), phase);
+        }
+        match phase {
+            Phase::Logging => self.logged = true,
+            other => self.finished = other.index() + 1,
+        }
+        self.stage = Stage::Idle;
+    }
+
+    fn refuse(&mut self, status: u16, reason: Reason, phase: Phase) {
+        if self.scratch.state.mode == EngineMode::On {
+            let interruption = Interruption { action: InterruptionAction::Deny, status, reason, phase };
+            self.scratch.state.interruption.get_or_insert(interruption);
+        }
+    }
+
+    /// Raises the fuel that this request may spend by what `bytes` more are worth.
+    fn grant(&mut self, bytes: usize) {
+        self.inspected = self.inspected.saturating_add(bytes as u64);
+        let limits = &self.loaded.program().limits;
+        let fuel = limits.fuel_base.saturating_add(limits.fuel_per_byte.saturating_mul(self.inspected));
+        self.meter.set_limit(fuel.min(limits.fuel_cap));
+    }
+
+    // ---- what the host asks ----------------------------------------------------------------------------------------
+
+    /// What has ended the exchange, if anything has.
+    pub fn interruption(&self) -> Option<Interruption> {
+        self.scratch.state.interruption.clone()
+    }
+
+    /// Whether the request body will be looked at.
+    pub fn inspects_request_body(&self) -> bool {
+        self.scratch.state.mode != EngineMode::Off && self.scratch.state.request_body_access
+    }
+
+    /// Whether the response body will be looked at: access is on and the media type is one of the configured.
+    pub fn inspects_response_body(&self) -> bool {
+        if self.scratch.state.mode == EngineMode::Off || !self.scratch.state.response_body_access {
+            return false;
+        }
+        let media = prepare::bytes_of(&self.scratch, Variable::ResponseContentType);
+        let types = &self.loaded.program().ruleset.settings.response_body_mime_types;
+        types.iter().any(|known| media.eq_ignore_ascii_case(known.as_bytes()))
+    }
+
+    /// The request body as it was inspected.
+    pub fn request_body(&self) -> &[u8] {
+        &self.scratch.memory.request_body
+    }
+
+    /// The rules that matched and log, in order.
+    pub fn records(&self) -> &[MatchRecord] {
+        &self.scratch.records
+    }
+
+    /// The transaction's id: what a block page shows and every log line carries.
+    pub fn unique_id(&self) -> &str {
+        &self.scratch.state.unique_id
+    }
+
+    /// Whether the engine would act on this transaction, only watch it, or leave it alone.
+    pub fn mode(&self) -> EngineMode {
+        self.scratch.state.mode
+    }
+
+    /// Whether the transaction belongs into the audit log.
+    pub fn is_relevant(&self, status: u16) -> bool {
+        match self.scratch.state.audit {
+            AuditEngine::On => true,
+            AuditEngine::Off => false,
+            AuditEngine::RelevantOnly => {
+                let statuses = self.loaded.program().ruleset.settings.audit.relevant_status.as_deref();
+                self.scratch.state.relevant || statuses.is_some_and(|list| list.contains(&status))
+            }
+        }
+    }
+
+    /// Environment variables that rules have set for the host (`setenv`).
+    pub fn environment(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        let entries = self.scratch.collections.iter().filter(|(collection, ..)| *collection == Variable::Env);
+        entries.map(|(_, name, value)| (&**name, value.as_slice()))
+    }
+
+    /// A TX entry, by name without case.
+    pub fn tx(&self, name: &str) -> Option<&[u8]> {
+        let key = self.scratch.tx.find(self.loaded.program(), name.to_ascii_lowercase().as_bytes())?;
+        self.scratch.tx.get(key)
+    }
+
+    /// Fuel spent so far.
+    pub fn fuel(&self) -> u64 {
+        self.meter.spent()
+    }
+
+    /// The rules that spent most fuel of their own, dearest first.
+    pub fn dearest_rules(&self, most: usize) -> Vec<(RuleId, u64)> {
+        let mut spent: Vec<_> = self
+            .scratch
+            .rule_fuel
+            .iter()
+            .zip(&self.loaded.program().ruleset.rules)
+            .filter(|(fuel, _)| **fuel > 0)
+            .map(|(fuel, rule)| (rule.id, *fuel))
+            .collect();
+        spent.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(&b.0)));
+        spent.truncate(most);
+        spent
+    }
+
+    /// The outcome so far.
+    pub fn verdict(&self) -> Verdict {
+        let score = |name: &str| self.tx(name).map(numeric::integer);
+        let inbound = score("blocking_inbound_anomaly_score").or_else(|| score("inbound_anomaly_score"));
+        let outbound = score("blocking_outbound_anomaly_score").or_else(|| score("outbound_anomaly_score"));
+        Verdict {
+            interruption: self.interruption(),
+            rules: self.scratch.records.iter().filter(|record| record.log).map(|record| record.rule).collect(),
+            score: Score { inbound: inbound.unwrap_or(0), outbound: outbound.unwrap_or(0) },
+            fuel: self.meter.spent(),
+            fuel_by_phase: self.fuel_by_phase,
+            exhausted: self.scratch.state.exhausted,
+            uninspected: self.scratch.flags.uninspected().to_vec(),
+            generation: self.generation,
+        }
+    }
+}
+
+impl std::fmt::Debug for Transaction {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Transaction").field("unique_id", &self.unique_id()).finish_non_exhaustive()
+    }
+}

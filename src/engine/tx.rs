@@ -1,0 +1,101 @@
+//! The TX collection: keys that rules spell out have a fixed place, all others are added as they come.
+
+use crate::program::{KeyId, Program};
+use std::collections::BTreeMap;
+
+/// One transaction's TX entries.
+#[derive(Debug, Default)]
+pub(super) struct Tx {
+    /// By key: first those of the program, then those made while the request runs. The buffers are reused.
+    values: Vec<Vec<u8>>,
+    set: Vec<bool>,
+    /// Keys in order of their first `setvar`; entries that were unset later stay listed.
+    order: Vec<u32>,
+    listed: Vec<bool>,
+    names: Vec<Box<[u8]>>,
+    index: BTreeMap<Box<[u8]>, u32>,
+    fixed: usize,
+}
+
+impl Tx {
+    /// Empty, with a place for each key of the program.
+    pub(super) fn reset(&mut self, program: &Program) {
+        self.fixed = program.tx_keys.len();
+        self.values.truncate(self.fixed);
+        self.values.resize_with(self.fixed, Vec::new);
+        self.set.clear();
+        self.set.resize(self.fixed, false);
+        self.listed.clear();
+        self.listed.resize(self.fixed, false);
+        self.order.clear();
+        self.names.clear();
+        self.index.clear();
+    }
+
+    pub(super) fn get(&self, key: KeyId) -> Option<&[u8]> {
+        self.set.get(key.index()).filter(|set| **set)?;
+        self.values.get(key.index()).map(Vec::as_slice)
+    }
+
+    /// Sets an entry to what `write` leaves in the (cleared) buffer.
+    pub(super) fn set_with(&mut self, key: KeyId, write: impl FnOnce(&mut Vec<u8>)) {
+        let at = key.index();
+        let (Some(value), Some(set), Some(listed)) =
+            (self.values.get_mut(at), self.set.get_mut(at), self.listed.get_mut(at))
+        else {
+            return;
+        };
+        value.clear();
+        write(value);
+        *set = true;
+        if !*listed {
+            *listed = true;
+            self.order.push(at as u32);
+        }
+    }
+
+    pub(super) fn unset(&mut self, key: KeyId) {
+        if let Some(set) = self.set.get_mut(key.index()) {
+            *set = false;
+        }
+    }
+
+    /// The key of that (lower-case) name, if it has a place.
+    pub(super) fn find(&self, program: &Program, name: &[u8]) -> Option<KeyId> {
+        program.tx_key(name).or_else(|| self.index.get(name).map(|at| KeyId::new(*at as usize)))
+    }
+
+    /// The key of that (lower-case) name; makes a place for it. `None` when `limit` entries exist.
+    pub(super) fn find_or_add(&mut self, program: &Program, name: &[u8], limit: usize) -> Option<KeyId> {
+        if let Some(key) = self.find(program, name) {
+            return Some(key);
+        }
+        if self.values.len() >= self.fixed + limit {
+            return None;
+        }
+        let at = self.values.len();
+        self.values.push(Vec::new());
+        self.set.push(false);
+        self.listed.push(false);
+        self.names.push(name.into());
+        self.index.insert(name.into(), at as u32);
+        Some(KeyId::new(at))
+    }
+
+    pub(super) fn name<'a>(&'a self, program: &'a Program, key: KeyId) -> &'a [u8] {
+        let at = key.index();
+        if at < self.fixed {
+            program.tx_keys.get(at).map(|name| &**name).unwrap_or_default()
+        } else {
+            self.names.get(at - self.fixed).map(|name| &**name).unwrap_or_default()
+        }
+    }
+
+    /// The entries that are set, in order of their first `setvar`.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (KeyId, &[u8])> {
+        self.order.iter().filter_map(|&at| {
+            let key = KeyId::new(at as usize);
+            Some((key, self.get(key)?))
+        })
+    }
+}

@@ -1,0 +1,100 @@
+//! What an evaluation comes to.
+
+use crate::meter::Scope;
+use crate::rule::{Phase, RuleId};
+
+/// What happens when a budget is spent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Policy {
+    /// Unknown is never "no match": refuse with 503.
+    #[default]
+    Block,
+    /// Let the request through, flagged. For shadow use or by explicit choice.
+    Allow,
+}
+
+/// The engine wants the exchange to end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Interruption {
+    /// How.
+    pub action: InterruptionAction,
+    /// HTTP status.
+    pub status: u16,
+    /// Why.
+    pub reason: Reason,
+    /// In which phase.
+    pub phase: Phase,
+}
+
+/// How an exchange ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum InterruptionAction {
+    /// Answer with the status.
+    Deny,
+    /// Close the connection without an answer.
+    Drop,
+    /// Redirect to this URL.
+    Redirect(Vec<u8>),
+}
+
+/// Why an exchange ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Reason {
+    /// A rule said so.
+    Rule(RuleId),
+    /// A budget is spent.
+    Budget(Scope),
+    /// A body is longer than its limit.
+    BodyLimit,
+    /// More headers than the limits allow.
+    HeaderLimit,
+    /// The engine failed; it was caught.
+    InternalError,
+}
+
+/// A budget that ran dry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Exhaustion {
+    /// Which.
+    pub scope: Scope,
+    /// In which phase.
+    pub phase: Phase,
+    /// In which rule, if one ran.
+    pub rule: Option<RuleId>,
+    /// What was decided.
+    pub policy: Policy,
+}
+
+/// Anomaly scores as CRS keeps them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Score {
+    /// `tx.blocking_inbound_anomaly_score`.
+    pub inbound: i64,
+    /// `tx.blocking_outbound_anomaly_score`.
+    pub outbound: i64,
+}
+
+/// The outcome of a transaction so far. Deterministic: a function of the program and the request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Verdict {
+    /// What ended it, if anything did.
+    pub interruption: Option<Interruption>,
+    /// Ids of the rules that wrote a log record, in order.
+    pub rules: Vec<RuleId>,
+    /// Anomaly scores.
+    pub score: Score,
+    /// Fuel spent.
+    pub fuel: u64,
+    /// Fuel spent per phase, 1 to 5; parsing counts to its phase.
+    pub fuel_by_phase: [u64; 5],
+    /// The first budget that ran dry.
+    pub exhausted: Option<Exhaustion>,
+    /// What was not inspected; empty if everything was.
+    pub uninspected: Vec<&'static str>,
+    /// The generation of the ruleset that decided.
+    pub generation: u64,
+}

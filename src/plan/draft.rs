@@ -1,0 +1,385 @@
+//! Interning: each distinct selection, pipeline, operator and pattern gets one place, so that work is shared.
+
+use super::{fold, keys};
+use crate::meter::Price;
+use crate::program::{
+    CheckDigits, CtlStep, Fate, KeyId, Link, Look, Node, NodeId, NumberTest, PatternId, PhrasesId, PlannedRule, RuleIx,
+    RuleSetId, Selection, SelectionId, SetStep, Source, Step, Test, TestId, Text, TextPart, TextTest, Which,
+};
+use crate::rule::{
+    Action, Condition, Ctl, Disruptive, Macro, MacroPart, Operator, Pattern, Phrases, Rule, Ruleset, Selector, SetOp,
+    Target, Variable,
+};
+use crate::scan::Want;
+use crate::transform::Transformation;
+use std::collections::HashMap;
+
+/// A pattern that is yet to be compiled.
+#[derive(Debug, Clone)]
+pub(super) struct PatternDraft {
+    pub(super) pattern: Pattern,
+    pub(super) want: Want,
+    /// The first place that uses it, for diagnostics.
+    pub(super) span: Option<crate::diag::Span>,
+    pub(super) rule: crate::rule::RuleId,
+}
+
+/// The tables of a program in the making.
+pub(super) struct Draft<'r> {
+    ruleset: &'r Ruleset,
+    tx_keys: Vec<Box<[u8]>>,
+    key_index: HashMap<Box<[u8]>, KeyId>,
+    selections: Vec<Selection>,
+    selection_index: HashMap<Selection, SelectionId>,
+    nodes: Vec<Node>,
+    node_index: HashMap<(NodeId, Transformation), NodeId>,
+    tests: Vec<Test>,
+    patterns: Vec<PatternDraft>,
+    pattern_index: HashMap<Pattern, PatternId>,
+    phrases: Vec<Phrases>,
+    rule_sets: Vec<Vec<RuleIx>>,
+    /// Some rule reads TX:1-9 that it did not capture itself.
+    groups_escape: bool,
+}
+
+/// What [`Draft::finish`] hands on.
+pub(super) struct Finished {
+    pub(super) selections: Vec<Selection>,
+    pub(super) nodes: Vec<Node>,
+    pub(super) tests: Vec<Test>,
+    pub(super) phrases: Vec<Phrases>,
+    pub(super) tx_keys: Vec<Box<[u8]>>,
+    pub(super) rule_sets: Vec<Vec<RuleIx>>,
+    pub(super) patterns: Vec<PatternDraft>,
+}
+
+impl<'r> Draft<'r> {
+    pub(super) fn new(ruleset: &'r Ruleset) -> Self {
+        let tx_keys = keys::tx_keys(ruleset);
+        let key_index = tx_keys.iter().enumerate().map(|(at, key)| (key.clone(), KeyId::new(at))).collect();
+        let groups_escape = ruleset.rules.iter().any(|rule| reads_groups(rule) && !captures(rule));
+        Draft {
+            ruleset,
+            tx_keys,
+            key_index,
+            selections: Vec::new(),
+            selection_index: HashMap::new(),
+            nodes: vec![Node { step: None, path: Vec::new() }],
+            node_index: HashMap::new(),
+            tests: Vec::new(),
+            patterns: Vec::new(),
+            pattern_index: HashMap::new(),
+            phrases: Vec::new(),
+            rule_sets: Vec::new(),
+            groups_escape,
+        }
+    }
+
+    pub(super) fn finish(self) -> Finished {
+        let Draft { selections, nodes, tests, phrases, tx_keys, rule_sets, patterns, .. } = self;
+        Finished { selections, nodes, tests, phrases, tx_keys, rule_sets, patterns }
+    }
+
+    /// Plans one rule. A rule without a future keeps its texts (for reports) and loses its links.
+    pub(super) fn rule(&mut self, rule: &Rule, fate: Fate, jump: Option<usize>) -> PlannedRule {
+        let links = match fate {
+            Fate::Never | Fate::Unreachable => Vec::new(),
+            Fate::Always => rule
+                .conditions
+                .iter()
+                .map(|condition| Link { look: None, capture: false, actions: self.steps(condition) })
+                .collect(),
+            Fate::Live => {
+                let groups = self.groups_escape || reads_groups(rule);
+                rule.conditions.iter().map(|condition| self.link(rule, condition, groups)).collect()
+            }
+        };
+        PlannedRule {
+            links,
+            jump,
+            msg: rule.msg.as_ref().map(|text| self.text(text)),
+            logdata: rule.logdata.as_ref().map(|text| self.text(text)),
+            tags: rule.tags.iter().map(|text| self.text(text)).collect(),
+            redirect: match &rule.disruptive {
+                Disruptive::Redirect(url) => Some(self.text(url)),
+                _ => None,
+            },
+            fate,
+            price: Price::default(),
+        }
+    }
+
+    fn link(&mut self, rule: &Rule, condition: &Condition, groups: bool) -> Link {
+        let look = condition.test.as_ref().map(|test| {
+            let want = match (condition.capture && !test.negated, groups) {
+                (false, _) => Want::Match,
+                (true, false) => Want::Span,
+                (true, true) => Want::Groups,
+            };
+            Look {
+                selection: self.selection(rule, condition),
+                node: self.node(&condition.pipeline),
+                test: self.test(rule, condition, &test.operator, want),
+                negated: test.negated,
+                multi_match: condition.multi_match,
+            }
+        });
+        Link { look, capture: condition.capture, actions: self.steps(condition) }
+    }
+
+    fn selection(&mut self, rule: &Rule, condition: &Condition) -> SelectionId {
+        let targets: Vec<_> = condition.targets.iter().map(|target| self.source(rule, target)).collect();
+        let exclusions: Vec<_> = condition.exclusions.iter().map(|target| self.source(rule, target)).collect();
+        let dynamic = targets.iter().any(|source| is_dynamic(source.variable));
+        let selection = Selection { targets, exclusions, dynamic };
+        if let Some(&id) = self.selection_index.get(&selection) {
+            return id;
+        }
+        let id = SelectionId::new(self.selections.len());
+        self.selections.push(selection.clone());
+        self.selection_index.insert(selection, id);
+        id
+    }
+
+    fn source(&mut self, rule: &Rule, target: &Target) -> Source {
+        let which = match &target.selector {
+            Selector::All => Which::All,
+            Selector::Key(key) if target.variable == Variable::Tx => Which::Tx(self.key(key)),
+            Selector::Key(key) if target.variable.folds_case() => Which::Key(key.to_ascii_lowercase().into()),
+            Selector::Key(key) => Which::Key(key.clone()),
+            Selector::Regex(pattern) => Which::Regex(self.pattern(rule, pattern, Want::Match, None)),
+        };
+        Source { variable: target.variable, which, count: target.count }
+    }
+
+    fn node(&mut self, pipeline: &[Transformation]) -> NodeId {
+        pipeline.iter().fold(NodeId::ROOT, |parent, &step| {
+            if let Some(&node) = self.node_index.get(&(parent, step)) {
+                return node;
+            }
+            let node = NodeId::new(self.nodes.len());
+            let mut path = self.nodes[parent.index()].path.clone();
+            path.push(node);
+            self.nodes.push(Node { step: Some((parent, step)), path });
+            self.node_index.insert((parent, step), node);
+            node
+        })
+    }
+
+    fn test(&mut self, rule: &Rule, condition: &Condition, operator: &Operator, want: Want) -> TestId {
+        let span = condition.span;
+        let test = match operator {
+            Operator::Rx(pattern) => Test::Rx(self.pattern(rule, pattern, want, span)),
+            Operator::RxGlobal(pattern) => {
+                // Every match is looked for, so the place of each is needed even without captures.
+                let want = if want == Want::Match { Want::Span } else { want };
+                Test::RxGlobal(self.pattern(rule, pattern, want, span))
+            }
+            Operator::Pm(phrases) => Test::Pm(self.phrases(phrases)),
+            Operator::StrEq(text) => Test::Text(TextTest::Equal, self.text(text)),
+            Operator::Contains(text) | Operator::StrMatch(text) => Test::Text(TextTest::Contains, self.text(text)),
+            Operator::ContainsWord(text) => Test::Text(TextTest::ContainsWord, self.text(text)),
+            Operator::BeginsWith(text) => Test::Text(TextTest::BeginsWith, self.text(text)),
+            Operator::EndsWith(text) => Test::Text(TextTest::EndsWith, self.text(text)),
+            Operator::Within(text) => Test::Text(TextTest::Within, self.text(text)),
+            Operator::Eq(text) => Test::Number(NumberTest::Eq, self.text(text)),
+            Operator::Ge(text) => Test::Number(NumberTest::Ge, self.text(text)),
+            Operator::Gt(text) => Test::Number(NumberTest::Gt, self.text(text)),
+            Operator::Le(text) => Test::Number(NumberTest::Le, self.text(text)),
+            Operator::Lt(text) => Test::Number(NumberTest::Lt, self.text(text)),
+            Operator::IpMatch(set) => Test::IpMatch(set.clone()),
+            Operator::DetectSqli => Test::DetectSqli,
+            Operator::DetectXss => Test::DetectXss,
+            Operator::ValidateByteRange(allowed) => Test::ByteRange(allowed.clone()),
+            Operator::ValidateUrlEncoding => Test::UrlEncoding,
+            Operator::ValidateUtf8Encoding => Test::Utf8Encoding,
+            Operator::VerifyCc(pattern) => self.verify(rule, CheckDigits::Luhn, pattern, span),
+            Operator::VerifyCpf(pattern) => self.verify(rule, CheckDigits::Cpf, pattern, span),
+            Operator::VerifySsn(pattern) => self.verify(rule, CheckDigits::Ssn, pattern, span),
+            Operator::VerifySvnr(pattern) => self.verify(rule, CheckDigits::Svnr, pattern, span),
+            Operator::UnconditionalMatch => Test::Always,
+            Operator::NoMatch => Test::Never,
+        };
+        if let Some(at) = self.tests.iter().position(|other| *other == test) {
+            return TestId::new(at);
+        }
+        self.tests.push(test);
+        TestId::new(self.tests.len() - 1)
+    }
+
+    fn verify(&mut self, rule: &Rule, digits: CheckDigits, pattern: &Pattern, span: Option<crate::diag::Span>) -> Test {
+        Test::Verify(digits, self.pattern(rule, pattern, Want::Span, span))
+    }
+
+    fn pattern(&mut self, rule: &Rule, pattern: &Pattern, want: Want, span: Option<crate::diag::Span>) -> PatternId {
+        if let Some(&id) = self.pattern_index.get(pattern) {
+            let known = &mut self.patterns[id.index()];
+            known.want = more(known.want, want);
+            return id;
+        }
+        let id = PatternId::new(self.patterns.len());
+        self.patterns.push(PatternDraft { pattern: pattern.clone(), want, span: span.or(rule.span), rule: rule.id });
+        self.pattern_index.insert(pattern.clone(), id);
+        id
+    }
+
+    fn phrases(&mut self, phrases: &Phrases) -> PhrasesId {
+        if let Some(at) = self.phrases.iter().position(|other| other == phrases) {
+            return PhrasesId::new(at);
+        }
+        self.phrases.push(phrases.clone());
+        PhrasesId::new(self.phrases.len() - 1)
+    }
+
+    fn key(&self, key: &[u8]) -> KeyId {
+        // `keys::tx_keys` has collected every key that is spelled out.
+        self.key_index.get(key.to_ascii_lowercase().as_slice()).copied().unwrap_or(KeyId::new(usize::MAX))
+    }
+
+    fn text(&self, text: &Macro) -> Text {
+        let parts = text.parts.iter().map(|part| match part {
+            MacroPart::Text(text) => TextPart::Literal(text.clone()),
+            MacroPart::Variable { variable: Variable::Tx, key: Some(key) } => TextPart::Tx(self.key(key)),
+            MacroPart::Variable { variable, key } => {
+                let fold = |key: &[u8]| if variable.folds_case() { key.to_ascii_lowercase() } else { key.to_vec() };
+                TextPart::Variable(*variable, key.as_ref().map(|key| fold(key).into()))
+            }
+        });
+        Text { parts: parts.collect() }
+    }
+
+    fn steps(&mut self, condition: &Condition) -> Vec<Step> {
+        condition.actions.iter().map(|action| self.step(action)).collect()
+    }
+
+    fn step(&mut self, action: &Action) -> Step {
+        match action {
+            Action::SetVar(set) => {
+                let right = match &set.op {
+                    SetOp::Set(value) => SetStep::Set(self.text(value)),
+                    SetOp::Add(value) => SetStep::Add(self.text(value)),
+                    SetOp::Subtract(value) => SetStep::Subtract(self.text(value)),
+                    SetOp::Unset => SetStep::Unset,
+                };
+                match set.key.as_text() {
+                    Some(key) if set.collection == Variable::Tx => Step::SetTx(self.key(key), right),
+                    _ => Step::SetVar(set.collection, self.text(&set.key), right),
+                }
+            }
+            Action::Ctl(ctl) => Step::Ctl(self.ctl(ctl)),
+            Action::InitCollection { collection, key } => Step::InitCollection(*collection, self.text(key)),
+            Action::SetEnv { name, value } => Step::SetEnv(self.text(name), self.text(value)),
+        }
+    }
+
+    fn ctl(&mut self, ctl: &Ctl) -> CtlStep {
+        match ctl {
+            Ctl::RuleEngine(mode) => CtlStep::RuleEngine(*mode),
+            Ctl::RuleRemoveById(_) | Ctl::RuleRemoveByTag(_) | Ctl::RuleRemoveByMsg(_) => {
+                CtlStep::RemoveRules(self.rule_set(ctl))
+            }
+            Ctl::RuleRemoveTargetById(_, target)
+            | Ctl::RuleRemoveTargetByTag(_, target)
+            | Ctl::RuleRemoveTargetByMsg(_, target) => {
+                let set = self.rule_set(ctl);
+                let which = match &target.selector {
+                    Selector::All => Which::All,
+                    Selector::Key(key) if target.variable == Variable::Tx => {
+                        // A key that no rule names elsewhere cannot be looked at either.
+                        Which::Tx(self.key(key))
+                    }
+                    Selector::Key(key) if target.variable.folds_case() => Which::Key(key.to_ascii_lowercase().into()),
+                    Selector::Key(key) => Which::Key(key.clone()),
+                    Selector::Regex(pattern) => Which::Regex(self.selector_pattern(pattern)),
+                };
+                CtlStep::RemoveTarget(set, Source { variable: target.variable, which, count: target.count })
+            }
+            Ctl::RequestBodyAccess(on) => CtlStep::RequestBodyAccess(*on),
+            Ctl::ResponseBodyAccess(on) => CtlStep::ResponseBodyAccess(*on),
+            Ctl::RequestBodyLimit(bytes) => CtlStep::RequestBodyLimit(*bytes),
+            Ctl::ResponseBodyLimit(bytes) => CtlStep::ResponseBodyLimit(*bytes),
+            Ctl::RequestBodyProcessor(processor) => CtlStep::RequestBodyProcessor(*processor),
+            Ctl::ForceRequestBodyVariable(on) => CtlStep::ForceRequestBodyVariable(*on),
+            Ctl::AuditEngine(mode) => CtlStep::AuditEngine(*mode),
+            Ctl::AuditLogParts { parts, mode } => CtlStep::AuditLogParts(parts.clone(), *mode),
+        }
+    }
+
+    fn selector_pattern(&mut self, pattern: &Pattern) -> PatternId {
+        if let Some(&id) = self.pattern_index.get(pattern) {
+            return id;
+        }
+        let id = PatternId::new(self.patterns.len());
+        let rule = crate::rule::RuleId(0);
+        self.patterns.push(PatternDraft { pattern: pattern.clone(), want: Want::Match, span: None, rule });
+        self.pattern_index.insert(pattern.clone(), id);
+        id
+    }
+
+    fn rule_set(&mut self, ctl: &Ctl) -> RuleSetId {
+        let named = self.ruleset.rules.iter().enumerate().filter(|(_, rule)| fold::ctl_names(ctl, rule));
+        let set: Vec<_> = named.map(|(at, _)| RuleIx::new(at)).collect();
+        if let Some(at) = self.rule_sets.iter().position(|other| *other == set) {
+            return RuleSetId::new(at);
+        }
+        self.rule_sets.push(set);
+        RuleSetId::new(self.rule_sets.len() - 1)
+    }
+}
+
+/// Whether actions or the evaluation itself change what the variable holds.
+fn is_dynamic(variable: Variable) -> bool {
+    matches!(
+        variable,
+        Variable::Tx
+            | Variable::Ip
+            | Variable::Global
+            | Variable::Session
+            | Variable::User
+            | Variable::Resource
+            | Variable::Env
+            | Variable::MatchedVar
+            | Variable::MatchedVarName
+            | Variable::MatchedVars
+            | Variable::MatchedVarsNames
+            | Variable::Rule
+            | Variable::HighestSeverity
+            | Variable::Duration
+            | Variable::UserId
+            | Variable::SessionId
+            | Variable::BudgetExhausted
+            | Variable::Uninspected
+            | Variable::ReqbodyProcessor
+    )
+}
+
+fn more(one: Want, other: Want) -> Want {
+    match (one, other) {
+        (Want::Groups, _) | (_, Want::Groups) => Want::Groups,
+        (Want::Span, _) | (_, Want::Span) => Want::Span,
+        _ => Want::Match,
+    }
+}
+
+fn captures(rule: &Rule) -> bool {
+    rule.conditions.iter().any(|condition| condition.capture)
+}
+
+/// Whether the rule reads TX:1-9, by name or by a regex selector over TX.
+fn reads_groups(rule: &Rule) -> bool {
+    let group = |key: &[u8]| matches!(key, [b'1'..=b'9']);
+    let in_macros = keys::macros_of(rule).any(|text| {
+        text.parts
+            .iter()
+            .any(|part| matches!(part, MacroPart::Variable { variable: Variable::Tx, key: Some(key) } if group(key)))
+    });
+    in_macros
+        || rule.conditions.iter().flat_map(|condition| &condition.targets).any(|target| {
+            target.variable == Variable::Tx
+                && match &target.selector {
+                    Selector::Key(key) => group(key),
+                    Selector::All => true,
+                    Selector::Regex(pattern) => (b'1'..=b'9').any(|digit| fold::finds(pattern, &[digit])),
+                }
+        })
+}

@@ -1,0 +1,295 @@
+//! Constant folding: decides conditions that depend on nothing but TX values which the rules themselves set to constants.
+//!
+//! CRS is full of gates (`TX:DETECTION_PARANOIA_LEVEL "@lt 2"` with a `skipAfter`): with the level known at load, the gate and
+//! the rules behind it go away. The pass runs the rules abstractly: each TX key is unset, a constant or unknown; states join
+//! where jumps meet. It errs on the side of "unknown": a request may change what follows, a `ctl` may remove the rule that
+//! sets the constant. Phase 5 is not folded, because an interrupted transaction reaches it from anywhere.
+
+mod state;
+
+use crate::ops::{numeric, text};
+use crate::program::Fate;
+use crate::rule::{
+    Action, Condition, Ctl, Disruptive, Flow, IdRange, Operator, Pattern, Phase, Rule, Ruleset, Selector, SetOp,
+    Target, Variable,
+};
+use crate::scan;
+use crate::transform::{Changed, Context};
+use state::{Known, State};
+use std::collections::BTreeMap;
+
+/// The rule that a full match goes on with, as a position in load order (one past the last: the end). `None`: the next one.
+pub(super) fn jump_target(ruleset: &Ruleset, at: usize, rule: &Rule) -> Option<usize> {
+    let end = ruleset.rules.len();
+    match &rule.flow {
+        Flow::Next => None,
+        Flow::Skip(count) => {
+            let mut later = (at + 1..end).filter(|&other| ruleset.rules[other].phase == rule.phase);
+            Some(later.nth(*count as usize).unwrap_or(end))
+        }
+        Flow::SkipAfter(label) => Some(
+            ruleset
+                .markers
+                .iter()
+                .find(|marker| marker.before > at && marker.label == *label)
+                .map_or(end, |m| m.before),
+        ),
+    }
+}
+
+/// What is known about one condition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Decision {
+    /// It matches, so many times.
+    True(usize),
+    False,
+    Unknown,
+}
+
+/// Decides the fate of every rule.
+pub(super) fn fold(ruleset: &Ruleset) -> Vec<Fate> {
+    let mut fates = vec![Fate::Live; ruleset.rules.len()];
+    // Rules that a ctl may remove (or narrow) while a request runs: nothing they do is certain.
+    let mut uncertain = vec![false; ruleset.rules.len()];
+    let keep_matched_var = reads_matched_var_of_others(ruleset);
+    let mut entry = State::default();
+    for phase in [Phase::RequestHeaders, Phase::RequestBody, Phase::ResponseHeaders, Phase::ResponseBody] {
+        let mut here = Some(entry.clone());
+        let mut early: Option<State> = None;
+        let mut landings: BTreeMap<usize, State> = BTreeMap::new();
+        for (at, rule) in ruleset.rules.iter().enumerate() {
+            // Jumps may land on positions that belong to other phases.
+            while let Some((_, landed)) = landings.first_key_value().filter(|(to, _)| **to <= at) {
+                here = State::join(here, Some(landed.clone()));
+                landings.pop_first();
+            }
+            if rule.phase != phase {
+                continue;
+            }
+            let Some(state) = here.as_mut() else {
+                fates[at] = Fate::Unreachable;
+                continue;
+            };
+            if rule.disruptive != Disruptive::Pass {
+                early = State::join(early, Some(state.clone()));
+            }
+            let outcome = run(rule, state, uncertain[at]);
+            mark_uncertain(ruleset, rule, outcome.fate, &mut uncertain);
+            fates[at] = if outcome.fate == Fate::Always && keep_matched_var { Fate::Live } else { outcome.fate };
+            if let Some(target) = jump_target(ruleset, at, rule).filter(|_| outcome.may_match) {
+                let jumped = State::join(landings.remove(&target), Some(state.clone()));
+                if let Some(jumped) = jumped {
+                    landings.insert(target, jumped);
+                }
+                if !outcome.may_fall_through {
+                    here = None;
+                }
+            }
+            if rule.disruptive != Disruptive::Pass && outcome.may_match {
+                early = State::join(early, here.clone());
+            }
+        }
+        for (_, landed) in landings {
+            here = State::join(here, Some(landed));
+        }
+        entry = State::join(here, early).unwrap_or_default();
+    }
+    fates
+}
+
+/// What running one rule abstractly comes to.
+struct Outcome {
+    fate: Fate,
+    may_match: bool,
+    may_fall_through: bool,
+}
+
+/// Runs the rule on `state`, which afterwards holds whatever may be true behind it.
+fn run(rule: &Rule, state: &mut State, uncertain: bool) -> Outcome {
+    let before = state.clone();
+    let mut certain = !uncertain;
+    let mut acted = false;
+    let mut repeated = false;
+    for condition in &rule.conditions {
+        let decision = if certain { decide(condition, state) } else { Decision::Unknown };
+        match decision {
+            Decision::False => {
+                let fate = if acted { Fate::Live } else { Fate::Never };
+                return Outcome { fate, may_match: false, may_fall_through: true };
+            }
+            Decision::True(times) => {
+                for _ in 0..times {
+                    condition.actions.iter().for_each(|action| apply(action, state));
+                }
+                acted |= !condition.actions.is_empty();
+                repeated |= times != 1;
+            }
+            Decision::Unknown => {
+                certain = false;
+                // The actions may run any number of times.
+                let unchanged = state.clone();
+                condition.actions.iter().for_each(|action| apply(action, state));
+                let once = state.clone();
+                condition.actions.iter().for_each(|action| apply(action, state));
+                *state = once.meet(unchanged).meet(state.clone());
+            }
+        }
+    }
+    if !certain {
+        *state = before.meet(state.clone());
+        return Outcome { fate: Fate::Live, may_match: true, may_fall_through: true };
+    }
+    let silent = !rule.log && !rule.auditlog && rule.disruptive == Disruptive::Pass && rule.severity.is_none();
+    let fate = if silent && !repeated { Fate::Always } else { Fate::Live };
+    Outcome { fate, may_match: true, may_fall_through: matches!(rule.flow, Flow::Next) }
+}
+
+/// Decides one condition, if it depends on TX constants alone.
+fn decide(condition: &Condition, state: &State) -> Decision {
+    let Some(test) = &condition.test else { return Decision::True(1) };
+    if condition.capture || condition.multi_match || !condition.exclusions.is_empty() {
+        return Decision::Unknown;
+    }
+    let mut matches = 0;
+    for target in &condition.targets {
+        let (Variable::Tx, Selector::Key(key)) = (target.variable, &target.selector) else { return Decision::Unknown };
+        let value = match (state.get(key), target.count) {
+            (Known::Unknown, _) => return Decision::Unknown,
+            (Known::Unset, false) => continue,
+            (Known::Unset, true) => b"0".to_vec(),
+            (Known::Constant(_), true) => b"1".to_vec(),
+            (Known::Constant(value), false) => value,
+        };
+        let value = transformed(condition, value);
+        match evaluate(&test.operator, &value, state) {
+            None => return Decision::Unknown,
+            Some(hit) if hit != test.negated => matches += 1,
+            Some(_) => {}
+        }
+    }
+    if matches > 0 { Decision::True(matches) } else { Decision::False }
+}
+
+fn transformed(condition: &Condition, mut value: Vec<u8>) -> Vec<u8> {
+    let mut out = Vec::new();
+    for step in &condition.pipeline {
+        if step.apply(&value, &mut out, &Context::default()) == Changed::Yes {
+            std::mem::swap(&mut value, &mut out);
+        }
+    }
+    value
+}
+
+/// Runs the same operator functions as the engine; `None` where it is not worth it.
+fn evaluate(operator: &Operator, value: &[u8], state: &State) -> Option<bool> {
+    let number = || numeric::integer(value);
+    Some(match operator {
+        Operator::Eq(other) => number() == numeric::integer(&state.expand(other)?),
+        Operator::Ge(other) => number() >= numeric::integer(&state.expand(other)?),
+        Operator::Gt(other) => number() > numeric::integer(&state.expand(other)?),
+        Operator::Le(other) => number() <= numeric::integer(&state.expand(other)?),
+        Operator::Lt(other) => number() < numeric::integer(&state.expand(other)?),
+        Operator::StrEq(other) => text::equal(value, &state.expand(other)?),
+        Operator::Within(list) => text::within(value, &state.expand(list)?),
+        Operator::Contains(other) | Operator::StrMatch(other) => text::contains(value, &state.expand(other)?),
+        Operator::BeginsWith(other) => text::begins_with(value, &state.expand(other)?),
+        Operator::EndsWith(other) => text::ends_with(value, &state.expand(other)?),
+        Operator::UnconditionalMatch => true,
+        Operator::NoMatch => false,
+        _ => return None,
+    })
+}
+
+/// What an action does to the TX values.
+fn apply(action: &Action, state: &mut State) {
+    let Action::SetVar(set) = action else { return };
+    if set.collection != Variable::Tx {
+        return;
+    }
+    let Some(key) = state.expand(&set.key) else {
+        state.forget_prefix(set.key.parts.first());
+        return;
+    };
+    let sum = |with: &crate::rule::Macro, sign: i64| -> Known {
+        let base = match state.get(&key) {
+            Known::Unknown => return Known::Unknown,
+            Known::Unset => 0,
+            Known::Constant(text) => numeric::integer(&text),
+        };
+        let Some(by) = state.expand(with) else { return Known::Unknown };
+        let by = numeric::integer(&by);
+        let sum = if sign < 0 { base.saturating_sub(by) } else { base.saturating_add(by) };
+        Known::Constant(sum.to_string().into_bytes())
+    };
+    let value = match &set.op {
+        SetOp::Set(text) => state.expand(text).map_or(Known::Unknown, Known::Constant),
+        SetOp::Add(text) => sum(text, 1),
+        SetOp::Subtract(text) => sum(text, -1),
+        SetOp::Unset => Known::Unset,
+    };
+    state.set(&key, value);
+}
+
+/// Marks the rules that a `ctl` of this rule may remove or narrow.
+fn mark_uncertain(ruleset: &Ruleset, rule: &Rule, fate: Fate, uncertain: &mut [bool]) {
+    if fate == Fate::Never {
+        return;
+    }
+    for action in rule.conditions.iter().flat_map(|condition| &condition.actions) {
+        let Action::Ctl(ctl) = action else { continue };
+        for (at, other) in ruleset.rules.iter().enumerate() {
+            if ctl_names(ctl, other) {
+                uncertain[at] = true;
+            }
+        }
+    }
+}
+
+/// Whether a `ctl:ruleRemove...` names the rule.
+pub(super) fn ctl_names(ctl: &Ctl, rule: &Rule) -> bool {
+    match ctl {
+        Ctl::RuleRemoveById(ids) | Ctl::RuleRemoveTargetById(ids, _) => in_ranges(ids, rule),
+        Ctl::RuleRemoveByTag(tag) | Ctl::RuleRemoveTargetByTag(tag, _) => {
+            rule.tags.iter().any(|text| text.as_text().is_some_and(|text| finds(tag, text)))
+        }
+        Ctl::RuleRemoveByMsg(msg) | Ctl::RuleRemoveTargetByMsg(msg, _) => {
+            rule.msg.as_ref().and_then(|text| text.as_text()).is_some_and(|text| finds(msg, text))
+        }
+        _ => false,
+    }
+}
+
+fn in_ranges(ids: &[IdRange], rule: &Rule) -> bool {
+    ids.iter().any(|range| range.contains(rule.id.0))
+}
+
+/// Whether a pattern of a `ctl` finds the text. Load time only: an unmetered search is fine here.
+pub(super) fn finds(pattern: &Pattern, text: &[u8]) -> bool {
+    let Ok(hir) = crate::lang::pcre::parse(&pattern.text, pattern.fold_case, &crate::limits::Limits::default()) else {
+        return false;
+    };
+    let limits = crate::limits::Limits::default();
+    let Ok(pattern) = scan::Pattern::build_with(&hir, scan::Want::Match, scan::Engine::Nfa, &limits) else {
+        return false;
+    };
+    let (mut cache, mut cursor, mut groups) = Default::default();
+    let mut meter = crate::meter::Meter::unlimited();
+    let found = pattern.scan(&mut cache, text, &mut cursor, u64::MAX, &mut groups, &mut meter);
+    found == Ok(scan::Outcome::Hit)
+}
+
+/// Whether a rule reads MATCHED_VAR and its like without setting them itself: then a rule folded away would be missed.
+fn reads_matched_var_of_others(ruleset: &Ruleset) -> bool {
+    let matched = |variable: Variable| {
+        matches!(
+            variable,
+            Variable::MatchedVar | Variable::MatchedVarName | Variable::MatchedVars | Variable::MatchedVarsNames
+        )
+    };
+    ruleset.rules.iter().any(|rule| {
+        rule.conditions.first().is_some_and(|head| {
+            head.targets.iter().any(|Target { variable, .. }| matched(*variable))
+                || head.test.is_none() && super::keys::macros_of(rule).any(|text| super::keys::reads(text, &matched))
+        })
+    })
+}

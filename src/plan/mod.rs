@@ -1,0 +1,116 @@
+//! The planner: from what rules mean ([`crate::rule`]) to how they are run ([`Program`]).
+//!
+//! One file per pass: [`fold`] decides constant conditions and finds rules that no path leads to, `keys` collects TX names,
+//! `draft` interns selections, pipelines and operators, `patterns` compiles expressions and chooses their engine, `price`
+//! adds up what rules may cost. Each pass explains itself in `fusewall explain`.
+
+mod draft;
+mod fold;
+mod keys;
+mod patterns;
+mod price;
+
+pub use price::{RuleCost, RulesetCost, cost};
+
+use crate::diag::Diagnostics;
+use crate::limits::Limits;
+use crate::program::{Fate, Loaded, PlannedRule, Program, RuleIx};
+use crate::rule::{Rule, Ruleset, Variable};
+use std::sync::Arc;
+
+/// Switches of the planner. Both exist so that tests can compare: neither may change a verdict.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Options {
+    /// Fold constant conditions away.
+    pub fold: bool,
+    /// Screen values by length, byte sets and literals before a pattern runs.
+    pub prefilter: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options { fold: true, prefilter: true }
+    }
+}
+
+/// Compiles a ruleset. Findings go to `diagnostics`; `None` means that there was an error among them.
+pub fn plan(
+    ruleset: Ruleset,
+    limits: &Limits,
+    options: Options,
+    diagnostics: &mut Diagnostics,
+) -> Option<(Arc<Program>, Loaded)> {
+    let before = diagnostics.errors();
+    let fates = if options.fold { fold::fold(&ruleset) } else { vec![Fate::Live; ruleset.rules.len()] };
+    let schedule = schedule(&ruleset, &fates);
+    let full_request = ruleset.rules.iter().any(|rule| keys::names(rule, Variable::FullRequest));
+
+    let mut draft = draft::Draft::new(&ruleset);
+    let mut rules: Vec<PlannedRule> = Vec::with_capacity(ruleset.rules.len());
+    for (at, rule) in ruleset.rules.iter().enumerate() {
+        rules.push(draft.rule(rule, fates[at], jump(&ruleset, at, rule, &schedule)));
+    }
+    let draft::Finished { selections, nodes, tests, phrases, tx_keys, rule_sets, patterns } = draft.finish();
+
+    let (patterns, literals, automata) = patterns::compile(patterns, limits, options.prefilter, diagnostics);
+    if diagnostics.errors() > before {
+        return None;
+    }
+    let mut program = Program {
+        ruleset: Arc::new(ruleset),
+        limits: limits.clone(),
+        rules,
+        schedule,
+        selections,
+        nodes,
+        tests,
+        patterns,
+        phrases,
+        literals,
+        tx_keys,
+        rule_sets,
+        full_request,
+    };
+    price::set(&mut program);
+    let program = Arc::new(program);
+    match Loaded::assemble(program.clone(), automata) {
+        Ok(loaded) => Some((program, loaded)),
+        Err(error) => {
+            diagnostics.push(crate::diag::Diagnostic::error("E0501", None, error.to_string()));
+            None
+        }
+    }
+}
+
+/// The live rules of each phase, in load order.
+fn schedule(ruleset: &Ruleset, fates: &[Fate]) -> [Vec<RuleIx>; 5] {
+    let mut schedule: [Vec<RuleIx>; 5] = Default::default();
+    for (at, rule) in ruleset.rules.iter().enumerate() {
+        let runs = match fates[at] {
+            Fate::Live => true,
+            Fate::Always => has_effect(ruleset, fates, at, rule),
+            Fate::Never | Fate::Unreachable => false,
+        };
+        if runs {
+            schedule[rule.phase.index()].push(RuleIx::new(at));
+        }
+    }
+    schedule
+}
+
+/// Whether a rule that always matches changes anything: it has actions, or it jumps over a rule that can run.
+fn has_effect(ruleset: &Ruleset, fates: &[Fate], at: usize, rule: &Rule) -> bool {
+    if rule.conditions.iter().any(|condition| !condition.actions.is_empty()) {
+        return true;
+    }
+    let Some(target) = fold::jump_target(ruleset, at, rule) else { return false };
+    (at + 1..target.min(ruleset.rules.len())).any(|between| {
+        ruleset.rules[between].phase == rule.phase && matches!(fates[between], Fate::Live | Fate::Always)
+    })
+}
+
+/// Where a rule's jump leads, as a position in its phase's schedule.
+fn jump(ruleset: &Ruleset, at: usize, rule: &Rule, schedule: &[Vec<RuleIx>; 5]) -> Option<usize> {
+    let target = fold::jump_target(ruleset, at, rule)?;
+    Some(schedule[rule.phase.index()].partition_point(|live| live.index() < target))
+}

@@ -1,0 +1,130 @@
+//! Patterns: parsed once, compiled in parallel, each with its engine, price and screen.
+
+use super::draft::PatternDraft;
+use crate::diag::{Diagnostic, Diagnostics};
+use crate::lang::pcre;
+use crate::limits::Limits;
+use crate::program::{Need, PatternPlan, Screen};
+use crate::scan::{self, require};
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// Shorter literals are too common to be worth a place in the shared scan.
+const MIN_LITERAL: usize = 3;
+
+type Compiled = Result<(scan::Pattern, require::Requirement), Diagnostic>;
+
+/// Compiles all patterns on all cores. The order of the result is that of the drafts, whichever core was faster.
+pub(super) fn compile(
+    drafts: Vec<PatternDraft>,
+    limits: &Limits,
+    prefilter: bool,
+    diagnostics: &mut Diagnostics,
+) -> (Vec<PatternPlan>, Vec<Box<[u8]>>, Vec<scan::Pattern>) {
+    let next = AtomicUsize::new(0);
+    let done: Vec<Mutex<Option<Compiled>>> = drafts.iter().map(|_| Mutex::new(None)).collect();
+    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(drafts.len().max(1));
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                while let Some((draft, slot)) =
+                    Some(next.fetch_add(1, Ordering::Relaxed)).and_then(|at| Some((drafts.get(at)?, done.get(at)?)))
+                {
+                    let compiled = compile_one(draft, limits);
+                    if let Ok(mut slot) = slot.lock() {
+                        *slot = Some(compiled);
+                    }
+                }
+            });
+        }
+    });
+
+    let mut literals = Literals::default();
+    let mut plans = Vec::with_capacity(drafts.len());
+    let mut automata = Vec::with_capacity(drafts.len());
+    for (draft, slot) in drafts.into_iter().zip(done) {
+        match slot.into_inner().ok().flatten() {
+            Some(Ok((automaton, requirement))) => {
+                let screen = if prefilter { literals.screen(&requirement) } else { Screen::OPEN };
+                plans.push(PatternPlan {
+                    pattern: draft.pattern,
+                    want: draft.want,
+                    engine: automaton.engine(),
+                    price: automaton.price(),
+                    screen,
+                });
+                automata.push(automaton);
+            }
+            Some(Err(diagnostic)) => diagnostics.push(diagnostic),
+            None => {
+                diagnostics.push(Diagnostic::error("E0502", draft.span, "compiling this pattern failed unexpectedly"))
+            }
+        }
+    }
+    (plans, literals.list, automata)
+}
+
+fn compile_one(draft: &PatternDraft, limits: &Limits) -> Compiled {
+    let rule = draft.rule;
+    let hir = pcre::parse(&draft.pattern.text, draft.pattern.fold_case, limits).map_err(|error| {
+        Diagnostic::error("E0401", draft.span, format!("{} (rule {rule})", error.message))
+            .help(error.help.unwrap_or_else(|| "rewrite the pattern".to_owned()))
+    })?;
+    let automaton = scan::Pattern::build(&hir, draft.want, limits, None).map_err(|error| {
+        Diagnostic::error("E0503", draft.span, format!("the pattern of rule {rule} is too large: {error}"))
+            .help("shorten its counted repeats or split it into several rules")
+    })?;
+    Ok((automaton, require::require(&hir, &require::Bounds::default())))
+}
+
+/// Collects the literals that patterns require.
+#[derive(Default)]
+struct Literals {
+    list: Vec<Box<[u8]>>,
+    index: BTreeMap<Box<[u8]>, u32>,
+}
+
+impl Literals {
+    fn screen(&mut self, requirement: &require::Requirement) -> Screen {
+        Screen {
+            min_len: requirement.min_len,
+            any_of: requirement.any_of.clone(),
+            need: self.need(&requirement.literals),
+        }
+    }
+
+    /// The same tree over literal numbers. What the shared scan does not look for counts as given, which only lets more
+    /// values through.
+    fn need(&mut self, need: &require::Need) -> Need {
+        match need {
+            // A pattern that can never match is left to its verifier: it is rare, and cheap.
+            require::Need::Always | require::Need::Never => Need::Always,
+            require::Need::Literal(literal) if literal.len() < MIN_LITERAL => Need::Always,
+            require::Need::Literal(literal) => Need::Literal(self.literal(literal)),
+            require::Need::All(needs) => {
+                let needs: Vec<_> =
+                    needs.iter().map(|need| self.need(need)).filter(|need| *need != Need::Always).collect();
+                if needs.is_empty() { Need::Always } else { Need::All(needs) }
+            }
+            require::Need::Any(needs) => {
+                let weak = |need: &require::Need| !matches!(need, require::Need::Literal(l) if l.len() >= MIN_LITERAL);
+                // Do not put literals into the scan that cannot decide anything.
+                if needs.iter().any(|need| weak(need) && Literals::default().need(need) == Need::Always) {
+                    return Need::Always;
+                }
+                Need::Any(needs.iter().map(|need| self.need(need)).collect())
+            }
+        }
+    }
+
+    fn literal(&mut self, literal: &[u8]) -> u32 {
+        if let Some(&at) = self.index.get(literal) {
+            return at;
+        }
+        let at = self.list.len() as u32;
+        self.list.push(literal.into());
+        self.index.insert(literal.into(), at);
+        at
+    }
+}

@@ -1,0 +1,130 @@
+//! Prices: the most that each rule and the whole ruleset may cost.
+
+use crate::detect;
+use crate::meter::Price;
+use crate::ops;
+use crate::program::{Link, Program, SetStep, Step, Test, Text, TextPart};
+use crate::rule::RuleId;
+
+/// What one match record may cost: expansion of msg, logdata and tags, capped by the limits.
+const RECORD: u64 = 4_000;
+
+/// What a rule costs at most.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RuleCost {
+    /// The rule.
+    pub id: RuleId,
+    /// Per evaluated value.
+    pub price: Price,
+    /// At 64 KiB in one value.
+    pub max_fuel: u64,
+}
+
+/// What a ruleset costs at most.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RulesetCost {
+    /// Fuel of a request with 64 KiB in one value, capped by the request's budget.
+    pub max_request_fuel: u64,
+    /// Fuel for each KiB more in one value.
+    pub fuel_per_kib: u64,
+    /// Live rules, dearest first.
+    pub rules: Vec<RuleCost>,
+}
+
+/// Sets the price of each rule.
+pub(super) fn set(program: &mut Program) {
+    let prices: Vec<_> = program
+        .rules
+        .iter()
+        .map(|rule| {
+            let links = rule.links.iter().fold(Price::default(), |sum, link| sum.plus(link_price(program, link)));
+            let logs = rule.msg.is_some() || rule.logdata.is_some();
+            links.plus(Price::new(if logs { RECORD } else { 0 }, 0))
+        })
+        .collect();
+    for (rule, price) in program.rules.iter_mut().zip(prices) {
+        rule.price = price;
+    }
+}
+
+/// Adds up a program's certificate.
+pub fn cost(program: &Program) -> RulesetCost {
+    const SIZE: usize = 64 << 10;
+    let mut rules: Vec<RuleCost> = Vec::new();
+    for live in program.schedule.iter().flatten() {
+        let (Some(rule), Some(planned)) = (program.source(*live), program.rules.get(live.index())) else { continue };
+        rules.push(RuleCost { id: rule.id, price: planned.price, max_fuel: planned.price.of(SIZE) });
+    }
+    rules.sort_by(|a, b| b.max_fuel.cmp(&a.max_fuel).then(a.id.cmp(&b.id)));
+    let shared = shared_price(program);
+    let total = rules.iter().fold(shared, |sum, rule| sum.plus(rule.price));
+    let budget = program
+        .limits
+        .fuel_base
+        .saturating_add(program.limits.fuel_per_byte.saturating_mul(SIZE as u64))
+        .min(program.limits.fuel_cap);
+    RulesetCost { max_request_fuel: total.of(SIZE).min(budget), fuel_per_kib: total.per_kib, rules }
+}
+
+/// Transformations and the literal scan, done once per value.
+fn shared_price(program: &Program) -> Price {
+    let nodes = program.nodes.iter().filter_map(|node| node.step).fold(Price::default(), |sum, (_, step)| {
+        // Each node makes one more buffer, which is classified and may be searched for literals.
+        sum.plus(step.price()).plus(Price::new(16, 1024)).plus(Price::new(16, 6 * 1024))
+    });
+    nodes.plus(Price::new(1000, 16 * 1024))
+}
+
+fn link_price(program: &Program, link: &Link) -> Price {
+    let actions: u64 = link.actions.iter().map(step_price).fold(0, u64::saturating_add);
+    let Some(look) = link.look else { return Price::new(8 + actions, 0) };
+    let test = program.tests.get(look.test.index()).map_or(Price::default(), |test| test_price(program, test));
+    let times = if look.multi_match {
+        1 + program.nodes.get(look.node.index()).map_or(0, |node| node.path.len() as u64)
+    } else {
+        1
+    };
+    let capture = if link.capture { Price::new(200, 1024) } else { Price::default() };
+    let once = test.plus(capture).plus(Price::new(16 + actions, 0));
+    Price::new(once.per_call.saturating_mul(times), once.per_kib.saturating_mul(times))
+}
+
+/// What an operator may charge on one value.
+pub(crate) fn test_price(program: &Program, test: &Test) -> Price {
+    let pattern =
+        |id: &crate::program::PatternId| program.patterns.get(id.index()).map_or(Price::default(), |p| p.price);
+    match test {
+        Test::Rx(id) => pattern(id),
+        // Each of the matches is looked for from the end of the one before.
+        Test::RxGlobal(id) | Test::Verify(_, id) => pattern(id).plus(pattern(id)).plus(Price::new(64, 8 * 1024)),
+        Test::Pm(_) => crate::scan::Phrases::PRICE,
+        Test::Text(_, text) => ops::text::SEARCH_PRICE.plus(text_price(text)),
+        Test::Number(_, text) => ops::numeric::PRICE.plus(text_price(text)),
+        Test::IpMatch(set) => set.price().plus(Price::new(100, 0)),
+        Test::DetectSqli => detect::SQLI_PRICE,
+        Test::DetectXss => detect::XSS_PRICE,
+        Test::ByteRange(_) => ops::validate::BYTE_RANGE_PRICE,
+        Test::UrlEncoding => ops::validate::URL_ENCODING_PRICE,
+        Test::Utf8Encoding => ops::validate::UTF8_PRICE,
+        Test::Always | Test::Never => Price::new(1, 0),
+    }
+}
+
+/// What expanding a text may cost. Macros are capped by the limits; a typical one is priced here, the meter charges the rest.
+fn text_price(text: &Text) -> Price {
+    let fuel: u64 = text.parts.iter().map(|part| if matches!(part, TextPart::Literal(_)) { 4 } else { 64 }).sum();
+    Price::new(fuel, 0)
+}
+
+fn step_price(step: &Step) -> u64 {
+    match step {
+        Step::SetTx(_, right) | Step::SetVar(_, _, right) => {
+            64 + match right {
+                SetStep::Set(text) | SetStep::Add(text) | SetStep::Subtract(text) => text_price(text).per_call,
+                SetStep::Unset => 0,
+            }
+        }
+        Step::Ctl(_) => 64,
+        Step::InitCollection(..) | Step::SetEnv(..) => 256,
+    }
+}

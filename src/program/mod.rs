@@ -1,0 +1,412 @@
+//! The waist of the house: a compiled ruleset as plain data.
+//!
+//! A [`Program`] has no closures, no trait objects and no interior mutability: it can be printed, compared, priced, verified
+//! and explained. [`Loaded`] holds the automata that are built from it, deterministically.
+
+mod explain;
+mod ids;
+mod loaded;
+mod verify;
+
+pub use explain::explain;
+pub use ids::{KeyId, NodeId, PatternId, PhrasesId, RuleIx, RuleSetId, SelectionId, TestId};
+pub use loaded::{LoadError, Loaded};
+pub use verify::{Fault, verify};
+
+use crate::byteset::ByteSet;
+use crate::limits::Limits;
+use crate::meter::Price;
+use crate::net::IpSet;
+use crate::rule::{AuditEngine, BodyProcessor, EngineMode, PartsMode, Pattern, Phrases, Ruleset, Variable};
+use crate::scan;
+use crate::transform::Transformation;
+use std::sync::Arc;
+
+/// A compiled ruleset.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Program {
+    /// What the rules mean: settings, messages, tags, places in files.
+    pub ruleset: Arc<Ruleset>,
+    /// The limits it was planned with.
+    pub limits: Limits,
+    /// One entry per rule of the ruleset, in load order; folded ones included.
+    pub rules: Vec<PlannedRule>,
+    /// The rules that can run, per phase, in load order.
+    pub schedule: [Vec<RuleIx>; 5],
+    /// Where conditions look: targets and exclusions, each distinct list once.
+    pub selections: Vec<Selection>,
+    /// The transformation pipelines as one prefix tree. Node 0 is the untransformed value.
+    pub nodes: Vec<Node>,
+    /// The distinct operators.
+    pub tests: Vec<Test>,
+    /// The distinct patterns.
+    pub patterns: Vec<PatternPlan>,
+    /// The distinct phrase lists.
+    pub phrases: Vec<Phrases>,
+    /// Literals (lower case) that patterns require; found together in one scan of a buffer.
+    pub literals: Vec<Box<[u8]>>,
+    /// TX keys (lower case) that the rules name; 0-9 are the captures.
+    pub tx_keys: Vec<Box<[u8]>>,
+    /// Sets of rules that `ctl` actions name.
+    pub rule_sets: Vec<Vec<RuleIx>>,
+    /// Some rule looks at FULL_REQUEST, which is made for it alone.
+    pub full_request: bool,
+}
+
+/// A rule as the engine runs it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PlannedRule {
+    /// Head and chain. Empty when the rule was folded away.
+    pub links: Vec<Link>,
+    /// Where evaluation goes on after a full match: a position in the phase's schedule.
+    pub jump: Option<usize>,
+    /// `msg`.
+    pub msg: Option<Text>,
+    /// `logdata`.
+    pub logdata: Option<Text>,
+    /// `tag`s.
+    pub tags: Vec<Text>,
+    /// The URL of `redirect`.
+    pub redirect: Option<Text>,
+    /// What the planner found out.
+    pub fate: Fate,
+    /// The most that the rule's own steps (verifiers, captures, actions) may cost, per evaluated value.
+    pub price: Price,
+}
+
+/// What became of a rule in planning.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// It runs.
+    Live,
+    /// Its condition is constant and true: its actions run, nothing is tested.
+    Always,
+    /// Its condition is constant and false.
+    Never,
+    /// No path leads to it.
+    Unreachable,
+}
+
+/// One link of a rule.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Link {
+    /// Where it looks; `None` matches once, always.
+    pub look: Option<Look>,
+    /// Store the groups of a match in TX:0-9.
+    pub capture: bool,
+    /// Non-disruptive actions.
+    pub actions: Vec<Step>,
+}
+
+/// The condition of a link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Look {
+    /// Where.
+    pub selection: SelectionId,
+    /// After which transformations.
+    pub node: NodeId,
+    /// For what.
+    pub test: TestId,
+    /// With the opposite sign.
+    pub negated: bool,
+    /// On every changed value along the pipeline.
+    pub multi_match: bool,
+}
+
+/// Targets and exclusions.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Selection {
+    /// Included, in order.
+    pub targets: Vec<Source>,
+    /// Left out.
+    pub exclusions: Vec<Source>,
+    /// Whether actions can change what it selects (TX, MATCHED_VARS, ...): then it is resolved each time it is asked for.
+    pub dynamic: bool,
+}
+
+/// A variable and which of its members.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Source {
+    /// The variable.
+    pub variable: Variable,
+    /// Which members.
+    pub which: Which,
+    /// Their number instead of their values.
+    pub count: bool,
+}
+
+/// Which members of a variable.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Which {
+    /// All.
+    All,
+    /// The one of this name.
+    Key(Box<[u8]>),
+    /// The TX entry of this key.
+    Tx(KeyId),
+    /// Those whose name the pattern finds.
+    Regex(PatternId),
+}
+
+/// A node of the pipeline tree.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Node {
+    /// The transformation that leads here from the parent; `None` for the root.
+    pub step: Option<(NodeId, Transformation)>,
+    /// All nodes from the root (left out) to this one.
+    pub path: Vec<NodeId>,
+}
+
+/// An operator, its parameters compiled.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Test {
+    /// `@rx`.
+    Rx(PatternId),
+    /// `@rxGlobal`.
+    RxGlobal(PatternId),
+    /// `@pm`.
+    Pm(PhrasesId),
+    /// A comparison of bytes.
+    Text(TextTest, Text),
+    /// A comparison of numbers.
+    Number(NumberTest, Text),
+    /// `@ipMatch`.
+    IpMatch(IpSet),
+    /// `@detectSQLi`.
+    DetectSqli,
+    /// `@detectXSS`.
+    DetectXss,
+    /// `@validateByteRange`.
+    ByteRange(Box<[bool; 256]>),
+    /// `@validateUrlEncoding`.
+    UrlEncoding,
+    /// `@validateUtf8Encoding`.
+    Utf8Encoding,
+    /// `@verifyCC` and its like.
+    Verify(CheckDigits, PatternId),
+    /// `@unconditionalMatch`.
+    Always,
+    /// `@noMatch`.
+    Never,
+}
+
+/// Comparisons of bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TextTest {
+    /// `@streq`.
+    Equal,
+    /// `@contains`, `@strmatch`.
+    Contains,
+    /// `@containsWord`.
+    ContainsWord,
+    /// `@beginsWith`.
+    BeginsWith,
+    /// `@endsWith`.
+    EndsWith,
+    /// `@within`.
+    Within,
+}
+
+/// Comparisons of numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NumberTest {
+    /// `@eq`.
+    Eq,
+    /// `@ge`.
+    Ge,
+    /// `@gt`.
+    Gt,
+    /// `@le`.
+    Le,
+    /// `@lt`.
+    Lt,
+}
+
+impl NumberTest {
+    /// Whether `value` stands so to `other`.
+    pub const fn holds(self, value: i64, other: i64) -> bool {
+        match self {
+            NumberTest::Eq => value == other,
+            NumberTest::Ge => value >= other,
+            NumberTest::Gt => value > other,
+            NumberTest::Le => value <= other,
+            NumberTest::Lt => value < other,
+        }
+    }
+}
+
+/// Numbers with check digits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CheckDigits {
+    /// Credit cards: Luhn.
+    Luhn,
+    /// Brazilian CPF.
+    Cpf,
+    /// US social security number.
+    Ssn,
+    /// Austrian SVNR.
+    Svnr,
+}
+
+/// A pattern and how it is matched.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PatternPlan {
+    /// The pattern.
+    pub pattern: Pattern,
+    /// What its users want to know.
+    pub want: scan::Want,
+    /// How it is verified.
+    pub engine: scan::Engine,
+    /// The verifier's price.
+    pub price: Price,
+    /// What any value that it matches must have.
+    pub screen: Screen,
+}
+
+/// Cheap conditions that any matching value fulfils.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Screen {
+    /// Length in bytes, at least.
+    pub min_len: usize,
+    /// Each set has a byte in common with the value.
+    pub any_of: Vec<ByteSet>,
+    /// Literals.
+    pub need: Need,
+}
+
+impl Screen {
+    /// Lets every value pass.
+    pub const OPEN: Screen = Screen { min_len: 0, any_of: Vec::new(), need: Need::Always };
+}
+
+/// An and/or tree over [`Program::literals`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Need {
+    /// Holds.
+    Always,
+    /// The literal of this index occurs.
+    Literal(u32),
+    /// All hold.
+    All(Vec<Need>),
+    /// One holds.
+    Any(Vec<Need>),
+}
+
+impl Need {
+    /// Whether it holds, given the set of literals that occur.
+    pub fn holds(&self, hits: &[u64]) -> bool {
+        match self {
+            Need::Always => true,
+            Need::Literal(at) => hits.get(*at as usize / 64).is_some_and(|word| word >> (at % 64) & 1 == 1),
+            Need::All(needs) => needs.iter().all(|need| need.holds(hits)),
+            Need::Any(needs) => needs.iter().any(|need| need.holds(hits)),
+        }
+    }
+}
+
+/// Text with macros, TX keys resolved.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Text {
+    /// In order.
+    pub parts: Vec<TextPart>,
+}
+
+impl Text {
+    /// The text if it is constant.
+    pub fn constant(&self) -> Option<&[u8]> {
+        match self.parts.as_slice() {
+            [] => Some(b""),
+            [TextPart::Literal(text)] => Some(text),
+            _ => None,
+        }
+    }
+}
+
+/// A piece of a [`Text`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TextPart {
+    /// As it stands.
+    Literal(Box<[u8]>),
+    /// A TX entry.
+    Tx(KeyId),
+    /// Any other variable.
+    Variable(Variable, Option<Box<[u8]>>),
+}
+
+/// A non-disruptive action, compiled.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Step {
+    /// `setvar:tx.key=...` with a key known at load.
+    SetTx(KeyId, SetStep),
+    /// `setvar` on another collection, or with a key that holds macros.
+    SetVar(Variable, Text, SetStep),
+    /// `ctl`.
+    Ctl(CtlStep),
+    /// `initcol` and its like.
+    InitCollection(Variable, Text),
+    /// `setenv`.
+    SetEnv(Text, Text),
+}
+
+/// The right side of `setvar`.
+#[derive(Debug, Clone, PartialEq)]
+pub enum SetStep {
+    /// `=`.
+    Set(Text),
+    /// `=+`.
+    Add(Text),
+    /// `=-`.
+    Subtract(Text),
+    /// `!`.
+    Unset,
+}
+
+/// `ctl`, compiled.
+#[derive(Debug, Clone, PartialEq)]
+pub enum CtlStep {
+    /// `ruleEngine`.
+    RuleEngine(EngineMode),
+    /// `ruleRemoveBy...`.
+    RemoveRules(RuleSetId),
+    /// `ruleRemoveTargetBy...`.
+    RemoveTarget(RuleSetId, Source),
+    /// `requestBodyAccess`.
+    RequestBodyAccess(bool),
+    /// `responseBodyAccess`.
+    ResponseBodyAccess(bool),
+    /// `requestBodyLimit`.
+    RequestBodyLimit(u64),
+    /// `responseBodyLimit`.
+    ResponseBodyLimit(u64),
+    /// `requestBodyProcessor`.
+    RequestBodyProcessor(BodyProcessor),
+    /// `forceRequestBodyVariable`.
+    ForceRequestBodyVariable(bool),
+    /// `auditEngine`.
+    AuditEngine(AuditEngine),
+    /// `auditLogParts`.
+    AuditLogParts(Box<str>, PartsMode),
+}
+
+impl Program {
+    /// The rule of the ruleset that a planned rule comes from.
+    pub fn source(&self, rule: RuleIx) -> Option<&crate::rule::Rule> {
+        self.ruleset.rules.get(rule.index())
+    }
+
+    /// The key of a TX entry, if the rules name it. `name` is lower case.
+    pub fn tx_key(&self, name: &[u8]) -> Option<KeyId> {
+        // The first ten are the captures, the rest is sorted: no hashing, no order that could differ between runs.
+        let (captures, sorted) = self.tx_keys.split_at_checked(10)?;
+        captures
+            .iter()
+            .position(|key| **key == *name)
+            .or_else(|| sorted.binary_search_by(|key| (**key).cmp(name)).ok().map(|at| at + 10))
+            .map(KeyId::new)
+    }
+
+    /// Words of 64 bits that a set of all literals takes.
+    pub fn literal_words(&self) -> usize {
+        self.literals.len().div_ceil(64)
+    }
+}

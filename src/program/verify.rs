@@ -1,0 +1,177 @@
+//! Checks that every index of a program leads somewhere, so that the engine's look-ups cannot miss.
+
+use super::{CtlStep, Link, Need, PatternId, Program, RuleSetId, SetStep, Source, Step, Test, Text, TextPart, Which};
+use std::fmt;
+
+/// Something a program must not contain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// Where.
+    pub place: String,
+    /// What.
+    pub what: &'static str,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.place, self.what)
+    }
+}
+
+impl std::error::Error for Fault {}
+
+/// Checks a program: every id is in its table, jumps lead forward, pipelines form a tree. The planner's output always
+/// passes; a program that came from elsewhere must.
+///
+/// # Errors
+/// The first fault.
+pub fn verify(program: &Program) -> Result<(), Fault> {
+    let check = Check { program };
+    check.tables()?;
+    for (at, node) in program.nodes.iter().enumerate() {
+        let place = || format!("pipeline node {at}");
+        match node.step {
+            None if at == 0 => {}
+            Some((parent, _)) if parent.index() < at => {
+                let above = program.nodes.get(parent.index()).map(|parent| parent.path.as_slice()).unwrap_or_default();
+                let grows = node.path.split_last().is_some_and(|(last, rest)| last.index() == at && rest == above);
+                ensure(grows, place, "its path is not its parent's path and itself")?;
+            }
+            _ => return fault(place, "it does not hang below an earlier node"),
+        }
+    }
+    for (phase, live) in program.schedule.iter().enumerate() {
+        ensure(live.is_sorted(), || format!("phase {}", phase + 1), "rules are not in load order")?;
+        for (position, &rule) in live.iter().enumerate() {
+            let place = || format!("phase {}, position {position}", phase + 1);
+            let planned = program.rules.get(rule.index());
+            let Some(planned) = planned else { return fault(place, "no such rule") };
+            ensure(program.source(rule).is_some_and(|r| r.phase.index() == phase), place, "a rule of another phase")?;
+            ensure(planned.jump.is_none_or(|to| to > position && to <= live.len()), place, "a jump that goes back")?;
+            ensure(!planned.links.is_empty(), place, "a rule without links")?;
+        }
+    }
+    ensure(program.rules.len() == program.ruleset.rules.len(), || "rules".into(), "not as many as in the ruleset")?;
+    for (at, rule) in program.rules.iter().enumerate() {
+        let place = || format!("rule {at}");
+        for text in rule.msg.iter().chain(&rule.logdata).chain(&rule.tags).chain(&rule.redirect) {
+            check.text(text, place)?;
+        }
+        for link in &rule.links {
+            check.link(link, place)?;
+        }
+    }
+    Ok(())
+}
+
+fn fault(place: impl Fn() -> String, what: &'static str) -> Result<(), Fault> {
+    Err(Fault { place: place(), what })
+}
+
+fn ensure(holds: bool, place: impl Fn() -> String, what: &'static str) -> Result<(), Fault> {
+    if holds { Ok(()) } else { fault(place, what) }
+}
+
+struct Check<'p> {
+    program: &'p Program,
+}
+
+impl Check<'_> {
+    fn tables(&self) -> Result<(), Fault> {
+        for (at, selection) in self.program.selections.iter().enumerate() {
+            for source in selection.targets.iter().chain(&selection.exclusions) {
+                self.source(source, || format!("selection {at}"))?;
+            }
+        }
+        for (at, test) in self.program.tests.iter().enumerate() {
+            let place = || format!("operator {at}");
+            match test {
+                Test::Rx(id) | Test::RxGlobal(id) | Test::Verify(_, id) => self.pattern(*id, place)?,
+                Test::Pm(id) => ensure(id.index() < self.program.phrases.len(), place, "no such phrase list")?,
+                Test::Text(_, text) | Test::Number(_, text) => self.text(text, place)?,
+                _ => {}
+            }
+        }
+        for (at, plan) in self.program.patterns.iter().enumerate() {
+            ensure(self.need(&plan.screen.need), || format!("pattern {at}"), "no such literal")?;
+        }
+        for (at, set) in self.program.rule_sets.iter().enumerate() {
+            let known = set.iter().all(|rule| rule.index() < self.program.rules.len());
+            ensure(known, || format!("rule set {at}"), "no such rule")?;
+        }
+        let (captures, sorted) = self.program.tx_keys.split_at(self.program.tx_keys.len().min(10));
+        let digits = captures.len() == 10 && captures.iter().zip(b'0'..).all(|(key, digit)| **key == [digit]);
+        ensure(digits && sorted.is_sorted(), || "TX keys".into(), "not the captures first and the others sorted")
+    }
+
+    fn need(&self, need: &Need) -> bool {
+        match need {
+            Need::Always => true,
+            Need::Literal(at) => (*at as usize) < self.program.literals.len(),
+            Need::All(needs) | Need::Any(needs) => needs.iter().all(|need| self.need(need)),
+        }
+    }
+
+    fn pattern(&self, id: PatternId, place: impl Fn() -> String) -> Result<(), Fault> {
+        ensure(id.index() < self.program.patterns.len(), place, "no such pattern")
+    }
+
+    fn source(&self, source: &Source, place: impl Fn() -> String) -> Result<(), Fault> {
+        match &source.which {
+            Which::Regex(id) => self.pattern(*id, place),
+            Which::Tx(key) => ensure(key.index() < self.program.tx_keys.len(), place, "no such TX key"),
+            Which::All | Which::Key(_) => Ok(()),
+        }
+    }
+
+    fn text(&self, text: &Text, place: impl Fn() -> String) -> Result<(), Fault> {
+        let known = text.parts.iter().all(|part| match part {
+            TextPart::Tx(key) => key.index() < self.program.tx_keys.len(),
+            _ => true,
+        });
+        ensure(known, place, "no such TX key")
+    }
+
+    fn rule_set(&self, id: RuleSetId, place: impl Fn() -> String) -> Result<(), Fault> {
+        ensure(id.index() < self.program.rule_sets.len(), place, "no such rule set")
+    }
+
+    fn link(&self, link: &Link, place: impl Fn() -> String + Copy) -> Result<(), Fault> {
+        if let Some(look) = &link.look {
+            ensure(look.selection.index() < self.program.selections.len(), place, "no such selection")?;
+            ensure(look.node.index() < self.program.nodes.len(), place, "no such pipeline node")?;
+            ensure(look.test.index() < self.program.tests.len(), place, "no such operator")?;
+        }
+        for step in &link.actions {
+            match step {
+                Step::SetTx(key, right) => {
+                    ensure(key.index() < self.program.tx_keys.len(), place, "no such TX key")?;
+                    self.right(right, place)?;
+                }
+                Step::SetVar(_, key, right) => {
+                    self.text(key, place)?;
+                    self.right(right, place)?;
+                }
+                Step::Ctl(CtlStep::RemoveRules(set)) => self.rule_set(*set, place)?,
+                Step::Ctl(CtlStep::RemoveTarget(set, source)) => {
+                    self.rule_set(*set, place)?;
+                    self.source(source, place)?;
+                }
+                Step::Ctl(_) => {}
+                Step::InitCollection(_, key) => self.text(key, place)?,
+                Step::SetEnv(name, value) => {
+                    self.text(name, place)?;
+                    self.text(value, place)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn right(&self, right: &SetStep, place: impl Fn() -> String) -> Result<(), Fault> {
+        match right {
+            SetStep::Set(text) | SetStep::Add(text) | SetStep::Subtract(text) => self.text(text, place),
+            SetStep::Unset => Ok(()),
+        }
+    }
+}

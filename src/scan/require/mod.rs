@@ -1,0 +1,106 @@
+//! What a pattern requires of any value that it can match.
+//!
+//! Most pairs of a rule and a value can be told apart from a match without running the pattern: the value is too short, lacks a
+//! byte or lacks a word. [`require`] derives such conditions from a pattern. They are necessary, never sufficient: a value that
+//! does not meet them cannot match, wherever the match would start, and that is all they say. There is deliberately no upper
+//! bound on the length: a match is a part of a value, so a longer value proves nothing.
+//!
+//! The rooms: `literals` finds the words, `bytes` the byte sets, `need` combines words with and/or, `likelihood` guesses which
+//! conditions ordinary values rarely meet, `restrict` narrows a pattern to the bytes that a value has.
+
+#![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
+
+mod bytes;
+mod likelihood;
+mod literals;
+mod need;
+mod restrict;
+#[cfg(test)]
+mod tests;
+
+use regex_syntax::hir::Hir;
+
+use crate::byteset::ByteSet;
+
+pub use need::Need;
+pub use restrict::restrict;
+
+/// How much of a requirement is kept. Dropping a condition is always sound.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bounds {
+    /// Bytes that a literal must have to be worth a search. Shorter ones are left to the byte sets.
+    pub shortest_literal: usize,
+    /// Bytes of the longest literal; longer ones are cut.
+    pub longest_literal: usize,
+    /// Literals of one pattern. A choice between more of them requires little and costs much.
+    pub literals: usize,
+    /// Conditions of one "all of", the rarest first.
+    pub all: usize,
+    /// Byte sets of one pattern, the rarest first.
+    pub byte_sets: usize,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Bounds { shortest_literal: 3, longest_literal: 24, literals: 256, all: 3, byte_sets: 3 }
+    }
+}
+
+/// What every value must have for a pattern to match somewhere in it.
+///
+/// ```
+/// use fusewall::Limits;
+/// use fusewall::byteset::ByteSet;
+/// use fusewall::scan::require::{Bounds, require};
+///
+/// let hir = fusewall::lang::pcre::parse(br"(?i)union\s+(?:all|distinct)?\s*select", false, &Limits::default()).unwrap();
+/// let requirement = require(&hir, &Bounds::default());
+/// let holds = |value: &[u8]| {
+///     let text = value.to_ascii_lowercase();
+///     let contains = |literal: &[u8]| text.windows(literal.len()).any(|window| window == literal);
+///     requirement.holds(value.len(), &ByteSet::in_bytes(value), &contains)
+/// };
+/// assert!(holds(b"1 UNION SELECT 2"));
+/// assert!(!holds(b"the union of all students"));
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Requirement {
+    /// Bytes of the shortest match.
+    pub min_len: usize,
+    /// The value must have a byte of each of these sets. The rarest first; bytes are as they stand in the value, letter case included.
+    pub any_of: Vec<ByteSet>,
+    /// Words that the value must contain, without regard to ASCII case.
+    pub literals: Need,
+    /// The bytes that can be part of a match.
+    pub alphabet: ByteSet,
+}
+
+impl Requirement {
+    /// Whether a value meets the requirement: its length, the bytes that occur in it, and whether it contains a lower-case
+    /// literal without regard to ASCII case. False means that the pattern cannot match.
+    pub fn holds(&self, len: usize, present: &ByteSet, contains: &dyn Fn(&[u8]) -> bool) -> bool {
+        len >= self.min_len && self.any_of.iter().all(|set| set.intersects(present)) && self.literals.holds(contains)
+    }
+}
+
+/// Derives what a pattern requires.
+///
+/// Recursive in the pattern, whose depth the parser has bounded. Time is linear in the pattern but for the constant that the
+/// bounds allow.
+pub fn require(hir: &Hir, bounds: &Bounds) -> Requirement {
+<<<<<<< HEAD
+    let Some(min_len) = hir.properties().minimum_len() else {
+        return Requirement { min_len: 0, any_of: Vec::new(), literals: Need::Never, alphabet: ByteSet::EMPTY };
+    };
+    Requirement {
+        min_len,
+        any_of: bytes::any_of(hir, bounds),
+        literals: literals::need(hir, bounds),
+        alphabet: bytes::alphabet(hir),
+    }
+=======
+    let never = Requirement { min_len: 0, any_of: Vec::new(), literals: Need::Never, alphabet: ByteSet::EMPTY };
+    let (Some(min_len), Some(any_of)) = (bytes::min_len(hir), bytes::any_of(hir, bounds)) else { return never };
+    Requirement { min_len, any_of, literals: literals::need(hir, bounds), alphabet: bytes::alphabet(hir) }
+>>>>>>> pcre
+}

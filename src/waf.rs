@@ -1,0 +1,372 @@
+//! What hosts and users hold: a [`Waf`], and a [`Transaction`] for each exchange.
+
+use crate::engine::{self, Env, Interruption, InterruptionAction, MatchRecord, Policy, Reason, Step, Verdict};
+use crate::files::Files;
+use crate::governor::{Identities, SystemEnv};
+use crate::limits::Limits;
+use crate::plan::Options;
+use crate::program::Loaded;
+use crate::rule::{EngineMode, Phase, RuleId};
+use crate::store::{Deployed, DiskFiles, LoadReport, Loading, RuleSource, Slot, load};
+use std::net::IpAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// A web application firewall: a ruleset in service and everything that evaluations share. Cheap to clone.
+///
+/// ```
+/// use fusewall::Waf;
+///
+/// let waf = Waf::builder()
+///     .rules_text("example.conf", r#"
+///         SecRuleEngine On
+///         SecRule ARGS "@contains <script" "id:1,phase:1,deny,t:lowercase,msg:'script'"
+///     "#)
+///     .build()
+///     .expect("the rules load");
+///
+/// let mut exchange = waf.transaction();
+/// exchange.process_request_line(b"GET", b"/?q=%3CSCRIPT%3E", b"HTTP/1.1");
+/// exchange.add_request_header(b"Host", b"www.example");
+/// let interruption = exchange.process_request_headers().expect("it is refused");
+/// assert_eq!(interruption.status, 403);
+/// ```
+#[derive(Clone)]
+pub struct Waf {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    slot: Slot,
+    loading: Loading,
+    files: Box<dyn Files + Send + Sync>,
+    env: Arc<dyn Env>,
+    ids: Identities,
+    policy: Policy,
+    report: LoadReport,
+}
+
+/// Says what a [`Waf`] is made of.
+pub struct WafBuilder {
+    source: Option<RuleSource>,
+    loading: Loading,
+    files: Box<dyn Files + Send + Sync>,
+    env: Arc<dyn Env>,
+    policy: Policy,
+}
+
+impl WafBuilder {
+    /// Rules from files or folders; may be called again for more. Without any rules the built-in ones are used.
+    #[must_use]
+    pub fn rules_path(mut self, path: impl Into<PathBuf>) -> Self {
+        match &mut self.source {
+            Some(RuleSource::Paths(paths)) => paths.push(path.into()),
+            _ => self.source = Some(RuleSource::Paths(vec![path.into()])),
+        }
+        self
+    }
+
+    /// Rules from a text; `name` stands for it in diagnostics.
+    #[must_use]
+    pub fn rules_text(mut self, name: impl Into<String>, text: impl Into<String>) -> Self {
+        self.source = Some(RuleSource::Text { name: name.into(), text: text.into() });
+        self
+    }
+
+    /// The rules that come with the engine.
+    #[must_use]
+    pub fn rules_builtin(mut self) -> Self {
+        self.source = Some(RuleSource::Builtin);
+        self
+    }
+
+    /// Limits other than the default ones.
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.loading.limits = limits;
+        self
+    }
+
+    /// Switches of the planner, for comparisons.
+    #[must_use]
+    pub fn planner(mut self, options: Options) -> Self {
+        self.loading.options = options;
+        self
+    }
+
+    /// How rule and data files are reached; the file system by default.
+    #[must_use]
+    pub fn files(mut self, files: impl Files + Send + Sync + 'static) -> Self {
+        self.files = Box::new(files);
+        self
+    }
+
+    /// The time that rules see; the system's clock by default.
+    #[must_use]
+    pub fn env(mut self, env: impl Env + 'static) -> Self {
+        self.env = Arc::new(env);
+        self
+    }
+
+    /// What happens when a budget is spent; [`Policy::Block`] by default.
+    #[must_use]
+    pub fn policy(mut self, policy: Policy) -> Self {
+        self.policy = policy;
+        self
+    }
+
+    /// Loads the rules.
+    ///
+    /// # Errors
+    /// The report of everything that was found, if there is an error in it.
+    pub fn build(self) -> Result<Waf, LoadReport> {
+        let source = self.source.unwrap_or(RuleSource::Builtin);
+        let (loaded, report) = load(&source, &*self.files, &self.loading)?;
+        let shared = Shared {
+            slot: Slot::new(loaded),
+            loading: self.loading,
+            files: self.files,
+            env: self.env,
+            ids: Identities::new(),
+            policy: self.policy,
+            report,
+        };
+        Ok(Waf { shared: Arc::new(shared) })
+    }
+}
+
+impl Waf {
+    /// Starts to say what a WAF is made of.
+    pub fn builder() -> WafBuilder {
+        WafBuilder {
+            source: None,
+            loading: Loading::default(),
+            files: Box::new(DiskFiles),
+            env: Arc::new(SystemEnv),
+            policy: Policy::Block,
+        }
+    }
+
+    /// Begins an exchange. It keeps the ruleset that is in service now, whatever is put into service later.
+    pub fn transaction(&self) -> Transaction {
+        self.transaction_with_id(&self.shared.ids.next_id())
+    }
+
+    /// Begins an exchange whose id the host has chosen.
+    pub fn transaction_with_id(&self, unique_id: &str) -> Transaction {
+        let deployed = self.shared.slot.current();
+        let scratch = deployed.scratch();
+        let mut inner =
+            engine::Transaction::new(deployed.loaded().clone(), scratch, self.shared.env.clone(), unique_id);
+        inner.set_policy(self.shared.policy);
+        inner.set_generation(deployed.generation());
+        Transaction { inner: Some(inner), deployed, failed: None }
+    }
+
+    /// Loads other rules and puts them into service. A failure leaves the present ones where they are.
+    ///
+    /// # Errors
+    /// The report, if there is an error in it.
+    pub fn replace(&self, source: &RuleSource) -> Result<u64, LoadReport> {
+        let (loaded, _) = load(source, &*self.shared.files, &self.shared.loading)?;
+        Ok(self.shared.slot.replace(loaded))
+    }
+
+    /// What loading the first rules found: warnings and notes.
+    pub fn report(&self) -> &LoadReport {
+        &self.shared.report
+    }
+
+    /// The program in service and its automata.
+    pub fn loaded(&self) -> Arc<Loaded> {
+        self.shared.slot.current().loaded().clone()
+    }
+}
+
+impl std::fmt::Debug for Waf {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Waf").field("generation", &self.shared.slot.current().generation()).finish_non_exhaustive()
+    }
+}
+
+/// One exchange. A panic inside the engine ends here as a verdict, never in the host.
+pub struct Transaction {
+    inner: Option<engine::Transaction>,
+    deployed: Arc<Deployed>,
+    failed: Option<Interruption>,
+}
+
+/// Calls of [`Transaction`] that run the engine: guarded, each answers an interruption.
+macro_rules! guarded {
+    ($($(#[$doc:meta])* $name:ident($($arg:ident: $type:ty),*) in $phase:expr;)*) => {
+        impl Transaction {$(
+            $(#[$doc])*
+            pub fn $name(&mut self, $($arg: $type),*) -> Option<Interruption> {
+                self.guard($phase, None, |inner| inner.$name($($arg),*)).or_else(|| self.failed.clone())
+            }
+        )*}
+    };
+}
+
+guarded! {
+    /// Runs phase 1 to its end.
+    process_request_headers() in Phase::RequestHeaders;
+    /// A piece of the request body; kept for phase 2.
+    write_request_body(chunk: &[u8]) in Phase::RequestBody;
+    /// Runs phase 2 to its end.
+    process_request_body() in Phase::RequestBody;
+    /// Takes the status and runs phase 3 to its end.
+    process_response_headers(status: u16, version: &[u8]) in Phase::ResponseHeaders;
+    /// A piece of the response body; kept for phase 4.
+    write_response_body(chunk: &[u8]) in Phase::ResponseBody;
+    /// Runs phase 4 to its end.
+    process_response_body() in Phase::ResponseBody;
+}
+
+impl Transaction {
+    /// The two ends of the connection.
+    pub fn process_connection(&mut self, client: IpAddr, client_port: u16, server: IpAddr, server_port: u16) {
+        self.guard(Phase::RequestHeaders, (), |inner| {
+            inner.process_connection(client, client_port, server, server_port)
+        });
+    }
+
+    /// The request line: method, target and version as received.
+    pub fn process_request_line(&mut self, method: &[u8], target: &[u8], version: &[u8]) {
+        self.guard(Phase::RequestHeaders, (), |inner| inner.process_request_line(method, target, version));
+    }
+
+    /// A request header.
+    pub fn add_request_header(&mut self, name: &[u8], value: &[u8]) {
+        self.guard(Phase::RequestHeaders, (), |inner| inner.add_request_header(name, value));
+    }
+
+    /// A response header.
+    pub fn add_response_header(&mut self, name: &[u8], value: &[u8]) {
+        self.guard(Phase::ResponseHeaders, (), |inner| inner.add_response_header(name, value));
+    }
+
+    /// The response's status and protocol version.
+    pub fn set_response_status(&mut self, status: u16, version: &[u8]) {
+        self.guard(Phase::ResponseHeaders, (), |inner| inner.set_response_status(status, version));
+    }
+
+    /// Runs phase 5.
+    pub fn process_logging(&mut self) {
+        self.guard(Phase::Logging, (), engine::Transaction::process_logging);
+    }
+
+    /// Asks for a phase; [`step`](Self::step) runs it.
+    pub fn start(&mut self, phase: Phase) {
+        self.guard(phase, (), |inner| inner.start(phase));
+    }
+
+    /// Runs on for about `fuel`, or to the end of the phase that was asked for.
+    pub fn step(&mut self, fuel: u64) -> Step {
+        match self.guard(Phase::RequestBody, Step::Done(None), |inner| inner.step(fuel)) {
+            Step::Done(None) => Step::Done(self.failed.clone()),
+            other => other,
+        }
+    }
+
+    /// What has ended the exchange, if anything has.
+    pub fn interruption(&self) -> Option<Interruption> {
+        self.failed.clone().or_else(|| self.inner.as_ref()?.interruption())
+    }
+
+    /// Whether the request body will be looked at.
+    pub fn inspects_request_body(&self) -> bool {
+        self.inner.as_ref().is_some_and(engine::Transaction::inspects_request_body)
+    }
+
+    /// Whether the response body will be looked at.
+    pub fn inspects_response_body(&self) -> bool {
+        self.inner.as_ref().is_some_and(engine::Transaction::inspects_response_body)
+    }
+
+    /// The request body as it was inspected.
+    pub fn request_body(&self) -> &[u8] {
+        self.inner.as_ref().map(engine::Transaction::request_body).unwrap_or_default()
+    }
+
+    /// The rules that matched and log, in order.
+    pub fn records(&self) -> &[MatchRecord] {
+        self.inner.as_ref().map(engine::Transaction::records).unwrap_or_default()
+    }
+
+    /// The transaction's id.
+    pub fn unique_id(&self) -> &str {
+        self.inner.as_ref().map(engine::Transaction::unique_id).unwrap_or_default()
+    }
+
+    /// Whether the engine acts on this transaction.
+    pub fn mode(&self) -> EngineMode {
+        self.inner.as_ref().map_or(EngineMode::On, engine::Transaction::mode)
+    }
+
+    /// Whether the transaction belongs into the audit log.
+    pub fn is_relevant(&self, status: u16) -> bool {
+        self.inner.as_ref().is_none_or(|inner| inner.is_relevant(status))
+    }
+
+    /// A TX entry, by name without case.
+    pub fn tx(&self, name: &str) -> Option<&[u8]> {
+        self.inner.as_ref()?.tx(name)
+    }
+
+    /// Environment variables that rules have set for the host.
+    pub fn environment(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        self.inner.iter().flat_map(engine::Transaction::environment)
+    }
+
+    /// The rules that spent most fuel of their own, dearest first.
+    pub fn dearest_rules(&self, most: usize) -> Vec<(RuleId, u64)> {
+        self.inner.as_ref().map(|inner| inner.dearest_rules(most)).unwrap_or_default()
+    }
+
+    /// The outcome so far; `None` after an internal error that left nothing to tell.
+    pub fn verdict(&self) -> Option<Verdict> {
+        let mut verdict = self.inner.as_ref()?.verdict();
+        if let Some(failed) = &self.failed {
+            verdict.interruption = Some(failed.clone());
+        }
+        Some(verdict)
+    }
+
+    /// Runs a call of the engine; a panic becomes an `internal_error` interruption, and the engine is not called again.
+    fn guard<T>(&mut self, phase: Phase, otherwise: T, call: impl FnOnce(&mut engine::Transaction) -> T) -> T {
+        if self.failed.is_some() {
+            return otherwise;
+        }
+        let Some(inner) = self.inner.as_mut() else { return otherwise };
+        match catch_unwind(AssertUnwindSafe(|| call(inner))) {
+            Ok(answer) => answer,
+            Err(_) => {
+                tracing::error!(unique_id = inner.unique_id(), phase = phase.number(), "internal error");
+                self.failed = Some(Interruption {
+                    action: InterruptionAction::Deny,
+                    status: 500,
+                    reason: Reason::InternalError,
+                    phase,
+                });
+                otherwise
+            }
+        }
+    }
+}
+
+impl Drop for Transaction {
+    fn drop(&mut self) {
+        // What a panic left behind is not reused.
+        if let Some(inner) = self.inner.take().filter(|_| self.failed.is_none()) {
+            self.deployed.recycle(inner.into_scratch());
+        }
+    }
+}
+
+impl std::fmt::Debug for Transaction {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Transaction").field("unique_id", &self.unique_id()).finish_non_exhaustive()
+    }
+}

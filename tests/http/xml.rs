@@ -1,0 +1,73 @@
+//! XML bodies: what they give out, and what they flag.
+
+use crate::Read;
+use fusewall::http::{Kind, ParseLimits, Processor, Report};
+
+fn xml(body: impl AsRef<[u8]>) -> Read {
+    crate::read(Processor::Xml, "text/xml", body, ParseLimits::default())
+}
+
+#[test]
+fn text_is_one_value_and_each_attribute_another() {
+    let read = xml(
+        "\u{feff}<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<!-- c -->\n<r xmlns=\"urn:x\" xmlns:p='urn:p' p:a = 'x&lt;y' \
+         b=\"it's\">one&#x26;<e/><![CDATA[<two> ]] & ]]><e f=\"\" /><!-- no --><?no no?>&#51;\n</r >\n",
+    );
+    assert_eq!(read.values(Kind::XmlText), [("", "\n\none&<two> ]] & 3\n\n")]);
+    assert_eq!(read.values(Kind::XmlAttribute), [("p:a", "x<y"), ("b", "it's"), ("f", "")]);
+    assert_eq!(read.report, Report::default());
+    assert!(!xml("").report.error);
+}
+
+#[test]
+fn nothing_is_expanded_and_declarations_are_flagged() {
+    let read = xml("<!DOCTYPE html PUBLIC \"-//>\" 'x>y'><html>x</html>");
+    assert!(read.report.xml_doctype && !read.report.error);
+    assert_eq!(read.values(Kind::XmlText), [("", "x")]);
+    let read = xml(
+        "<!DOCTYPE l [<!ENTITY a \"lol\"><!ENTITY b \"&a;&a;\"><!ENTITY x SYSTEM 'file:///etc/passwd'>]><l>&b;&x;</l>",
+    );
+    assert!(read.report.xml_doctype && read.message().contains("declarations, which are not read"));
+    assert_eq!(read.values(Kind::XmlText), [("", "&b;&x;")]);
+}
+
+#[test]
+fn what_is_not_well_formed_is_an_error_and_read_all_the_same() {
+    for (body, text, attributes, message) in [
+        ("<a>x</b>y", "xy", &[][..], "another name"),
+        ("<a><b>x</a>", "x", &[], "another name"),
+        ("<a>x", "x", &[], "not complete"),
+        ("x", "x", &[], "outside of the root"),
+        ("<a/>x<b/>", "x", &[], "outside of the root"),
+        ("<a/><b>x</b>", "x", &[], "more than one root"),
+        ("</a>", "", &[], "no start tag"),
+        ("<a b=c d>x</a>", "x", &[("b", "c"), ("d", "")], "not quoted"),
+        ("<a b=>x</a>", "x", &[("b", "")], "no value"),
+        ("<a b='<x'>y</a>", "y", &[("b", "<x")], "has a '<'"),
+        ("<a b='x", "", &[("b", "x")], "not complete"),
+        ("<a evil", "", &[("evil", "")], "not complete"),
+        ("<a>&nbsp;&x &#0; &amp</a>", "&nbsp;&x &#0; &amp", &[], "nothing predefined"),
+        ("<a>1 < 2</a>", "1 < 2", &[], "begins no markup"),
+        ("<a <b>x</b></a>", "x", &[], "not closed"),
+        ("<a / b='x'>y</a>", "y", &[("b", "x")], "a '/' stands"),
+        ("<a>x</a b='y'>", "x", &[("b", "y")], "end tag has attributes"),
+        ("<a><![CDATA[x]]", "x]]", &[], "not complete"),
+        ("<!ELEMENT a ANY><a/>", "", &[], "unknown"),
+        ("<?xml version='1.0' encoding='UTF-7'?><a/>", "", &[], "encoding"),
+    ] {
+        let read = xml(body);
+        assert_eq!(read.values(Kind::XmlText), [("", text)], "{body}");
+        assert_eq!(read.values(Kind::XmlAttribute), attributes, "{body}");
+        assert!(read.message().starts_with("XML parsing error: "), "{body}: {}", read.message());
+        assert!(read.message().contains(message), "{body}: {}", read.message());
+    }
+    assert!(xml(b"\xff\xfe<\0a\0").message().contains("UTF-16"));
+}
+
+#[test]
+fn depth_is_limited_with_an_error() {
+    let deep = |depth: usize| xml(format!("{}x{}", "<a>".repeat(depth), "</a>".repeat(depth)));
+    assert!(!deep(512).report.error);
+    let read = deep(100_000);
+    assert!(read.report.error && read.report.xml_depth_exceeded);
+}
