@@ -1,8 +1,9 @@
 //! The tower layer as a service's author meets it.
 
 use bytes::Bytes;
+use fusewall::Waf;
+use fusewall::host::InspectionLimits;
 use fusewall::host::exchange::{BodyPolicy, Ends, Unread};
-use fusewall::host::fake::Waf;
 use fusewall::host::tower::{InspectedBody, WafBody, WafLayer, WafService};
 use http::{Request, Response, StatusCode};
 use http_body::{Body, Frame};
@@ -47,12 +48,18 @@ struct Wrapped {
     log: Arc<Mutex<Vec<String>>>,
 }
 
+fn waf() -> Waf {
+    let rules = Waf::builder().rules_text("host.conf", include_str!("data/host.conf"));
+    rules.build().unwrap_or_else(|report| panic!("{}", report.render(false)))
+}
+
 fn wrap(content_type: Option<&'static str>, policy: BodyPolicy) -> Wrapped {
     let mirror = Mirror { content_type, ..Mirror::default() };
     let log = Arc::new(Mutex::new(Vec::new()));
     let lines = Arc::clone(&log);
-    let layer =
-        WafLayer::with(Waf, policy, &Default::default(), move |line| lines.lock().unwrap().push(line.to_owned()));
+    // Small turns, so that a body takes many.
+    let limits = InspectionLimits { quantum: 5_000, ..InspectionLimits::default() };
+    let layer = WafLayer::with(waf(), policy, &limits, move |line| lines.lock().unwrap().push(line.to_owned()));
     Wrapped { service: layer.layer(mirror.clone()), mirror, log }
 }
 
@@ -101,7 +108,7 @@ async fn an_attack_never_reaches_the_service() {
     let in_head = Request::get("/?q='%20or%20'").header("x-q", "' or '").body(Full::<Bytes>::default()).unwrap();
     assert_eq!(site.ask(in_head).await.status(), StatusCode::FORBIDDEN);
     assert_eq!(site.calls(), 0);
-    assert!(site.log.lock().unwrap().iter().any(|line| line.contains("[id \"942100\"]")));
+    assert!(site.log.lock().unwrap().iter().any(|line| line.contains("[id \"942110\"]")));
 }
 
 #[tokio::test]
@@ -173,13 +180,23 @@ async fn a_body_over_the_limit_is_refused_or_passes_in_full() {
 #[tokio::test]
 async fn responses_are_inspected_before_they_leave() {
     let mut site = wrap(Some("text/html"), BodyPolicy::default());
-    assert_eq!(site.ask(post("leak-secre")).await.status(), StatusCode::OK);
-    let mut leaking = Request::post("/").body(Full::new(Bytes::from("leak-secret"))).unwrap();
-    // The rules of these tests look for it in both directions; only the response must have it here.
-    *leaking.body_mut() = Full::new(Bytes::from("fine"));
-    let response = site.ask(leaking).await;
+    let response = site.ask(post("leak-secret")).await;
+    assert_eq!(response.status(), StatusCode::FORBIDDEN);
+    assert!(!text(response).await.contains("leak-secret"));
+    let response = site.ask(post("fine")).await;
     assert_eq!(response.body().size_hint().exact(), Some(4));
     assert_eq!(text(response).await, "fine");
+}
+
+#[tokio::test]
+async fn an_event_stream_is_watched_and_cut() {
+    let mut site = wrap(Some("text/event-stream"), BodyPolicy::default());
+    let fine = site.ask(post("data: 1")).await;
+    assert_eq!(text(fine).await, "data: 1");
+    let leaking = site.ask(post("data: leak-secret")).await;
+    assert_eq!(leaking.status(), StatusCode::OK, "the head had left");
+    assert!(leaking.into_body().collect().await.is_err());
+    assert!(site.log.lock().unwrap().iter().any(|line| line.contains("[id \"950100\"]")));
 }
 
 #[tokio::test]

@@ -9,8 +9,9 @@
 //! [`finish`](Exchange::finish). The calls without `chunk` in them start a phase: the host then calls
 //! [`step`](Exchange::step) until it answers [`Turn::Done`], and may do other work, on any thread, between two steps.
 
-use super::fake::{Action, Interruption, MatchRecord, Step, Transaction, Waf};
+use crate::engine::{Interruption, InterruptionAction, MatchRecord, Step};
 use crate::rule::{LimitAction, Phase};
+use crate::waf::{Transaction, Waf};
 use std::net::SocketAddr;
 
 /// The two ends of a connection as the engine shall see them.
@@ -308,6 +309,7 @@ impl Exchange {
     pub fn skipped(&mut self, what: Uninspected) {
         if !self.uninspected.contains(&what) {
             self.uninspected.push(what);
+            self.tx.note_uninspected(what.name());
         }
     }
 
@@ -316,9 +318,11 @@ impl Exchange {
         &self.uninspected
     }
 
-    /// What the rules matched so far.
-    pub fn records(&self) -> &[MatchRecord] {
-        self.tx.records()
+    /// The matches so far that go to the error log, after the first `seen` records; and how many records there are.
+    pub fn log_lines(&self, seen: usize) -> (Vec<String>, usize) {
+        let records = self.tx.records();
+        let lines = records.iter().skip(seen).filter(|record| record.log).map(MatchRecord::error_log_line);
+        (lines.collect(), records.len())
     }
 
     /// The id that the client's page and the log share.
@@ -334,9 +338,9 @@ impl Exchange {
     fn remember(&mut self, interruption: Option<Interruption>) -> Option<Refusal> {
         let interruption = interruption?;
         let refusal = match interruption.action {
-            Action::Deny => Refusal::Page(interruption.status),
-            Action::Drop => Refusal::Drop,
-            Action::Redirect(location) => Refusal::Redirect { status: interruption.status, location },
+            InterruptionAction::Deny => Refusal::Page(interruption.status),
+            InterruptionAction::Drop => Refusal::Drop,
+            InterruptionAction::Redirect(location) => Refusal::Redirect { status: interruption.status, location },
         };
         self.refusal.get_or_insert_with(|| refusal.clone());
         Some(refusal)

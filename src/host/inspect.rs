@@ -6,7 +6,7 @@
 //! a thread stays free for short requests.
 
 use super::exchange::{BodyPolicy, Chunk, Ends, Exchange, Refusal, RequestHead, Turn};
-use super::fake::Waf;
+use crate::waf::Waf;
 use bytes::{Bytes, BytesMut};
 use std::future::Future;
 use std::sync::Arc;

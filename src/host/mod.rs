@@ -5,8 +5,6 @@
 //! behind a feature of its own, so that an embedder builds what it uses and nothing else.
 
 pub mod exchange;
-#[doc(hidden)]
-pub mod fake;
 #[cfg(feature = "http1")]
 pub mod http1;
 #[cfg(any(feature = "tower", feature = "serve"))]
@@ -17,3 +15,6 @@ mod parts;
 pub mod serve;
 #[cfg(feature = "tower")]
 pub mod tower;
+
+#[cfg(any(feature = "tower", feature = "serve"))]
+pub use inspect::InspectionLimits;

@@ -76,7 +76,7 @@ async fn a_verdict_that_comes_too_late_for_a_page_cuts_the_connection() {
     let all = String::from_utf8(client.rest().await).unwrap();
     assert!(all.contains("data: 0"));
     assert!(!all.ends_with("0\r\n\r\n"), "the client sees that the response is incomplete");
-    site.logged(&["[id \"942100\"]", "phase 4"]).await;
+    site.logged(&["[id \"950100\"]", "phase 4"]).await;
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! A site under test: the proxy, a scripted upstream behind it, and a client that sends raw bytes.
 
+use fusewall::Waf;
 use fusewall::host::serve::{Config, ErrorLog, Server};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -28,7 +29,7 @@ impl Site {
         let log = Arc::new(Mutex::new(Vec::new()));
         let lines = Arc::clone(&log);
         let error_log = ErrorLog::to(move |line| lines.lock().unwrap().push(line.to_owned()));
-        let server = Server::bind(config, super::site::waf(), error_log).await.unwrap();
+        let server = Server::bind(config, waf(), error_log).await.unwrap();
         let address = server.addresses()[0];
         let (down, wait) = oneshot::channel();
         let running = tokio::spawn(server.run(async {
@@ -340,6 +341,9 @@ async fn html(client: &mut Client, page: &str) -> std::io::Result<()> {
 }
 
 /// The rules of these tests.
-pub fn waf() -> fusewall::host::fake::Waf {
-    fusewall::host::fake::Waf
+pub fn waf() -> Waf {
+    Waf::builder()
+        .rules_text("host.conf", include_str!("../data/host.conf"))
+        .build()
+        .unwrap_or_else(|report| panic!("{}", report.render(false)))
 }

@@ -55,10 +55,11 @@ impl Incident {
     }
 
     fn log(&mut self) {
-        for record in self.exchange.records().iter().skip(self.logged) {
-            self.proxy.log.line(record.error_log_line());
+        let (lines, seen) = self.exchange.log_lines(self.logged);
+        for line in lines {
+            self.proxy.log.line(format!("[client {}] {line}", self.client.ip()));
         }
-        self.logged = self.exchange.records().len();
+        self.logged = seen;
         if !self.closed && !self.exchange.uninspected().is_empty() {
             let names: Vec<_> = self.exchange.uninspected().iter().map(|what| what.name()).collect();
             self.proxy.log.line(format!(

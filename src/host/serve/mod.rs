@@ -33,7 +33,7 @@ mod upstream;
 pub use config::Config;
 pub use log::ErrorLog;
 
-use super::fake::Waf;
+use crate::waf::Waf;
 use proxy::Proxy;
 use std::future::Future;
 use std::io;

@@ -16,8 +16,8 @@ mod passage;
 pub use body::{InspectedBody, WafBody};
 
 use super::exchange::{BodyPolicy, Ends};
-use super::fake::Waf;
 use super::inspect::{InspectionLimits, Inspector};
+use crate::waf::Waf;
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;

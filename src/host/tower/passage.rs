@@ -168,10 +168,11 @@ impl Passage {
     }
 
     fn log(&mut self) {
-        for record in self.exchange.records().iter().skip(self.logged) {
-            (self.shared.log)(&record.error_log_line());
+        let (lines, seen) = self.exchange.log_lines(self.logged);
+        for line in lines {
+            (self.shared.log)(&line);
         }
-        self.logged = self.exchange.records().len();
+        self.logged = seen;
     }
 }
 
