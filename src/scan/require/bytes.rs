@@ -1,5 +1,7 @@
 //! The bytes that every match contains, and those that it can contain.
 
+use std::collections::HashSet;
+
 use regex_syntax::hir::{Class, Hir, HirKind};
 
 use super::{Bounds, likelihood};
@@ -8,7 +10,7 @@ use crate::byteset::ByteSet;
 /// A set that this share of ordinary values meets is not worth its place.
 const TOO_LIKELY: f64 = 0.9;
 /// Sets that are kept while they are combined, before the bounds are applied.
-const KEPT: usize = 6;
+const KEPT: usize = 4;
 
 /// Bytes of the shortest match; none if there is no match. (The library's own `minimum_len` takes a loop of no turns over
 /// something impossible for impossible.)
@@ -74,12 +76,17 @@ fn sets(hir: &Hir) -> Option<Vec<ByteSet>> {
 
 /// What holds if one of two lists holds: a set of the one or a set of the other.
 fn either(one: &[ByteSet], other: &[ByteSet]) -> Vec<ByteSet> {
+    if one == other {
+        return one.to_vec();
+    }
     rarest(one.iter().flat_map(|a| other.iter().map(|b| a.union(*b))).collect())
 }
 
 /// The rarest sets, without those that another one implies.
 fn rarest(sets: Vec<ByteSet>) -> Vec<ByteSet> {
-    let mut rated: Vec<(f64, ByteSet)> = sets.into_iter().map(|set| (likelihood::of_set(&set), set)).collect();
+    let mut seen = HashSet::new();
+    let distinct = sets.into_iter().filter(|set| seen.insert(*set));
+    let mut rated: Vec<(f64, ByteSet)> = distinct.map(|set| (likelihood::of_set(&set), set)).collect();
     rated.retain(|(likelihood, _)| *likelihood < TOO_LIKELY);
     rated.sort_by(|(a, a_set), (b, b_set)| a.total_cmp(b).then_with(|| a_set.iter().cmp(b_set.iter())));
     let mut kept: Vec<ByteSet> = Vec::new();
