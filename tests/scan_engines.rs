@@ -58,9 +58,10 @@ fn reduce(spans: &Option<Spans>, want: Want) -> Option<Spans> {
 fn check(source: &str, haystacks: &[(Vec<u8>, usize)], lazy_bytes: usize) {
     let (hir, vm) = (parse(source), oracle(source));
     let mut limits = Limits::default();
+    limits.dense_dfa_bytes = 4 << 20;
+    limits.lazy_dfa_bytes = lazy_bytes;
     for want in [Want::Match, Want::Span, Want::Groups] {
         for engine in ENGINES {
-            limits.dense_dfa_bytes = if engine == Engine::Lazy { lazy_bytes } else { 1 << 22 };
             let Ok(pattern) = Pattern::build(&hir, want, &limits, Some(engine)) else {
                 assert_eq!(engine, Engine::Dense, "{source}: only a DFA may be too large");
                 continue;

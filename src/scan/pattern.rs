@@ -59,7 +59,7 @@ static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 
 impl Pattern {
     /// Builds the automata of `hir` (bytes, not UTF-8). Tries a dense DFA within `limits.dense_dfa_bytes`, else a lazy DFA
-    /// whose states may take as many bytes in one request. `force` picks the engine instead.
+    /// whose states may take `limits.lazy_dfa_bytes` in one request. `force` picks the engine instead.
     ///
     /// # Errors
     /// [`BuildError`] when the NFA is larger than `limits.nfa_bytes`, or when a forced dense DFA is too large.
@@ -221,7 +221,7 @@ impl Cursor {
 
 impl Machine {
     fn lazy(nfa: &NFA, order: Order, engine: Engine, limits: &Limits) -> Machine {
-        let bytes = if engine == Engine::Nfa { 0 } else { limits.dense_dfa_bytes };
+        let bytes = if engine == Engine::Nfa { 0 } else { limits.lazy_dfa_bytes };
         Machine::Lazy(Box::new(Lazy::new(nfa, order, bytes)))
     }
 
