@@ -6,7 +6,7 @@ use super::names::{Support, find, offered};
 use super::nearest::nearest;
 use super::reader::Reader;
 use super::rules::Drafts;
-use super::settings::{self, Unicode};
+use super::settings::{self, Pending};
 use super::{codes, finish, update};
 use crate::diag::{Diagnostic, Diagnostics, SourceMap, Span};
 use crate::files::Files;
@@ -20,7 +20,7 @@ use std::sync::Arc;
 pub(super) struct Loader<'a> {
     reader: Reader<'a>,
     settings: Settings,
-    unicode: Unicode,
+    pending: Pending,
     drafts: Drafts,
     /// The files being read, outermost first.
     stack: Vec<PathBuf>,
@@ -38,13 +38,13 @@ impl<'a> Loader<'a> {
             json_depth_limit: limits.json_depth,
             ..Settings::default()
         };
-        Loader { reader, settings, unicode: Unicode::default(), drafts: Drafts::default(), stack: Vec::new() }
+        Loader { reader, settings, pending: Pending::default(), drafts: Drafts::default(), stack: Vec::new() }
     }
 
     /// Everything read: resolves, checks, and hands the ruleset over.
     pub fn finish(mut self) -> Ruleset {
         self.drafts.end_of_rules(&mut self.reader);
-        self.unicode.finish(&mut self.settings, &mut self.reader);
+        self.pending.finish(&mut self.settings, &mut self.reader);
         finish::ruleset(self.settings, self.drafts, &mut self.reader)
     }
 
@@ -197,7 +197,7 @@ impl<'a> Loader<'a> {
             | Kind::RuleUpdateTargetByTag => {
                 update::apply(kind, directive, &mut self.drafts, &mut self.settings, &mut self.reader);
             }
-            _ => settings::apply(kind, words, &mut self.settings, &mut self.unicode, &mut self.reader),
+            _ => settings::apply(kind, words, &mut self.settings, &mut self.pending, &mut self.reader),
         }
     }
 
