@@ -9,7 +9,6 @@ use super::{
     MacroPart, Operator, PartsMode, Pattern, Phrases, Rule, RuleSeverity, Ruleset, Selector, SetOp, Settings, Target,
     Test, Variable,
 };
-use crate::transform::Transformation;
 
 impl Ruleset {
     /// The ruleset as SecLang.
@@ -239,7 +238,7 @@ fn head_actions(rule: &Rule, out: &mut Vec<Vec<u8>>) {
 
 fn condition_actions(condition: &Condition, out: &mut Vec<Vec<u8>>) {
     out.push(b"t:none".to_vec());
-    out.extend(condition.pipeline.iter().map(|one| format!("t:{}", transformation(*one)).into_bytes()));
+    out.extend(condition.pipeline.iter().map(|one| format!("t:{}", one.name()).into_bytes()));
     if condition.multi_match {
         out.push(b"multiMatch".to_vec());
     }
@@ -247,47 +246,6 @@ fn condition_actions(condition: &Condition, out: &mut Vec<Vec<u8>>) {
         out.push(b"capture".to_vec());
     }
     out.extend(condition.actions.iter().map(action));
-}
-
-fn transformation(one: Transformation) -> &'static str {
-    match one {
-        Transformation::Base64Decode => "base64Decode",
-        Transformation::Base64DecodeExt => "base64DecodeExt",
-        Transformation::Base64Encode => "base64Encode",
-        Transformation::CmdLine => "cmdLine",
-        Transformation::CompressWhitespace => "compressWhitespace",
-        Transformation::CssDecode => "cssDecode",
-        Transformation::EscapeSeqDecode => "escapeSeqDecode",
-        Transformation::HexDecode => "hexDecode",
-        Transformation::HexEncode => "hexEncode",
-        Transformation::HtmlEntityDecode => "htmlEntityDecode",
-        Transformation::JsDecode => "jsDecode",
-        Transformation::Length => "length",
-        Transformation::Lowercase => "lowercase",
-        Transformation::Md5 => "md5",
-        Transformation::NormalizePath => "normalizePath",
-        Transformation::NormalizePathWin => "normalizePathWin",
-        Transformation::ParityEven7bit => "parityEven7bit",
-        Transformation::ParityOdd7bit => "parityOdd7bit",
-        Transformation::ParityZero7bit => "parityZero7bit",
-        Transformation::PhpArgsNames => "phpArgsNames",
-        Transformation::RemoveComments => "removeComments",
-        Transformation::RemoveCommentsChar => "removeCommentsChar",
-        Transformation::RemoveNulls => "removeNulls",
-        Transformation::RemoveWhitespace => "removeWhitespace",
-        Transformation::ReplaceComments => "replaceComments",
-        Transformation::ReplaceNulls => "replaceNulls",
-        Transformation::Sha1 => "sha1",
-        Transformation::SqlHexDecode => "sqlHexDecode",
-        Transformation::Trim => "trim",
-        Transformation::TrimLeft => "trimLeft",
-        Transformation::TrimRight => "trimRight",
-        Transformation::Uppercase => "uppercase",
-        Transformation::UrlDecode => "urlDecode",
-        Transformation::UrlDecodeUni => "urlDecodeUni",
-        Transformation::UrlEncode => "urlEncode",
-        Transformation::Utf8ToUnicode => "utf8toUnicode",
-    }
 }
 
 fn action(action: &Action) -> Vec<u8> {
@@ -424,7 +382,7 @@ fn operator(test: &Test) -> Vec<u8> {
         Operator::Le(text) => ("le", text.to_bytes()),
         Operator::Lt(text) => ("lt", text.to_bytes()),
         Operator::IpMatch(set) => {
-            let networks: Vec<_> = set.networks().iter().map(ToString::to_string).collect();
+            let networks: Vec<_> = set.networks().map(|network| network.to_string()).collect();
             ("ipMatch", networks.join(",").into_bytes())
         }
         Operator::DetectSqli => ("detectSQLi", Vec::new()),
