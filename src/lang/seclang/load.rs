@@ -166,20 +166,22 @@ impl<'a> Loader<'a> {
     fn supported(&mut self, kind: Kind, name: &str, directive: &Directive, file: &Arc<str>) {
         let words = &directive.arguments;
         let (least, most) = kind.arity();
+        if let Some(last) = words.last().filter(|last| last.text.bytes() == b"\\") {
+            let message = "this backslash joins no line: it is not the very last byte";
+            self.reader.error(codes::ARGUMENTS, last.span, message, "remove the blanks behind it");
+            return;
+        }
         if !(least..=most).contains(&words.len()) {
             let takes = match (least, most) {
                 (0, _) => "no argument".to_owned(),
-                (least, usize::MAX) => format!("at least {least}"),
-                (least, most) if least == most => format!("{least}"),
-                (least, most) => format!("{least} to {most}"),
+                (1, 1) => "one argument".to_owned(),
+                (least, usize::MAX) => format!("at least {least} arguments"),
+                (least, most) if least == most => format!("{least} arguments"),
+                (least, most) => format!("{least} to {most} arguments"),
             };
             let span = words.get(most).map_or(directive.name.span(), |extra| extra.span);
-            let message = format!("`{name}` takes {takes} arguments, here are {}", words.len());
-            let help = if words.get(most).is_some_and(|extra| extra.text.bytes() == b"\\") {
-                "a backslash joins lines only as the very last byte of a line: remove the blanks behind it"
-            } else {
-                "put arguments that contain blanks in quotes"
-            };
+            let message = format!("`{name}` takes {takes}, here are {}", words.len());
+            let help = "put arguments that contain blanks in quotes";
             self.reader.error(codes::ARGUMENTS, span, message, help);
             return;
         }
@@ -210,7 +212,7 @@ impl<'a> Loader<'a> {
         } else if directive.name.is("</IfModule>") && *modules > 0 {
             *modules -= 1;
         } else if !directive.name.bytes().starts_with(b"</") {
-            let message = format!("section `{}` is not supported", directive.name.show());
+            let message = format!("section `{}>` is not supported", directive.name.show().trim_end_matches('>'));
             let help = "rules apply to all requests: write conditions as rules, or choose rule files per host";
             self.reader.error(codes::SECTION, directive.span, message, help);
         }
