@@ -106,7 +106,6 @@ fn printing_and_reading_is_the_identity() {
             &mut found,
         );
         assert_eq!(found.errors(), 0, "{}", text::render(&found, &sources, false));
-        assert_eq!(second.to_seclang(), printed);
         let (first, second) = (comparable(first), comparable(second));
         assert_eq!(first.settings, second.settings);
         assert_eq!(first.markers, second.markers);
