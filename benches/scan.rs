@@ -114,15 +114,17 @@ fn core_rule_set() -> Vec<String> {
         for line in text.lines().filter(|line| line.trim_start().starts_with("SecRule ")) {
             let Some(at) = line.find("@rx ") else { continue };
             let mut pattern = String::new();
-            let mut characters = line[at + 4..].chars().peekable();
+            let mut characters = line[at + 4..].chars();
             while let Some(c) = characters.next() {
                 match c {
                     '"' => break,
-                    '\\' if characters.peek() == Some(&'"') => {}
-                    '\\' => {
-                        pattern.push(c);
-                        pattern.extend(characters.next());
-                    }
+                    '\\' => match characters.next() {
+                        Some('"') => pattern.push('"'),
+                        escaped => {
+                            pattern.push(c);
+                            pattern.extend(escaped);
+                        }
+                    },
                     _ => pattern.push(c),
                 }
             }

@@ -33,6 +33,9 @@ pub struct Limits {
     /// Bytes of the dense DFA of one pattern; above it the planner falls back to the bounded lazy DFA. 1 MB holds 85 % of the
     /// CRS patterns (14 MB together); 4 MB would add 4 % of them for three times the memory.
     pub dense_dfa_bytes: usize,
+    /// Bytes of lazy DFA states that one request may visit for one pattern that has no dense DFA; past it the scan goes on as an
+    /// NFA simulation, dearer but with the same answer. A worker thread may keep twice as much for each such pattern.
+    pub lazy_dfa_bytes: usize,
     /// Bytes that determinising one pattern may use while it runs.
     pub determinize_bytes: usize,
     /// Phrases of one `@pm` list and entries of one IP list. More: diagnostic.
@@ -99,6 +102,7 @@ impl Default for Limits {
             pattern_depth: 200,
             nfa_bytes: 8 << 20,
             dense_dfa_bytes: 1 << 20,
+            lazy_dfa_bytes: 512 << 10,
             determinize_bytes: 8 << 20,
             list_entries: 1_000_000,
             request_body: 13_107_200,

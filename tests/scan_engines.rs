@@ -55,12 +55,13 @@ fn reduce(spans: &Option<Spans>, want: Want) -> Option<Spans> {
     spans.as_ref().map(|spans| spans.iter().enumerate().map(|(i, span)| span.filter(|_| i < kept)).collect())
 }
 
-fn check(source: &str, haystacks: &[(Vec<u8>, usize)], lazy_bytes: usize) {
+fn check(source: &str, haystacks: &[(Vec<u8>, usize)], lazy_bytes: usize, dense_bytes: usize) {
     let (hir, vm) = (parse(source), oracle(source));
     let mut limits = Limits::default();
+    limits.dense_dfa_bytes = dense_bytes;
+    limits.lazy_dfa_bytes = lazy_bytes;
     for want in [Want::Match, Want::Span, Want::Groups] {
         for engine in ENGINES {
-            limits.dense_dfa_bytes = if engine == Engine::Lazy { lazy_bytes } else { 1 << 22 };
             let Ok(pattern) = Pattern::build(&hir, want, &limits, Some(engine)) else {
                 assert_eq!(engine, Engine::Dense, "{source}: only a DFA may be too large");
                 continue;
@@ -138,8 +139,10 @@ proptest! {
         source in regex(),
         haystacks in prop::collection::vec(haystack(), 1..4),
         lazy_bytes in prop_oneof![Just(0usize), Just(2000), Just(8000), Just(1 << 20)],
+        // Below a few kilobytes the library refuses and the compact DFA takes over.
+        dense_bytes in prop_oneof![Just(4usize << 20), Just(500), Just(1500), Just(3000)],
     ) {
-        check(&source, &haystacks, lazy_bytes);
+        check(&source, &haystacks, lazy_bytes, dense_bytes);
     }
 }
 
@@ -161,6 +164,7 @@ fn patterns_of_attack_rules() {
         r"(\d+)\.(\d+)\.(\d+)\.(\d+)()(.)?(.)?(.)?(.)?(.)?(.)?",
         r"[\n\r]\s*(?:content-type|host)\s*:\s*\w",
     ] {
-        check(source, &haystacks, 4000);
+        check(source, &haystacks, 4000, 4 << 20);
+        check(source, &haystacks, 1 << 20, 20_000);
     }
 }

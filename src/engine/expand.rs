@@ -128,7 +128,9 @@ pub(super) fn live_scalar(
             };
         }
         Variable::ReqbodyProcessor => {
-            return Ok(scratch.state.processor.map(|processor| Slice::Static(processor.name().as_bytes())));
+            // Without a processor the value is empty, not absent: rules ask for it with negated operators.
+            let name = scratch.state.processor.map_or("", |processor| processor.name());
+            return Ok(Some(Slice::Static(name.as_bytes())));
         }
         Variable::HighestSeverity => u64::from(scratch.state.highest_severity),
         Variable::BudgetExhausted => {

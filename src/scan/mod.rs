@@ -1,5 +1,4 @@
 //! Scanners and verifiers: the automata that the planner builds and the engine runs. All linear, all metered.
-<<<<<<< HEAD
 //!
 //! | type | question | automaton |
 //! |---|---|---|
@@ -24,6 +23,7 @@
 
 mod cache;
 mod captures;
+mod compact;
 mod cursor;
 mod dense;
 mod error;
@@ -45,7 +45,3 @@ pub use error::BuildError;
 pub use literals::Literals;
 pub use pattern::{Engine, Pattern, Want};
 pub use phrases::Phrases;
-=======
-
-pub mod require;
->>>>>>> pcre

@@ -162,6 +162,11 @@ impl Table {
         }
     }
 
+    /// Number of states, the dead one included.
+    pub(super) fn len(&self) -> usize {
+        self.states.len()
+    }
+
     /// The code of a state and the cost of the first half of a step from it.
     pub(super) fn state(&self, state: u32) -> (&[u32], u64) {
         self.states.get(state as usize).map_or((&[], 0), |state| (&state.code, state.cost))

@@ -58,7 +58,7 @@ fn check(pattern: &str, hir: &regex_syntax::hir::Hir, matcher: &Matcher, values:
 #[test]
 fn rules_match_nothing_against_their_requirements() {
     let Some((patterns, _)) = rules::patterns() else { return };
-    let texts = rules::texts(&["attacks", "evasions", "benign"], 1200);
+    let texts = rules::texts(&["attacks", "evasions", "benign"], 600);
     let mut values: Vec<Value> = texts.iter().map(|text| Value::new(text)).collect();
     let mut pairs = (0, 0);
     for pattern in &patterns {
@@ -116,7 +116,7 @@ fn requirements_of_the_rule_set_are_selective() {
     };
     let sets = |r: &Requirement, v: &Value| r.any_of.iter().all(|set| set.intersects(&v.present));
     println!(
-        "pairs left on {} benign values: {:.1} % by byte sets, {:.1} % with the length, {:.1} % with literals",
+        "pairs left on {} benign values: {:.1} % by byte sets, {:.1} % with the length, {:.1} % with all conditions",
         values.len(),
         left(&sets),
         left(&|r, v| sets(r, v) && v.text.len() >= r.min_len),
@@ -146,17 +146,6 @@ proptest! {
             let text: Vec<u8> = value.text.iter().copied().filter(|&byte| alphabet.contains(byte)).collect();
             prop_assert_eq!(narrow_matcher.span(&text), matcher.span(&text), "{} on {:?}", pattern, text);
             check(&pattern, &narrow, &narrow_matcher, &[Value::new(&text)]);
-        }
-    }
-}
-#[test]
-fn zz_list() {
-    let Some((patterns, _)) = rules::patterns() else { return };
-    for p in &patterns {
-        let hir = parse(p, false, &Limits::default()).unwrap();
-        let r = require(&hir, &Bounds::default());
-        if r.literals == Need::Always {
-            println!("{} {:?}\n", &p.escape_ascii().to_string().chars().take(500).collect::<String>(), r.any_of);
         }
     }
 }

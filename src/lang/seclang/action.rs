@@ -343,13 +343,13 @@ fn transformation(value: &Text, all: &mut Actions, reader: &mut Reader<'_>) -> O
         all.pipeline.clear();
         return Some(());
     }
-    if let Some(found) = std::str::from_utf8(value.bytes()).ok().and_then(super::pattern::transformation) {
+    if let Some(found) = std::str::from_utf8(value.bytes()).ok().and_then(Transformation::from_name) {
         all.pipeline.push(found);
         return Some(());
     }
     let message = format!("unknown transformation `{}`", value.show());
     let found = Diagnostic::error(codes::UNKNOWN_TRANSFORMATION, value.span(), message);
-    reader.out.push(match nearest(value.bytes(), super::pattern::TRANSFORMATIONS.iter().map(|row| row.0)) {
+    reader.out.push(match nearest(value.bytes(), Transformation::ALL.iter().map(|known| known.name())) {
         Some(near) => found.help(format!("did you mean `t:{near}`?")),
         None => found.help("several transformations are several actions: `t:lowercase,t:urlDecodeUni`"),
     });

@@ -2,6 +2,7 @@
 
 use super::action::{Actions, Disrupt};
 use super::codes;
+use super::names::actions::Kind;
 use super::reader::Reader;
 use super::rules::{Draft, DraftCondition, Drafts};
 use crate::diag::{Diagnostic, Span};
@@ -115,7 +116,9 @@ fn rule(draft: Draft, reader: &mut Reader<'_>) -> Option<Rule> {
     if draft.phase == Phase::Logging
         && matches!(disruptive, Disruptive::Deny | Disruptive::Drop | Disruptive::Redirect(_))
     {
-        let found = Diagnostic::error(codes::LOGGING_PHASE, draft.span, "phase 5 runs when the response has been sent");
+        let span = [Kind::Deny, Kind::Drop, Kind::Redirect, Kind::Block].into_iter().find_map(|kind| head.find(kind));
+        let message = "phase 5 runs when the response has been sent: nothing can be refused";
+        let found = Diagnostic::error(codes::LOGGING_PHASE, span.unwrap_or(draft.span), message);
         reader.out.push(found.help("use `pass`, or an earlier phase"));
     }
     let status = match (head.status, &disruptive) {

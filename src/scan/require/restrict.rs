@@ -25,38 +25,6 @@ use crate::byteset::ByteSet;
 /// ```
 #[must_use]
 pub fn restrict(hir: &Hir, alphabet: &ByteSet) -> Hir {
-<<<<<<< HEAD
-    match hir.kind() {
-        HirKind::Empty | HirKind::Look(_) => hir.clone(),
-        HirKind::Literal(literal) if literal.0.iter().all(|&byte| alphabet.contains(byte)) => hir.clone(),
-        HirKind::Literal(_) => Hir::fail(),
-        HirKind::Class(Class::Bytes(bytes)) => {
-            let inside =
-                bytes.iter().flat_map(|range| range.start()..=range.end()).filter(|&byte| alphabet.contains(byte));
-            Hir::class(Class::Bytes(ClassBytes::new(inside.map(|byte| ClassBytesRange::new(byte, byte)))))
-        }
-        HirKind::Class(class) if class_alphabet(class).intersects(alphabet) => hir.clone(),
-        HirKind::Class(_) => Hir::fail(),
-        HirKind::Capture(capture) => Hir::capture(Capture {
-            index: capture.index,
-            name: capture.name.clone(),
-            sub: Box::new(restrict(&capture.sub, alphabet)),
-        }),
-        HirKind::Repetition(repetition) => Hir::repetition(repetition.with(restrict(&repetition.sub, alphabet))),
-        HirKind::Concat(parts) => {
-            let parts: Vec<Hir> = parts.iter().map(|part| restrict(part, alphabet)).collect();
-            if parts.iter().any(cannot_match) { Hir::fail() } else { Hir::concat(parts) }
-        }
-        HirKind::Alternation(parts) => Hir::alternation(
-            parts.iter().map(|part| restrict(part, alphabet)).filter(|part| !cannot_match(part)).collect(),
-        ),
-    }
-}
-
-fn cannot_match(hir: &Hir) -> bool {
-    hir.properties().minimum_len().is_none()
-}
-=======
     narrowed(hir, alphabet).unwrap_or_else(Hir::fail)
 }
 
@@ -89,4 +57,3 @@ fn narrowed(hir: &Hir, alphabet: &ByteSet) -> Option<Hir> {
         }
     }
 }
->>>>>>> pcre

@@ -41,12 +41,14 @@ fn words_are_found_wherever_they_stand() {
         (r"(?i)union\s+select", "(select & union)"),
         (r"select\s?from", "(from & select)"),
         ("hon?or", "(honor | hoor)"),
-        ("honou?r", "hono"),
+        ("honou?r", "(honor | honour)"),
         ("(?:select|selected)", "select"),
         ("(?:union|.*select)", "(select | union)"),
         ("(?:union|se)", "always"),
         ("(?:union)*", "always"),
         ("(?:union)+", "union"),
+        (r"[\s(]union[\s)]", "union"),
+        ("__(?:exact|has_(?:keys?|any)|in|gte?)", "(__exact | __gt | __has_ | __in)"),
         ("(?:ab){3}c", "abababc"),
         ("(?:ab){3,}c", "ababab"),
         ("a{100}", "aaaaaaaa"),
@@ -68,7 +70,10 @@ fn long_literals_are_cut_and_large_choices_dropped() {
     let words = |count: u32| (0..count).map(|n| format!("w{n:04}.*")).collect::<Vec<_>>().join("|");
     let Need::Any(needs) = requires(&words(200)).literals else { panic!("a choice") };
     assert_eq!(needs.len(), 200);
-    assert_eq!(requires(&words(1000)).literals, Need::Always);
+    let Need::Any(needs) = requires(&words(1000)).literals else { panic!("a choice") };
+    assert_eq!(needs.len(), 100, "cut to what they share");
+    let numbers = (0..1000).map(|n| format!("{n:03}.*")).collect::<Vec<_>>().join("|");
+    assert_eq!(requires(&numbers).literals, Need::Always);
 }
 
 #[test]
@@ -88,6 +93,14 @@ fn lengths_and_alphabets() {
     assert_eq!(requirement.min_len, 2);
     assert_eq!(requirement.alphabet, ByteSet::of(b"abc0123456789"));
     assert_eq!(requires(r"(?:[^\s\S])*a").min_len, 1);
+    let whole = |pattern: &str| (requires(pattern).whole, requires(pattern).max_len);
+    assert_eq!(whole("^a{2,5}$"), (true, Some(5)));
+    assert_eq!(whole("^(?:a$|bc+$)"), (true, None));
+    assert!(!whole("^a|b$").0);
+    assert!(!whole("(?m)^a$").0);
+    assert!(!requires("^[a-z]+$").holds(2, &ByteSet::of(b"a1"), &|_| true));
+    assert!(!requires("^a?$").holds(2, &ByteSet::of(b"a"), &|_| true));
+    assert!(requires("a?$").holds(2, &ByteSet::of(b"a"), &|_| true));
     assert_eq!(requires(r"a{65535}{65535}{65535}{65535}{65535}").min_len, usize::MAX);
 }
 
