@@ -4,7 +4,8 @@
 //! a second document, control characters in strings, invalid UTF-8, lone surrogates) is an error of the report, and reading goes
 //! on with the most likely meaning, so that no byte of a broken document escapes inspection. A duplicate key gives both values.
 //! Numbers keep their text, `true` and `false` are text, `null` is empty. An empty object or array is an empty value, so that its
-//! key is inspected.
+//! key is inspected; a member that is an array gives one more argument, its name without index and the number of elements, as
+//! in Coraza.
 //!
 //! The names repeat the path at each leaf, which is quadratic in a hostile document. [`names_budget`] bounds them: beyond it the
 //! reading ends with an error.
@@ -318,6 +319,10 @@ impl Json {
                 }
                 if left.empty && self.path.depth() > 0 {
                     self.push_leaf(Bytes::default(), out)?;
+                } else if left.container == Container::Array && self.path.innermost() == Some(Container::Object) {
+                    // Rules look for keys at the end of names, where an index would hide that of an array.
+                    let count = out.fields.store(left.elements.to_string().as_bytes())?;
+                    self.push_leaf(count, out)?;
                 }
             }
         }
