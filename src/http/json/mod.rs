@@ -19,16 +19,21 @@ use path::{Container, Path};
 use text::Quoted;
 
 /// Fuel for one byte.
-pub(super) const PER_BYTE: u64 = 3;
+pub(super) const PER_BYTE: u64 = 2;
 /// Fuel for one leaf; copying its name costs one fuel for each [`NAME_BYTES_PER_FUEL`] bytes more.
 const PER_LEAF: u64 = 12;
 const NAME_BYTES_PER_FUEL: usize = 4;
+/// Fuel for one object or array.
+const PER_CONTAINER: u64 = 8;
+/// Fuel for one escape in a string.
+const PER_ESCAPE: u64 = 6;
 /// Names may have this many bytes for each byte read. Arrays of small numbers below a path of 30 bytes are what needs the most.
 const NAMES_PER_BYTE: usize = 16;
 /// Names may have this many bytes whatever the length of the body.
 const NAMES_CONSTANT: usize = 64 << 10;
 
-/// A leaf takes a byte or more; its name's copy is rounded up by less than one fuel.
+/// A leaf takes a byte or more, its name's copy is rounded up by less than one fuel; the bytes that open containers and those of
+/// escapes are others, and cost less.
 pub(super) const PRICE: Price = Price::per_byte(
     PER_LEAF + 1 + (NAMES_CONSTANT / NAME_BYTES_PER_FUEL) as u64,
     PER_BYTE + PER_LEAF + 1 + (NAMES_PER_BYTE / NAME_BYTES_PER_FUEL) as u64,
@@ -236,8 +241,8 @@ impl Json {
     /// Reads the first byte of a value.
     fn value(&mut self, byte: u8, out: &mut Out<'_>) -> Result<bool, Exhausted> {
         match byte {
-            b'{' => self.open(Container::Object, out),
-            b'[' => self.open(Container::Array, out),
+            b'{' => self.open(Container::Object, out)?,
+            b'[' => self.open(Container::Array, out)?,
             b'"' => {
                 self.begin_leaf(out)?;
                 self.state = State::Quoted(Role::Value, Quoted::default());
@@ -295,16 +300,18 @@ impl Json {
         Ok(true)
     }
 
-    fn open(&mut self, container: Container, out: &mut Out<'_>) {
+    fn open(&mut self, container: Container, out: &mut Out<'_>) -> Result<(), Exhausted> {
+        out.meter.charge(PER_CONTAINER)?;
         if self.path.depth() >= self.depth_limit {
             out.report.json_depth_exceeded = true;
             out.error("the document nests too deeply");
             out.stop = true;
-            return;
+            return Ok(());
         }
         self.path.begin_element();
         self.path.enter(container);
         self.state = if container == Container::Array { State::FirstElement } else { State::FirstKey };
+        Ok(())
     }
 
     /// Ends the innermost container, whichever of `]` and `}` the byte is.
