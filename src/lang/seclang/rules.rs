@@ -112,10 +112,15 @@ impl Drafts {
         if let ([named, pattern, ..], false) = (words.as_slice(), is_action) {
             let errors = reader.out.errors();
             for listed in target::list(&named.text, reader) {
-                let list = if listed.excluded { &mut exclusions } else { &mut targets };
-                if !list.contains(&listed.target) {
-                    list.push(listed.target);
+                if listed.excluded {
+                    exclusions.push(listed.target);
+                    continue;
                 }
+                if targets.contains(&listed.target) {
+                    let message = "this target stands twice: a match in it counts twice";
+                    reader.warn(codes::TARGET_TWICE, listed.span, message, "remove one of them");
+                }
+                targets.push(listed.target);
             }
             if targets.is_empty() && reader.out.errors() == errors {
                 let help = "name at least one variable without `!`";

@@ -16,6 +16,7 @@ pub(super) struct Listed {
     pub target: Target,
     /// `!`.
     pub excluded: bool,
+    pub span: Span,
 }
 
 /// Reads a list; findings are pushed and their entries left out.
@@ -104,7 +105,7 @@ fn entry(text: &Text, always_excluded: bool, reader: &mut Reader<'_>, out: &mut 
     if variable == Variable::Xml {
         let Some(variables) = xml(&name, selector.as_ref(), excluded, reader) else { return };
         let target = |&variable: &Variable| Target { variable, selector: Selector::All, count };
-        out.extend(variables.iter().map(|variable| Listed { target: target(variable), excluded }));
+        out.extend(variables.iter().map(|variable| Listed { target: target(variable), excluded, span }));
         return;
     }
     if !variable.is_collection() && (count || selector.is_some()) {
@@ -121,7 +122,7 @@ fn entry(text: &Text, always_excluded: bool, reader: &mut Reader<'_>, out: &mut 
             None => return,
         },
     };
-    out.push(Listed { target: Target { variable, selector, count }, excluded });
+    out.push(Listed { target: Target { variable, selector, count }, excluded, span });
 }
 
 /// Looks a variable up and reports what is wrong with it.
