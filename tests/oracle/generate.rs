@@ -143,7 +143,7 @@ fn one_rule(from: &mut Choices<'_>, id: usize, count: usize) -> String {
     let phase = from.one(&[2, 1, 2, 1, 2, 1, 3, 4, 5]);
     if from.one_in(5) {
         let gate = from.one(GATES).replace("ID", &id.to_string()).replace("PHASE", &phase.to_string());
-        return gate + "\n";
+        return if phase == 5 { gate.replace(",deny", "") } else { gate } + "\n";
     }
     let mut actions = vec![format!("id:{id},phase:{phase}")];
     let disruptive = from.one(DISRUPTIVE);
