@@ -58,7 +58,12 @@ pub fn test(
 }
 
 /// The groups of a match and its end.
-fn groups(patterns: &Patterns, pattern: &Pattern, value: &[u8], start: usize) -> Option<(Groups, std::ops::Range<usize>)> {
+fn groups(
+    patterns: &Patterns,
+    pattern: &Pattern,
+    value: &[u8],
+    start: usize,
+) -> Option<(Groups, std::ops::Range<usize>)> {
     let found = patterns.groups(pattern, value, start)?;
     let whole = found.first()?.clone()?;
     Some((found.into_iter().take(10).map(|range| range.map(|range| value[range].to_vec())).collect(), whole))

@@ -55,7 +55,9 @@ impl Patterns {
         let mut captures = compiled.vm.create_captures();
         let input = Input::new(text).range(start..).anchored(Anchored::No);
         compiled.vm.search(&mut compiled.vm.create_cache(), &input, &mut captures);
-        captures.is_match().then(|| (0..captures.group_len()).map(|group| captures.get_group(group).map(Into::into)).collect())
+        captures
+            .is_match()
+            .then(|| (0..captures.group_len()).map(|group| captures.get_group(group).map(Into::into)).collect())
     }
 
     /// The occurrence of a phrase that ends first; of those that end there, the longest.

@@ -130,13 +130,17 @@ pub fn members(run: &Run<'_>, variable: Variable) -> Vec<Member> {
         Variable::BudgetExhausted => one(b""),
         Variable::InboundDataError | Variable::OutboundDataError | Variable::MscPcreLimitsExceeded => flag(false),
 
-        Variable::RemoteAddr | Variable::RemoteHost | Variable::UserAgentIp => one(exchange.remote.to_string().as_bytes()),
+        Variable::RemoteAddr | Variable::RemoteHost | Variable::UserAgentIp => {
+            one(exchange.remote.to_string().as_bytes())
+        }
         Variable::RemotePort => number(u64::from(CLIENT_PORT)),
         Variable::ServerAddr => one(SERVER.to_string().as_bytes()),
         Variable::ServerPort => number(u64::from(SERVER_PORT)),
         Variable::UniqueId => one(exchange.id.as_bytes()),
 
-        Variable::ResponseStatus => response.map(|response| (None, response.status.to_string().into())).into_iter().collect(),
+        Variable::ResponseStatus => {
+            response.map(|response| (None, response.status.to_string().into())).into_iter().collect()
+        }
         Variable::ResponseProtocol => maybe(response.map(|_| exchange.version.as_slice())),
         Variable::ResponseHeaders => listed(response_headers),
         Variable::ResponseHeadersNames => list_names(response_headers),
