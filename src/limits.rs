@@ -22,6 +22,8 @@ pub struct Limits {
     pub include_depth: usize,
     /// Rules in a ruleset, chain links counted. More: diagnostic.
     pub rules: usize,
+    /// Targets and exclusions of one rule. More: diagnostic. (CRS with all its exclusions has about 40.)
+    pub targets: usize,
     /// Errors that a report keeps; the rest is counted. Keeps a hostile rule file from filling the memory with findings.
     pub diagnostics: usize,
     /// Bytes of one pattern's source text. Longer: diagnostic. (The longest of CRS has 12 KB.)
@@ -97,6 +99,7 @@ impl Default for Limits {
             rule_files: 4096,
             include_depth: 16,
             rules: 100_000,
+            targets: 4096,
             diagnostics: 200,
             pattern_bytes: 64 << 10,
             pattern_depth: 200,

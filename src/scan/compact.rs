@@ -16,9 +16,9 @@ use crate::meter::{Exhausted, Meter};
 /// Set in a transition when the pattern matches before the byte.
 const MATCHED: u16 = 1 << 15;
 
-/// Fuel that one determinisation may burn, about a quarter of a second. Measured as on the request path, so the choice of an
+/// Fuel that one determinisation may burn, about an eighth of a second. Measured as on the request path, so the choice of an
 /// engine does not depend on the machine.
-const BUILD_FUEL: u64 = 250_000_000;
+const BUILD_FUEL: u64 = 120_000_000;
 
 /// A dense DFA with two bytes a transition.
 #[derive(Debug, Clone)]
@@ -151,5 +151,27 @@ impl Compact {
             }
         }
         Some(state)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scan::thompson::{Shape, compile};
+
+    fn build(source: &str, order: Order, bytes: usize) -> Option<Compact> {
+        let hir = regex_syntax::ParserBuilder::new().utf8(false).unicode(false).build().parse(source).unwrap();
+        let nfa = compile(&hir, Shape::Forward, 1 << 20).unwrap();
+        Compact::build(&nfa, order, &Limits { dense_dfa_bytes: bytes, ..Limits::default() })
+    }
+
+    #[test]
+    fn it_keeps_its_limit_and_asks_only_for_what_it_needs() {
+        let size = |order| build("(?:a.*b|b.*c|c.*a)d", order, 1 << 16).unwrap().memory();
+        assert!(size(Order::Any) < size(Order::First), "sets without order are fewer");
+        let exact = size(Order::Any) - 256;
+        assert!(build("(?:a.*b|b.*c|c.*a)d", Order::Any, exact).is_some());
+        assert!(build("(?:a.*b|b.*c|c.*a)d", Order::Any, exact - 1).is_none());
+        assert!(build("a[^x]{40}b", Order::Any, 1 << 20).is_none(), "explodes");
     }
 }

@@ -120,6 +120,18 @@ fn long_lines_of_anything_are_read_in_linear_time() {
 }
 
 #[test]
+fn many_names_and_markers_are_compared_with_care() {
+    let targets: Vec<_> = (0..100_000).map(|n| format!("ARGS:k{n}")).collect();
+    let rule = format!("SecRule {} x id:1", targets.join("|"));
+    assert_eq!(soon(|| read(rule.as_bytes(), &Limits::default())).1, ["E0406"]);
+    let skips: String = (1..=10_000).map(|n| format!("SecAction id:{n},skipAfter:m{n}x\nSecMarker m{n}\n")).collect();
+    soon(|| read(skips.as_bytes(), &Limits::default()));
+    let updates = (1..=10_000).map(|n| format!("SecRuleUpdateTargetById 1 !ARGS:k{n}\n"));
+    let rules: String = ["SecRule ARGS x id:1\n".to_owned()].into_iter().chain(updates).collect();
+    assert!(soon(|| read(rules.as_bytes(), &Limits::default())).1.contains(&"E0406"));
+}
+
+#[test]
 fn thirty_thousand_rules_load_soon() {
     let rule = |id: usize| {
         format!(
@@ -140,6 +152,10 @@ fn limits_end_in_findings() {
     assert_eq!(read(b"SecAction id:1\nSecAction id:2\nSecAction id:3\nSecAction id:4\n", &limits), (2, vec!["E0107"]));
     assert_eq!(read(b"SecRule ARGS 0123456789a id:1", &limits).1, ["E0406"]);
     assert_eq!(read(b"SecRule ARGS '@pm a b c' id:1", &limits).1, ["E0406"]);
+    limits.targets = 3;
+    assert_eq!(read(b"SecRule ARGS:a|ARGS:b|ARGS:c|ARGS:d x id:1", &limits).1, ["E0406"]);
+    let update = b"SecRule ARGS:a|ARGS:b x id:1\nSecRuleUpdateTargetById 1 !ARGS:c\nSecRuleUpdateTargetById 1 !ARGS:d";
+    assert_eq!(read(update, &limits).1, ["E0406"]);
     limits.rule_file_bytes = 5;
     assert_eq!(read(b"SecAction id:1", &limits).1, ["E0106"]);
 }

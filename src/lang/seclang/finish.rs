@@ -58,6 +58,9 @@ fn rules_as_markers(rules: &[Rule], flows: &[(usize, Arc<str>, Span)], labels: &
     missing.into_iter().filter_map(marker).collect()
 }
 
+/// Markers looked through for a suggestion.
+const SUGGESTED: usize = 1000;
+
 fn check_markers(markers: &[Marker], flows: &[(usize, Arc<str>, Span)], reader: &mut Reader<'_>) {
     let mut last: HashMap<&str, usize> = HashMap::new();
     for marker in markers {
@@ -66,7 +69,8 @@ fn check_markers(markers: &[Marker], flows: &[(usize, Arc<str>, Span)], reader: 
     for (index, label, span) in flows {
         if last.get(&**label).is_none_or(|before| before <= index) {
             let message = format!("no marker `{label}` follows: the rest of the phase would be skipped");
-            let help = super::nearest::nearest(label.as_bytes(), last.keys().copied())
+            let help = reader
+                .nearest(label.as_bytes(), last.keys().copied().take(SUGGESTED))
                 .filter(|near| **near != **label)
                 .map_or_else(|| format!("add `SecMarker {label}`"), |near| format!("did you mean `{near}`?"));
             reader.warn(codes::NO_MARKER, *span, message, help);

@@ -3,7 +3,6 @@
 use super::lexer::{Directive, directives};
 use super::names::directives::{Kind, TABLE};
 use super::names::{Support, find, offered};
-use super::nearest::nearest;
 use super::reader::Reader;
 use super::rules::Drafts;
 use super::settings::{self, Pending};
@@ -134,7 +133,7 @@ impl<'a> Loader<'a> {
         let Some(row) = find(TABLE, name.bytes()) else {
             let message = format!("unknown directive `{}`", name.show());
             let found = Diagnostic::error(codes::UNKNOWN_DIRECTIVE, name.span(), message);
-            self.reader.out.push(match nearest(name.bytes(), offered(TABLE)) {
+            self.reader.out.push(match self.reader.nearest(name.bytes(), offered(TABLE)) {
                 Some(near) => found.help(format!("did you mean `{near}`?")),
                 None => found.help("a directive over several lines needs `\\` at each line end but the last"),
             });

@@ -79,12 +79,7 @@ fn set(kind: Kind, words: &[Word], all: &mut Settings, pending: &mut Pending, re
         Kind::AuditLog => all.audit.path = Some(value.show().into()),
         Kind::AuditLogFormat => all.audit.json = choice(value, &[("JSON", true), ("Native", false)], code, reader)?,
         Kind::AuditLogParts => all.audit.parts = audit_parts(value, code, reader)?,
-        Kind::AuditLogType => {
-            if !choice(value, &[("Serial", true), ("Concurrent", false)], code, reader)? {
-                let message = "audit records go to one place, the host's audit sink: Concurrent has no effect";
-                reader.warn(codes::NO_EFFECT, value.span(), message, "");
-            }
-        }
+        Kind::AuditLogType => audit_log_type(value, reader)?,
         Kind::AuditLogRelevantStatus => {
             all.audit.relevant_status = Some(pattern::status_set(value, reader)?.into());
         }
@@ -103,6 +98,15 @@ fn set(kind: Kind, words: &[Word], all: &mut Settings, pending: &mut Pending, re
         }
         // Rules, updates and includes are read elsewhere.
         _ => {}
+    }
+    Some(())
+}
+
+fn audit_log_type(value: &Text, reader: &mut Reader<'_>) -> Option<()> {
+    let choices = [("Serial", true), ("Concurrent", false), ("Parallel", false)];
+    if !choice(value, &choices, codes::ARGUMENT, reader)? {
+        let message = "audit records go to one place, the host's audit sink: this has no effect";
+        reader.warn(codes::NO_EFFECT, value.span(), message, "");
     }
     Some(())
 }
@@ -132,7 +136,7 @@ pub(super) fn choice<T: Clone>(
     if found.is_none() {
         let names: Vec<_> = choices.iter().map(|(name, _)| *name).collect();
         let message = format!("`{}` is not one of {}", value.show(), names.join(", "));
-        let help = match super::nearest::nearest(value.bytes(), names) {
+        let help = match reader.nearest(value.bytes(), names) {
             Some(near) => format!("did you mean `{near}`?"),
             None => String::new(),
         };

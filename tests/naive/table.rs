@@ -1,0 +1,1 @@
+//! The traps of the rule language, one by one.
