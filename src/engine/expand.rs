@@ -7,7 +7,7 @@ use super::selection::itoa;
 use super::values::{Part, shows};
 use crate::meter::{Exhausted, Meter, Price};
 use crate::program::{Loaded, Text, TextPart};
-use crate::rule::Variable;
+use crate::rule::{BodyProcessor, Variable};
 
 /// Copying bytes of a macro.
 const COPY: Price = Price::new(8, 128);
@@ -128,7 +128,9 @@ pub(super) fn live_scalar(
             };
         }
         Variable::ReqbodyProcessor => {
-            return Ok(scratch.state.processor.map(|processor| Slice::Static(processor.name().as_bytes())));
+            // Empty, not absent: rules ask for bodies that no processor will read with a negated operator.
+            let name = scratch.state.processor.map_or("", BodyProcessor::name);
+            return Ok(Some(Slice::Static(name.as_bytes())));
         }
         Variable::HighestSeverity => u64::from(scratch.state.highest_severity),
         Variable::BudgetExhausted => {

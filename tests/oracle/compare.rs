@@ -71,7 +71,8 @@ impl Forms {
     /// The names of TX entries to ask the engine for.
     pub fn names(&self, expected: &Outcome) -> impl Iterator<Item = Vec<u8>> {
         let capture = |key: &Vec<u8>| key.len() == 1 && key[0].is_ascii_digit();
-        let all: BTreeSet<_> = self.names.iter().chain(expected.tx.keys()).filter(|key| !capture(key)).cloned().collect();
+        let all: BTreeSet<_> =
+            self.names.iter().chain(expected.tx.keys()).filter(|key| !capture(key)).cloned().collect();
         all.into_iter()
     }
 

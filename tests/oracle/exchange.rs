@@ -171,8 +171,7 @@ impl Exchange {
     pub fn show(&self) -> String {
         let line = |name: &[u8], value: &[u8]| format!("{}: {}\n", name.escape_ascii(), value.escape_ascii());
         let (method, target, version) = (&self.method, &self.target, &self.version);
-        let mut out =
-            format!("{} {} {}\n", method.escape_ascii(), target.escape_ascii(), version.escape_ascii());
+        let mut out = format!("{} {} {}\n", method.escape_ascii(), target.escape_ascii(), version.escape_ascii());
         out.extend(self.headers.iter().map(|(name, value)| line(name, value)));
         out.push_str(&format!("\n{}\n", self.body.escape_ascii()));
         if let Some(response) = &self.response {
