@@ -114,15 +114,17 @@ fn core_rule_set() -> Vec<String> {
         for line in text.lines().filter(|line| line.trim_start().starts_with("SecRule ")) {
             let Some(at) = line.find("@rx ") else { continue };
             let mut pattern = String::new();
-            let mut characters = line[at + 4..].chars().peekable();
+            let mut characters = line[at + 4..].chars();
             while let Some(c) = characters.next() {
                 match c {
                     '"' => break,
-                    '\\' if characters.peek() == Some(&'"') => {}
-                    '\\' => {
-                        pattern.push(c);
-                        pattern.extend(characters.next());
-                    }
+                    '\\' => match characters.next() {
+                        Some('"') => pattern.push('"'),
+                        escaped => {
+                            pattern.push(c);
+                            pattern.extend(escaped);
+                        }
+                    },
                     _ => pattern.push(c),
                 }
             }
@@ -143,6 +145,20 @@ fn pumps(source: &str) -> Vec<Vec<u8>> {
     for word in source.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| word.len() > 2).take(40) {
         pumps.push(repeat(word, 4096));
         pumps.push(repeat(&format!("{word} "), 4096));
+    }
+    // And in an order that never repeats, which visits more states than any period can.
+    let words: Vec<&str> = source.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty()).collect();
+    for joints in [" ", "", " \r\n'\"(=;/|$<", "xb\\[0-9]"] {
+        let (mut mixed, mut random) = (Vec::new(), 1u64);
+        let mut below = |limit: usize| {
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (random >> 33) as usize % limit.max(1)
+        };
+        while mixed.len() < 4096 {
+            mixed.extend(words.get(below(words.len())).copied().unwrap_or("a").bytes());
+            mixed.extend(joints.as_bytes().get(below(joints.len())).copied());
+        }
+        pumps.push(mixed);
     }
     let own: String = source.chars().filter(|c| !"\\[](){}|?*+^".contains(*c)).collect();
     if !own.is_empty() {

@@ -22,6 +22,8 @@ pub struct Limits {
     pub include_depth: usize,
     /// Rules in a ruleset, chain links counted. More: diagnostic.
     pub rules: usize,
+    /// Targets and exclusions of one rule. More: diagnostic. (CRS with all its exclusions has about 40.)
+    pub targets: usize,
     /// Errors that a report keeps; the rest is counted. Keeps a hostile rule file from filling the memory with findings.
     pub diagnostics: usize,
     /// Bytes of one pattern's source text. Longer: diagnostic. (The longest of CRS has 12 KB.)
@@ -33,6 +35,9 @@ pub struct Limits {
     /// Bytes of the dense DFA of one pattern; above it the planner falls back to the bounded lazy DFA. 1 MB holds 85 % of the
     /// CRS patterns (14 MB together); 4 MB would add 4 % of them for three times the memory.
     pub dense_dfa_bytes: usize,
+    /// Bytes of lazy DFA states that one request may visit for one pattern that has no dense DFA; past it the scan goes on as an
+    /// NFA simulation, dearer but with the same answer. A worker thread may keep twice as much for each such pattern.
+    pub lazy_dfa_bytes: usize,
     /// Bytes that determinising one pattern may use while it runs.
     pub determinize_bytes: usize,
     /// Phrases of one `@pm` list and entries of one IP list. More: diagnostic.
@@ -94,11 +99,13 @@ impl Default for Limits {
             rule_files: 4096,
             include_depth: 16,
             rules: 100_000,
+            targets: 4096,
             diagnostics: 200,
             pattern_bytes: 64 << 10,
             pattern_depth: 200,
             nfa_bytes: 8 << 20,
             dense_dfa_bytes: 1 << 20,
+            lazy_dfa_bytes: 512 << 10,
             determinize_bytes: 8 << 20,
             list_entries: 1_000_000,
             request_body: 13_107_200,

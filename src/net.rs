@@ -7,7 +7,7 @@
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 
 use crate::meter::Price;
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Subnets, Ipv6Subnets};
 use std::net::IpAddr;
 
 /// The address that a value spells, blanks around it left aside; `None` for anything else.
@@ -89,6 +89,13 @@ impl IpSet {
                 )
             })?;
         Ok((network.network(), network.broadcast()))
+    }
+
+    /// The set as the fewest networks, IPv4 first, in order: how it is printed.
+    pub fn networks(&self) -> impl Iterator<Item = IpNet> + '_ {
+        let v4 = self.v4.0.iter().flat_map(|&(first, last)| Ipv4Subnets::new(first.into(), last.into(), 0));
+        let v6 = self.v6.0.iter().flat_map(|&(first, last)| Ipv6Subnets::new(first.into(), last.into(), 0));
+        v4.map(IpNet::V4).chain(v6.map(IpNet::V6))
     }
 
     /// Number of disjoint ranges.
@@ -188,6 +195,15 @@ mod tests {
         let all_v6 = set(&["::/0"]);
         assert!(has(&all_v6, "::ffff:192.0.2.9") && has(&all_v6, "2001:db8::1") && !has(&all_v6, "192.0.2.9"));
         assert!(!has(&set(&["0.0.0.0/0"]), "2001:db8::1"));
+    }
+
+    #[test]
+    fn networks_cover_the_same_addresses() {
+        let some = set(&["10.0.0.0/30", "10.0.0.4", "::1", "192.168.0.0/16", "0.0.0.0/8", "2001:db8::/33"]);
+        let shown: Vec<_> = some.networks().map(|network| network.to_string()).collect();
+        assert_eq!(shown, ["0.0.0.0/8", "10.0.0.0/30", "10.0.0.4/32", "192.168.0.0/16", "::1/128", "2001:db8::/33"]);
+        assert_eq!(set(&shown.iter().map(String::as_str).collect::<Vec<_>>()), some);
+        assert_eq!(set(&["0.0.0.0/0", "::/0"]).networks().count(), 2);
     }
 
     #[test]

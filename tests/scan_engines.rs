@@ -55,12 +55,13 @@ fn reduce(spans: &Option<Spans>, want: Want) -> Option<Spans> {
     spans.as_ref().map(|spans| spans.iter().enumerate().map(|(i, span)| span.filter(|_| i < kept)).collect())
 }
 
-fn check(source: &str, haystacks: &[(Vec<u8>, usize)], lazy_bytes: usize) {
+fn check(source: &str, haystacks: &[(Vec<u8>, usize)], lazy_bytes: usize, dense_bytes: usize) {
     let (hir, vm) = (parse(source), oracle(source));
     let mut limits = Limits::default();
+    limits.dense_dfa_bytes = dense_bytes;
+    limits.lazy_dfa_bytes = lazy_bytes;
     for want in [Want::Match, Want::Span, Want::Groups] {
         for engine in ENGINES {
-            limits.dense_dfa_bytes = if engine == Engine::Lazy { lazy_bytes } else { 1 << 22 };
             let Ok(pattern) = Pattern::build(&hir, want, &limits, Some(engine)) else {
                 assert_eq!(engine, Engine::Dense, "{source}: only a DFA may be too large");
                 continue;
@@ -91,6 +92,15 @@ fn check(source: &str, haystacks: &[(Vec<u8>, usize)], lazy_bytes: usize) {
                 assert!(cheaper <= fuel, "{context}");
             }
         }
+    }
+}
+
+#[test]
+fn assertions_in_loops_keep_the_order_of_preference() {
+    let haystacks = [(b"a".to_vec(), 0), (b"aa  AbaAc\ra".to_vec(), 3), (b"aaaaaaaa".to_vec(), 0)];
+    for source in [r"(?:\b|(?s:.))*", r"(?:(?mR:$))+?", r"a(?:^|A|a)", r"(?:(?s:.)|\b)*?\B"] {
+        check(source, &haystacks, 2000, 4 << 20);
+        check(source, &haystacks, 1 << 20, 1000);
     }
 }
 
@@ -138,8 +148,10 @@ proptest! {
         source in regex(),
         haystacks in prop::collection::vec(haystack(), 1..4),
         lazy_bytes in prop_oneof![Just(0usize), Just(2000), Just(8000), Just(1 << 20)],
+        // Below a few kilobytes the library refuses and the compact DFA takes over.
+        dense_bytes in prop_oneof![Just(4usize << 20), Just(500), Just(1500), Just(3000)],
     ) {
-        check(&source, &haystacks, lazy_bytes);
+        check(&source, &haystacks, lazy_bytes, dense_bytes);
     }
 }
 
@@ -161,6 +173,88 @@ fn patterns_of_attack_rules() {
         r"(\d+)\.(\d+)\.(\d+)\.(\d+)()(.)?(.)?(.)?(.)?(.)?(.)?",
         r"[\n\r]\s*(?:content-type|host)\s*:\s*\w",
     ] {
-        check(source, &haystacks, 4000);
+        check(source, &haystacks, 4000, 4 << 20);
+        check(source, &haystacks, 1 << 20, 20_000);
     }
+}
+
+fn build(source: &str, want: Want, engine: Engine) -> Pattern {
+    Pattern::build(&parse(source), want, &Limits::default(), Some(engine)).unwrap()
+}
+
+#[test]
+fn a_spent_budget_is_an_error_and_trips_at_the_same_place_whatever_the_cache_holds() {
+    let haystack = "ab abc abcd aabbcc ".repeat(40).into_bytes();
+    for engine in ENGINES {
+        let pattern = build(r"\b(?:ab|bc)[a-c]{3}\b(.)!", Want::Groups, engine);
+        let mut warm = Cache::default();
+        let (found, fuel) = scan(&pattern, &mut warm, &haystack, 0, u64::MAX);
+        assert_eq!(found, None);
+        for limit in (0..fuel).step_by(97) {
+            let mut trips = [&mut Cache::default(), &mut warm].map(|cache| {
+                cache.clear();
+                let (mut cursor, mut groups, mut meter) = (Cursor::default(), Groups::default(), Meter::new(limit));
+                let outcome = pattern.scan(cache, &haystack, &mut cursor, u64::MAX, &mut groups, &mut meter);
+                assert!(outcome.is_err(), "{engine:?} at {limit} of {fuel}");
+                meter.spent()
+            });
+            trips.sort_unstable();
+            assert_eq!(trips[0], trips[1], "{engine:?} at {limit} of {fuel}");
+        }
+    }
+}
+
+#[test]
+fn a_pending_scan_whose_cache_served_another_starts_over() {
+    let haystack = [vec![b'x'; 5000], b"ab".to_vec()].concat();
+    for engine in ENGINES {
+        let pattern = build("a(b)", Want::Groups, engine);
+        let other = build("x+y", Want::Match, engine);
+        let (mut cache, mut cursor, mut groups) = (Cache::default(), Cursor::default(), Groups::default());
+        let mut meter = Meter::unlimited();
+        for _ in 0..3 {
+            assert_eq!(
+                pattern.scan(&mut cache, &haystack, &mut cursor, 300, &mut groups, &mut meter),
+                Ok(Outcome::Pending)
+            );
+            assert_eq!(scan(&other, &mut cache, b"xxz", 0, 1).0, None);
+        }
+        let outcome = pattern.scan(&mut cache, &haystack, &mut cursor, u64::MAX, &mut groups, &mut meter);
+        assert_eq!(outcome, Ok(Outcome::Hit));
+        assert_eq!((groups.get(0), groups.get(1)), (Some((5000, 5002)), Some((5001, 5002))));
+    }
+}
+
+#[test]
+fn matches_are_iterated_by_starting_where_the_last_ended() {
+    for engine in ENGINES {
+        let pattern = build(r"\b\w\w", Want::Span, engine);
+        let (mut cache, mut at, mut starts) = (Cache::default(), 0, Vec::new());
+        while let (Some(spans), _) = scan(&pattern, &mut cache, b"abcd ef g hi", at, u64::MAX) {
+            let (start, end) = spans[0].unwrap();
+            starts.push(start);
+            at = end;
+        }
+        assert_eq!(starts, [0, 5, 10], "{engine:?}: the bytes before the start count as context");
+    }
+}
+
+#[test]
+fn what_is_too_large_or_unknown_is_refused_with_its_size() {
+    let limits = Limits::default();
+    let error = Pattern::build(&parse(r"(?:[a-z]{1000}){1000}"), Want::Match, &limits, None).unwrap_err();
+    assert_eq!(error.to_string(), format!("the NFA of this pattern is larger than {} bytes", limits.nfa_bytes));
+    let exploding = parse("a[^x]{40}b");
+    assert!(Pattern::build(&exploding, Want::Match, &limits, Some(Engine::Dense)).is_err());
+    assert_eq!(Pattern::build(&exploding, Want::Match, &limits, None).unwrap().engine(), Engine::Lazy);
+    let unicode = regex_syntax::hir::Hir::look(regex_syntax::hir::Look::WordUnicode);
+    assert!(Pattern::build(&unicode, Want::Match, &limits, None).is_err());
+}
+
+#[test]
+fn patterns_are_shared_and_caches_move_between_threads() {
+    fn shared<T: Send + Sync>() {}
+    fn moved<T: Send>() {}
+    shared::<Pattern>();
+    moved::<(Cache, Cursor)>();
 }

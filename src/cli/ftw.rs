@@ -16,14 +16,13 @@ pub mod request;
 pub mod suite;
 mod template;
 
-use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use super::rules::RulesArgs;
 use anyhow::Result;
-use indicatif::{ProgressBar, ProgressStyle};
 
+use super::progress;
+use super::rules::RulesArgs;
 use exchange::{Engine, Outcome};
 use judge::Pattern;
 use report::{Failure, Report};
@@ -32,9 +31,8 @@ use suite::{Stage, Suite};
 /// The arguments of `fusewall ftw`.
 #[derive(Debug, Clone, clap::Args)]
 pub struct FtwArgs {
-    /// Rules: a `.conf` file or a folder of them. May be repeated.
-    #[arg(long, value_name = "PATH", required = true)]
-    pub rules: Vec<PathBuf>,
+    #[command(flatten)]
+    rules: RulesArgs,
     /// The folder of the test files.
     #[arg(long, value_name = "DIR")]
     pub tests: PathBuf,
@@ -54,8 +52,7 @@ pub struct FtwArgs {
 /// # Errors
 /// Rules or tests that cannot be loaded.
 pub fn run(args: &FtwArgs) -> Result<ExitCode> {
-    let rules = RulesArgs { rules: args.rules.clone() };
-    let waf = rules.load(rules.builder())?;
+    let waf = args.rules.load(args.rules.builder())?;
     let report = run_on(&waf, args)?;
     if args.json {
         println!("{}", serde_json::to_string(&report)?);
@@ -82,7 +79,7 @@ pub fn run_on(engine: &dyn Engine, args: &FtwArgs) -> Result<Report> {
         report.overrides = overrides::apply(path, &mut suite)?;
     }
     let only = args.only.as_deref().map(Pattern::new).transpose()?;
-    let progress = progress(suite.stages());
+    let progress = progress::bar(suite.stages() as u64, "stages");
     for (test, kinds) in suite.tests.iter().zip(kinds) {
         let name = test.name();
         if only.as_ref().is_some_and(|only| !only.is_match(name.as_bytes())) {
@@ -127,15 +124,7 @@ fn describe(outcome: &Outcome, bytes: &[u8]) -> String {
     format!("logged {}; status {}{refused}; {}", judge::list(&ids), outcome.response.status, judge::shortened(&line))
 }
 
-/// A progress bar on a terminal, nothing in a pipe.
-fn progress(stages: usize) -> ProgressBar {
-    if !std::io::stderr().is_terminal() {
-        return ProgressBar::hidden();
-    }
-    let style =
-        ProgressStyle::with_template("{bar:40} {pos}/{len} stages").unwrap_or_else(|_| ProgressStyle::default_bar());
-    ProgressBar::new(stages as u64).with_style(style)
-}
-
+#[cfg(test)]
+mod conformance;
 #[cfg(test)]
 mod tests;

@@ -9,6 +9,8 @@ mod progress;
 mod requests;
 mod rules;
 mod run;
+#[cfg(feature = "serve")]
+mod serve;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -29,7 +31,9 @@ enum Command {
     Run(run::RunArgs),
     /// Run go-ftw regression tests in process
     Ftw(ftw::FtwArgs),
-
+    /// Protect a web server: a reverse proxy that blocks
+    #[cfg(feature = "serve")]
+    Serve(serve::ServeArgs),
     /// Show how rules were compiled, or why one request got its verdict
     Explain(explain::ExplainArgs),
 }
@@ -49,7 +53,8 @@ pub fn main() -> ExitCode {
         Command::Check(args) => check::run(args),
         Command::Run(args) => run::run(args),
         Command::Ftw(args) => ftw::run(args),
-
+        #[cfg(feature = "serve")]
+        Command::Serve(args) => serve::run(args),
         Command::Explain(args) => explain::run(args),
     };
     match outcome {

@@ -54,7 +54,20 @@ fn block(diagnostic: &Diagnostic, sources: &SourceMap, renderer: &Renderer) -> S
         elements.push(Level::HELP.message(printable(help.as_bytes())).into());
     }
     let group = if elements.is_empty() { Group::with_title(title) } else { title.elements(elements) };
-    renderer.render(&[group])
+    // The place stands in a line of its own, with the column of the file and not of the cut line; the renderer then marks each
+    // snippet as one of an unnamed file, which says nothing.
+    let rendered = renderer.render(&[group]);
+    let lines: Vec<&str> = rendered.lines().filter(|line| without_color(line).trim() != ":::").collect();
+    lines.join("\n")
+}
+
+/// A line without terminal sequences.
+fn without_color(line: &str) -> String {
+    let mut out = String::new();
+    for (index, piece) in line.split('\x1b').enumerate() {
+        out.push_str(if index == 0 { piece } else { piece.split_once('m').map_or("", |(_, text)| text) });
+    }
+    out
 }
 
 fn place<'a>(out: &mut Vec<Element<'a>>, sources: &SourceMap, span: Span, label: &str, kind: AnnotationKind) {

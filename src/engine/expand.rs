@@ -7,7 +7,7 @@ use super::selection::itoa;
 use super::values::{Part, shows};
 use crate::meter::{Exhausted, Meter, Price};
 use crate::program::{Loaded, Text, TextPart};
-use crate::rule::{BodyProcessor, Variable};
+use crate::rule::Variable;
 
 /// Copying bytes of a macro.
 const COPY: Price = Price::new(8, 128);
@@ -128,8 +128,8 @@ pub(super) fn live_scalar(
             };
         }
         Variable::ReqbodyProcessor => {
-            // Empty, not absent: rules ask for bodies that no processor will read with a negated operator.
-            let name = scratch.state.processor.map_or("", BodyProcessor::name);
+            // Without a processor the value is empty, not absent: rules ask for it with negated operators.
+            let name = scratch.state.processor.map_or("", |processor| processor.name());
             return Ok(Some(Slice::Static(name.as_bytes())));
         }
         Variable::HighestSeverity => u64::from(scratch.state.highest_severity),

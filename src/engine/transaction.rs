@@ -199,8 +199,7 @@ impl Transaction {
             }
             return self.interruption();
         }
-        let settings = &self.loaded.program().ruleset.settings;
-        let (limit, action) = (self.scratch.state.request_body_limit, settings.request_body_limit_action);
+        let (limit, action) = (self.scratch.state.request_body_limit, self.scratch.state.request_body_limit_action);
         let room = usize::try_from(limit).unwrap_or(usize::MAX).saturating_sub(self.scratch.memory.request_body.len());
         let taken = chunk.get(..room.min(chunk.len())).unwrap_or_default();
         self.scratch.memory.request_body.extend_from_slice(taken);
@@ -504,6 +503,26 @@ impl Transaction {
     /// The request body as it was inspected.
     pub fn request_body(&self) -> &[u8] {
         &self.scratch.memory.request_body
+    }
+
+    /// The response body as it was inspected.
+    pub fn response_body(&self) -> &[u8] {
+        &self.scratch.memory.response_body
+    }
+
+    /// Whether response bodies of the configured media types will be looked at.
+    pub fn response_body_access(&self) -> bool {
+        self.scratch.state.mode != EngineMode::Off && self.scratch.state.response_body_access
+    }
+
+    /// What happens when the request body is longer than its limit; overrides `SecRequestBodyLimitAction`.
+    pub fn set_request_body_limit_action(&mut self, action: LimitAction) {
+        self.scratch.state.request_body_limit_action = action;
+    }
+
+    /// Notes in the verdict that the host lets something pass without inspection.
+    pub fn note_uninspected(&mut self, what: &'static str) {
+        self.scratch.flags.note(what);
     }
 
     /// The rules that matched and log, in order.

@@ -48,6 +48,12 @@ impl Bytes {
         self.len as usize
     }
 
+    /// The span without its last `count` bytes.
+    #[must_use]
+    pub(super) fn without_last(self, count: usize) -> Self {
+        Bytes { len: self.len.saturating_sub(u32::try_from(count).unwrap_or(u32::MAX)), ..self }
+    }
+
     /// No bytes at all.
     pub const fn is_empty(self) -> bool {
         self.len == 0

@@ -103,10 +103,10 @@ pub(super) enum Place {
     /// Before the start state.
     #[default]
     Fresh,
-    /// In a state of a dense DFA.
+    /// In a state of a library DFA.
     Dense(StateID),
-    /// In a state of a lazy DFA.
-    Lazy(u32),
+    /// In a numbered state of a compact or a lazy DFA.
+    State(u32),
     /// In the simulation; the set is in the cache.
     Simulated,
 }

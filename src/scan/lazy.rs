@@ -22,8 +22,10 @@ pub(super) struct Lazy {
 }
 
 /// Where a transition leads.
-enum Next {
+pub(super) enum Next {
+    /// To a state of the table.
     State(u32),
+    /// To the set in the table, which has no state.
     Simulated,
 }
 
@@ -43,9 +45,25 @@ impl Lazy {
     /// the simulation.
     pub(super) fn price(&self) -> Price {
         let step = fuel::STEP + fuel::NODE * self.nfa.max_step();
-        let state = if self.cap == 0 { 0 } else { fuel::STATE + fuel::NODE * (self.nfa.len() as u64 + 1) };
+        let state = if self.cap == 0 { 0 } else { fuel::STATE + fuel::NODE * self.nfa.max_set() };
         let start = fuel::NODE * self.nfa.weight(self.nfa.start());
         Price::per_byte(start + 2 * state + step, fuel::LAZY_BYTE + step + state)
+    }
+
+    /// The automaton below.
+    pub(super) fn nfa(&self) -> &Thompson {
+        &self.nfa
+    }
+
+    /// Transitions of a state: one for each class of bytes, and the last for the edge of the haystack.
+    pub(super) fn stride(&self) -> usize {
+        self.nfa.class_count() + 1
+    }
+
+    /// Makes the table fit this automaton.
+    pub(super) fn prepare(&self, table: &mut Table) {
+        table.fit(self.stride(), self.cap);
+        table.simulation.grow(&self.nfa);
     }
 
     /// Goes on with `run`: to the right up to the end of `haystack`, or (`REVERSE`) to the left down to `floor`.
@@ -61,8 +79,7 @@ impl Lazy {
         let begun = meter.spent();
         let goal = if REVERSE { floor } else { haystack.len() };
         if run.place == Place::Fresh {
-            table.fit(self.nfa.class_count() + 1, self.cap);
-            table.simulation.grow(&self.nfa);
+            self.prepare(table);
             let before = if REVERSE { Some(run.at) } else { run.at.checked_sub(1) };
             let read = self.nfa.side(before.and_then(|i| haystack.get(i)).copied());
             run.place = self.enter(table, read, meter)?;
@@ -76,7 +93,7 @@ impl Lazy {
                     if REVERSE { fuel::block_start(run.at, floor) } else { fuel::block_end(run.at, haystack.len()) };
                 meter.charge_rule(fuel::LAZY_BYTE * run.at.abs_diff(run.paid) as u64)?;
             }
-            if let Place::Lazy(state) = run.place {
+            if let Place::State(state) = run.place {
                 match self.known_stretch::<REVERSE>(table, haystack, state, run) {
                     Some(step) => return Ok(step),
                     None if run.at == run.paid && run.at != goal => continue,
@@ -89,18 +106,18 @@ impl Lazy {
             let unit = if REVERSE { run.at.checked_sub(1) } else { Some(run.at) };
             let unit = unit.and_then(|i| haystack.get(i)).copied();
             let (matched, next) = match run.place {
-                Place::Lazy(state) => self.transition(table, state, unit, meter)?,
+                Place::State(state) => self.transition(table, state, unit, meter)?,
                 _ => (self.simulate(table, unit, meter)?, Next::Simulated),
             };
             if matched {
                 run.last = Some(run.at);
             }
             run.place = match next {
-                Next::State(next) => Place::Lazy(next),
+                Next::State(next) => Place::State(next),
                 Next::Simulated => Place::Simulated,
             };
             let dead = match run.place {
-                Place::Lazy(state) => state == DEAD,
+                Place::State(state) => state == DEAD,
                 _ => table.set.is_dead(),
             };
             if run.at == goal || dead || (matched && self.order == Order::Any) {
@@ -138,14 +155,14 @@ impl Lazy {
             }
             run.at = if REVERSE { run.at - 1 } else { run.at + 1 };
         }
-        run.place = Place::Lazy(state);
+        run.place = Place::State(state);
         None
     }
 
     /// The start state.
-    fn enter(&self, table: &mut Table, read: Side, meter: &mut Meter) -> Result<Place, Exhausted> {
+    pub(super) fn enter(&self, table: &mut Table, read: Side, meter: &mut Meter) -> Result<Place, Exhausted> {
         if let Some(state) = table.start(read) {
-            return Ok(Place::Lazy(state));
+            return Ok(Place::State(state));
         }
         meter.charge_rule(fuel::NODE * self.nfa.weight(self.nfa.start()))?;
         let Table { simulation, set, .. } = table;
@@ -153,14 +170,14 @@ impl Lazy {
         Ok(match self.admit(table, None, meter)? {
             Next::State(state) => {
                 table.set_start(read, state);
-                Place::Lazy(state)
+                Place::State(state)
             }
             Next::Simulated => Place::Simulated,
         })
     }
 
     /// The transition of `state` over `unit`, computed or only paid; answers whether the pattern matches before it.
-    fn transition(
+    pub(super) fn transition(
         &self,
         table: &mut Table,
         state: u32,

@@ -23,6 +23,7 @@
 
 mod cache;
 mod captures;
+mod compact;
 mod cursor;
 mod dense;
 mod error;

@@ -6,6 +6,7 @@ use regex_automata::nfa::thompson::NFA;
 use regex_syntax::hir::Hir;
 
 use super::captures::Captures;
+use super::compact::Compact;
 use super::cursor::{Phase, Run, Step};
 use super::dense::Dense;
 use super::lazy::Lazy;
@@ -41,6 +42,7 @@ pub enum Want {
 #[derive(Debug, Clone)]
 enum Machine {
     Dense(Box<Dense>),
+    Compact(Box<Compact>),
     Lazy(Box<Lazy>),
 }
 
@@ -59,7 +61,7 @@ static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 
 impl Pattern {
     /// Builds the automata of `hir` (bytes, not UTF-8). Tries a dense DFA within `limits.dense_dfa_bytes`, else a lazy DFA
-    /// whose states may take as many bytes in one request. `force` picks the engine instead.
+    /// whose states may take `limits.lazy_dfa_bytes` in one request. `force` picks the engine instead.
     ///
     /// # Errors
     /// [`BuildError`] when the NFA is larger than `limits.nfa_bytes`, or when a forced dense DFA is too large.
@@ -69,10 +71,11 @@ impl Pattern {
         }
         let nfa = compile(hir, Shape::Forward, limits.nfa_bytes)?;
         let order = if want == Want::Match { Order::Any } else { Order::First };
-        match Dense::build(&nfa, order, limits) {
-            Some(dense) => Pattern::assemble(hir, want, Engine::Dense, Machine::Dense(Box::new(dense)), limits),
+        match Machine::dense(&nfa, order, limits) {
+            Some(dense) => Pattern::assemble(hir, want, Engine::Dense, dense, limits),
             None => {
-                Pattern::assemble(hir, want, Engine::Lazy, Machine::lazy(&nfa, order, Engine::Lazy, limits), limits)
+                let lazy = Machine::lazy(&nfa, order, Engine::Lazy, limits);
+                Pattern::assemble(hir, want, Engine::Lazy, lazy, limits)
             }
         }
     }
@@ -85,8 +88,7 @@ impl Pattern {
         let nfa = compile(hir, Shape::Forward, limits.nfa_bytes)?;
         let order = if want == Want::Match { Order::Any } else { Order::First };
         let forward = match engine {
-            Engine::Dense => Dense::build(&nfa, order, limits)
-                .map(|dense| Machine::Dense(Box::new(dense)))
+            Engine::Dense => Machine::dense(&nfa, order, limits)
                 .ok_or(BuildError::TooLarge { what: "DFA", limit: limits.dense_dfa_bytes })?,
             Engine::Lazy | Engine::Nfa => Machine::lazy(&nfa, order, engine, limits),
         };
@@ -106,11 +108,8 @@ impl Pattern {
         } else {
             let nfa = compile(hir, Shape::Reverse, limits.nfa_bytes)?;
             // A reverse DFA can be large where the forward one is small; the start is then found lazily.
-            let dense = if engine == Engine::Dense { Dense::build(&nfa, Order::All, limits) } else { None };
-            Some(match dense {
-                Some(dense) => Machine::Dense(Box::new(dense)),
-                None => Machine::lazy(&nfa, Order::All, engine, limits),
-            })
+            let dense = if engine == Engine::Dense { Machine::dense(&nfa, Order::All, limits) } else { None };
+            Some(dense.unwrap_or_else(|| Machine::lazy(&nfa, Order::All, engine, limits)))
         };
         let captures = if want == Want::Groups && hir.properties().explicit_captures_len() > 0 {
             Some(Captures::new(&compile(hir, Shape::Groups, limits.nfa_bytes)?))
@@ -220,14 +219,20 @@ impl Cursor {
 }
 
 impl Machine {
+    /// A DFA, if one fits: the library's, which can skip over bytes, else the compact one.
+    fn dense(nfa: &NFA, order: Order, limits: &Limits) -> Option<Machine> {
+        let dense = Dense::build(nfa, order, limits).map(|dense| Machine::Dense(Box::new(dense)));
+        dense.or_else(|| Compact::build(nfa, order, limits).map(|compact| Machine::Compact(Box::new(compact))))
+    }
+
     fn lazy(nfa: &NFA, order: Order, engine: Engine, limits: &Limits) -> Machine {
-        let bytes = if engine == Engine::Nfa { 0 } else { limits.dense_dfa_bytes };
+        let bytes = if engine == Engine::Nfa { 0 } else { limits.lazy_dfa_bytes };
         Machine::Lazy(Box::new(Lazy::new(nfa, order, bytes)))
     }
 
     fn price(&self) -> Price {
         match self {
-            Machine::Dense(_) => Price::per_byte(0, fuel::DENSE_BYTE),
+            Machine::Dense(_) | Machine::Compact(_) => Price::per_byte(0, fuel::DENSE_BYTE),
             Machine::Lazy(lazy) => lazy.price(),
         }
     }
@@ -235,6 +240,7 @@ impl Machine {
     fn memory(&self) -> usize {
         match self {
             Machine::Dense(dense) => dense.memory(),
+            Machine::Compact(compact) => compact.memory(),
             Machine::Lazy(lazy) => lazy.memory(),
         }
     }
@@ -250,6 +256,7 @@ impl Machine {
     ) -> Result<Step, Exhausted> {
         match self {
             Machine::Dense(dense) => dense.run::<REVERSE>(haystack, floor, run, quantum, meter),
+            Machine::Compact(compact) => compact.run::<REVERSE>(haystack, floor, run, quantum, meter),
             Machine::Lazy(lazy) => lazy.run::<REVERSE>(table, haystack, floor, run, quantum, meter),
         }
     }

@@ -161,13 +161,12 @@ impl Simulation {
             seen.clear();
             set.code.extend(targets.iter().filter(|&&target| seen.insert(target)));
         }
-        let (_, nodes) = set.code.split_at_mut(1);
-        if order != Order::First {
-            nodes.sort_unstable();
-        }
-        set.cost = nodes.len() as u64;
-        if waits {
-            set.cost += nodes.iter().map(|&node| nfa.weight(node)).sum::<u64>().min(nfa.total());
+        if let Some((_, nodes)) = set.code.split_first_mut() {
+            if order != Order::First {
+                nodes.sort_unstable();
+            }
+            let walk = if waits { nodes.iter().map(|&node| nfa.weight(node)).sum() } else { 0u64 };
+            set.cost = nodes.len() as u64 + walk.min(nfa.total());
         }
     }
 

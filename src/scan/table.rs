@@ -6,6 +6,7 @@
 //! holds more than two and never has to turn away a state that the request has paid for.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
 
 use super::look::Side;
@@ -67,6 +68,26 @@ impl Transition {
     }
 }
 
+/// Hashes the code of a set, eight bytes at a time. The default hasher takes as long as the step that made the set; its
+/// strength is not needed where a few thousand keys, each paid for, are sets of nodes that nobody chooses freely.
+#[derive(Debug, Default)]
+struct CodeHasher(u64);
+
+impl Hasher for CodeHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        let (words, rest) = bytes.as_chunks();
+        let rest = rest.iter().fold(rest.len() as u64, |word, &byte| word << 8 | u64::from(byte));
+        for word in words.iter().map(|&word| u64::from_le_bytes(word)).chain([rest]) {
+            self.0 = (self.0.rotate_left(5) ^ word).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        }
+    }
+
+    fn finish(&self) -> u64 {
+        // The low bits of a product are weak, and the table looks at those too.
+        self.0 ^ self.0 >> 32
+    }
+}
+
 #[derive(Debug, Clone)]
 struct State {
     code: Arc<[u32]>,
@@ -87,7 +108,7 @@ pub(super) struct Table {
     stride: usize,
     states: Vec<State>,
     transitions: Vec<Transition>,
-    index: HashMap<Arc<[u32]>, u32>,
+    index: HashMap<Arc<[u32]>, u32, BuildHasherDefault<CodeHasher>>,
     /// The start state for each kind of byte before the start, with the stamp of the request that paid for it.
     starts: [(u32, u32); 5],
     /// The memory of a step.
@@ -160,6 +181,11 @@ impl Table {
         if let Some(place) = self.transitions.get_mut(state as usize * self.stride + class) {
             *place = transition;
         }
+    }
+
+    /// Number of states, the dead one included.
+    pub(super) fn len(&self) -> usize {
+        self.states.len()
     }
 
     /// The code of a state and the cost of the first half of a step from it.

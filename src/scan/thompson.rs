@@ -94,6 +94,7 @@ pub(super) struct Thompson {
     sides: Sides,
     reversed: bool,
     max_step: u64,
+    max_set: u64,
 }
 
 impl Thompson {
@@ -116,6 +117,7 @@ impl Thompson {
             sides: Sides::of(nfa.look_set_any()),
             reversed: nfa.is_reverse(),
             max_step: 0,
+            max_set: 0,
         };
         for state in nfa.states() {
             let node = this.node_of(state, slots);
@@ -123,7 +125,7 @@ impl Thompson {
         }
         this.total = u32::try_from(this.nodes.len() + this.edges.len()).unwrap_or(u32::MAX);
         this.weigh();
-        this.max_step = this.dearest_step();
+        (this.max_step, this.max_set) = this.dearest_step();
         this
     }
 
@@ -192,10 +194,11 @@ impl Thompson {
 
     /// An upper bound, in nodes, of one step. Behind a byte only those nodes can be alive to which the byte leads from anywhere;
     /// so for each byte the whole set behind it is looked at, and then every transition over the dearest next byte is taken.
-    fn dearest_step(&self) -> u64 {
+    /// Beside it an upper bound of the code of a set.
+    fn dearest_step(&self) -> (u64, u64) {
         let (mut seen, mut stack) = (SparseSet::default(), Vec::new());
         seen.grow(self.nodes.len());
-        let mut dearest = self.step_behind(&[self.start], &mut seen, &mut stack);
+        let (mut dearest, mut largest) = self.step_behind(&[self.start], &mut seen, &mut stack);
         let mut targets = Vec::new();
         for class in 0..self.class_count {
             let Some(byte) = (0..=u8::MAX).find(|&byte| self.class(byte) == class) else { continue };
@@ -203,13 +206,14 @@ impl Thompson {
             targets.extend(self.nodes.iter().filter_map(|&node| self.target(node, byte)));
             targets.sort_unstable();
             targets.dedup();
-            dearest = dearest.max(self.step_behind(&targets, &mut seen, &mut stack));
+            let (step, set) = self.step_behind(&targets, &mut seen, &mut stack);
+            (dearest, largest) = (dearest.max(step), largest.max(set));
         }
-        dearest
+        (dearest, largest)
     }
 
-    /// An upper bound, in nodes, of a step from the set that empty transitions reach from all of `targets`.
-    fn step_behind(&self, targets: &[u32], seen: &mut SparseSet, stack: &mut Vec<u32>) -> u64 {
+    /// Upper bounds, in nodes, of a step from the set that empty transitions reach from all of `targets`, and of its code.
+    fn step_behind(&self, targets: &[u32], seen: &mut SparseSet, stack: &mut Vec<u32>) -> (u64, u64) {
         seen.clear();
         stack.clear();
         stack.extend_from_slice(targets);
@@ -247,7 +251,8 @@ impl Thompson {
         }
         let walk = targets.iter().map(|&target| self.weight(target)).sum::<u64>().min(self.total());
         let first = if waits { leaves.max(targets.len() as u64 + walk) } else { leaves };
-        first + by_byte.into_iter().max().unwrap_or_default().min(self.total())
+        let second = by_byte.into_iter().max().unwrap_or_default().min(self.total());
+        (first + second, leaves.max(targets.len() as u64) + 1)
     }
 
     /// The node `id`; `Fail` for an id that is not there.
@@ -318,9 +323,19 @@ impl Thompson {
         self.sides.side(byte)
     }
 
+    /// The kinds of bytes that its assertions tell apart.
+    pub(super) fn sides(&self) -> Sides {
+        self.sides
+    }
+
     /// Number of classes of bytes.
     pub(super) fn class_count(&self) -> usize {
         self.class_count
+    }
+
+    /// The longest code that a set can have.
+    pub(super) fn max_set(&self) -> u64 {
+        self.max_set
     }
 
     /// Whether it reads from right to left.

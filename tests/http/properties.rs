@@ -13,6 +13,12 @@ use proptest::sample::select;
 
 const CONTENT_TYPE: &str = "multipart/form-data; boundary=B";
 
+/// A parser can go on on another thread.
+const _: fn() = || {
+    fn is_send<T: Send>() {}
+    is_send::<BodyParser>();
+};
+
 /// Pieces of which bodies are made that are nearly what the processor expects.
 fn tokens(processor: Processor) -> Vec<&'static [u8]> {
     let tokens: &[&[u8]] = match processor {

@@ -33,7 +33,7 @@ fn scraps() -> impl Strategy<Value = Vec<u8>> {
 }
 
 /// Patterns that mean the same to the automata library: in bytes, without Unicode, `.` taking newlines.
-fn common() -> impl Strategy<Value = String> {
+pub fn common() -> impl Strategy<Value = String> {
     let atom = prop::sample::select(vec![
         "a",
         "b",

@@ -2,5 +2,6 @@
 
 mod dialect;
 mod matcher;
+mod require;
 mod rules;
 mod table;

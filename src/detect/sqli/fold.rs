@@ -243,9 +243,9 @@ impl<'i> Window<'i> {
                 self.put(left, b);
                 self.restart(1)
             }
-            // There are too many collations to list them; all have an underscore.
+            // There are too many collations to list them; all have an underscore, and no NUL before it.
             (Collate, Bareword) => {
-                if b.text.contains(&b'_') {
+                if b.text.iter().take_while(|&&byte| byte != 0).any(|&byte| byte == b'_') {
                     self.set_kind(left + 1, SqlType);
                     self.left = 0;
                 }

@@ -4,7 +4,8 @@
 //! a second document, control characters in strings, invalid UTF-8, lone surrogates) is an error of the report, and reading goes
 //! on with the most likely meaning, so that no byte of a broken document escapes inspection. A duplicate key gives both values.
 //! Numbers keep their text, `true` and `false` are text, `null` is empty. An empty object or array is an empty value, so that its
-//! key is inspected.
+//! key is inspected; a member that is an array gives one more argument, its name without index and the number of elements, as
+//! in Coraza.
 //!
 //! The names repeat the path at each leaf, which is quadratic in a hostile document. [`names_budget`] bounds them: beyond it the
 //! reading ends with an error.
@@ -18,16 +19,21 @@ use path::{Container, Path};
 use text::Quoted;
 
 /// Fuel for one byte.
-pub(super) const PER_BYTE: u64 = 3;
+pub(super) const PER_BYTE: u64 = 2;
 /// Fuel for one leaf; copying its name costs one fuel for each [`NAME_BYTES_PER_FUEL`] bytes more.
 const PER_LEAF: u64 = 12;
 const NAME_BYTES_PER_FUEL: usize = 4;
+/// Fuel for one object or array.
+const PER_CONTAINER: u64 = 8;
+/// Fuel for one escape in a string.
+const PER_ESCAPE: u64 = 6;
 /// Names may have this many bytes for each byte read. Arrays of small numbers below a path of 30 bytes are what needs the most.
 const NAMES_PER_BYTE: usize = 16;
 /// Names may have this many bytes whatever the length of the body.
 const NAMES_CONSTANT: usize = 64 << 10;
 
-/// A leaf takes a byte or more; its name's copy is rounded up by less than one fuel.
+/// A leaf takes a byte or more, its name's copy is rounded up by less than one fuel; the bytes that open containers and those of
+/// escapes are others, and cost less.
 pub(super) const PRICE: Price = Price::per_byte(
     PER_LEAF + 1 + (NAMES_CONSTANT / NAME_BYTES_PER_FUEL) as u64,
     PER_BYTE + PER_LEAF + 1 + (NAMES_PER_BYTE / NAME_BYTES_PER_FUEL) as u64,
@@ -235,8 +241,8 @@ impl Json {
     /// Reads the first byte of a value.
     fn value(&mut self, byte: u8, out: &mut Out<'_>) -> Result<bool, Exhausted> {
         match byte {
-            b'{' => self.open(Container::Object, out),
-            b'[' => self.open(Container::Array, out),
+            b'{' => self.open(Container::Object, out)?,
+            b'[' => self.open(Container::Array, out)?,
             b'"' => {
                 self.begin_leaf(out)?;
                 self.state = State::Quoted(Role::Value, Quoted::default());
@@ -294,16 +300,18 @@ impl Json {
         Ok(true)
     }
 
-    fn open(&mut self, container: Container, out: &mut Out<'_>) {
+    fn open(&mut self, container: Container, out: &mut Out<'_>) -> Result<(), Exhausted> {
+        out.meter.charge(PER_CONTAINER)?;
         if self.path.depth() >= self.depth_limit {
             out.report.json_depth_exceeded = true;
             out.error("the document nests too deeply");
             out.stop = true;
-            return;
+            return Ok(());
         }
         self.path.begin_element();
         self.path.enter(container);
         self.state = if container == Container::Array { State::FirstElement } else { State::FirstKey };
+        Ok(())
     }
 
     /// Ends the innermost container, whichever of `]` and `}` the byte is.
@@ -318,6 +326,10 @@ impl Json {
                 }
                 if left.empty && self.path.depth() > 0 {
                     self.push_leaf(Bytes::default(), out)?;
+                } else if left.container == Container::Array && self.path.innermost() == Some(Container::Object) {
+                    // Rules look for keys at the end of names, where an index would hide that of an array.
+                    let count = out.fields.store(left.elements.to_string().as_bytes())?;
+                    self.push_leaf(count, out)?;
                 }
             }
         }

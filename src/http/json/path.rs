@@ -23,6 +23,8 @@ struct Frame {
 pub(super) struct Left {
     pub(super) container: Container,
     pub(super) empty: bool,
+    /// Elements of an array.
+    pub(super) elements: u64,
 }
 
 /// The path. Its text is `json`, a dot and a key or index for each container, and never longer than a small multiple of the body
@@ -60,7 +62,7 @@ impl Path {
     pub(super) fn leave(&mut self) -> Option<Left> {
         let frame = self.frames.pop()?;
         self.text.truncate(frame.base);
-        Some(Left { container: frame.container, empty: frame.empty })
+        Some(Left { container: frame.container, empty: frame.empty, elements: frame.next })
     }
 
     /// Begins a member: the bytes of its key follow with [`push_key`](Self::push_key).

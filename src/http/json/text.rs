@@ -1,8 +1,8 @@
 //! Strings and bare words of JSON, read in pieces.
 
 use super::super::percent::hex;
-use super::Out;
 use super::path::Path;
+use super::{Out, PER_ESCAPE};
 use crate::http::{Bytes, Fields};
 use crate::meter::Exhausted;
 
@@ -78,6 +78,7 @@ impl Quoted {
                             return Ok((after, true));
                         }
                         Some((b'\\', after)) => {
+                            out.meter.charge(PER_ESCAPE)?;
                             self.escape = Escape::Backslash;
                             rest = after;
                         }

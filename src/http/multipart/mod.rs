@@ -15,7 +15,7 @@ use boundary::Boundary;
 use disposition::{Disposition, Parameter};
 
 /// Fuel for one byte.
-pub(super) const PER_BYTE: u64 = 3;
+pub(super) const PER_BYTE: u64 = 1;
 /// Fuel for one line.
 const PER_LINE: u64 = 12;
 /// Fuel for one header line more: it is compared with those before it.
@@ -53,11 +53,11 @@ enum Eol {
 }
 
 impl Eol {
-    const fn bytes(self) -> &'static [u8] {
+    const fn len(self) -> usize {
         match self {
-            Eol::None => b"",
-            Eol::Lf => b"\n",
-            Eol::CrLf => b"\r\n",
+            Eol::None => 0,
+            Eol::Lf => 1,
+            Eol::CrLf => 2,
         }
     }
 }
@@ -80,8 +80,8 @@ struct Part {
     file: bool,
     name: Bytes,
     content: Bytes,
-    /// The end of the last content line: content only if no boundary follows.
-    pending: &'static [u8],
+    /// Bytes of the last line end in the content: they belong to it only if no boundary follows.
+    pending: usize,
 }
 
 /// The machine.
@@ -163,12 +163,9 @@ impl Multipart {
         let mut out = Out { fields, report, meter, at: self.line_start, stop: false };
         while let Some(found) = memchr::memchr(b'\n', seen.get(self.searched..).unwrap_or_default()) {
             let end = self.searched + found;
-            let line = seen.get(self.line_start..end).unwrap_or_default();
+            let line = seen.get(self.line_start..=end).unwrap_or_default();
             out.at = self.line_start;
-            match line.strip_suffix(b"\r") {
-                Some(line) => self.line(line, Eol::CrLf, &mut out)?,
-                None => self.line(line, Eol::Lf, &mut out)?,
-            }
+            self.line(line, if line.ends_with(b"\r\n") { Eol::CrLf } else { Eol::Lf }, &mut out)?;
             if out.stop {
                 return Ok(false);
             }
@@ -205,7 +202,7 @@ impl Multipart {
             self.headers_end(&mut out)?;
         }
         if self.stage == Stage::Content {
-            out.fields.append(&mut self.part.content, self.part.pending)?;
+            self.part.pending = 0;
             self.content_end(&mut out);
         }
         let complete = self.stage == Stage::Epilogue;
@@ -220,20 +217,21 @@ impl Multipart {
         Ok(())
     }
 
-    /// Reads a line, of which the end is here and the beginning may be content already.
-    fn line(&mut self, line: &[u8], eol: Eol, out: &mut Out<'_>) -> Result<(), Exhausted> {
+    /// Reads a line with its end, the beginning of which may be content already.
+    fn line(&mut self, whole: &[u8], eol: Eol, out: &mut Out<'_>) -> Result<(), Exhausted> {
         out.meter.charge(PER_LINE)?;
         if std::mem::take(&mut self.in_content_line) {
-            return self.content_line(line, eol, out);
+            return self.content_line(whole, eol, out);
         }
+        let line = whole.get(..whole.len().saturating_sub(eol.len())).unwrap_or_default();
         if self.stage == Stage::Epilogue {
             out.report.multipart.data_after = true;
             return Ok(());
         }
         match self.classify(line, out) {
             Line::Other => match self.stage {
-                Stage::Headers => self.header_line(line, eol, out),
-                Stage::Content => self.content_line(line, eol, out),
+                Stage::Headers => self.header_line(line, whole, eol, out),
+                Stage::Content => self.content_line(whole, eol, out),
                 Stage::Preamble | Stage::Epilogue => {
                     out.report.multipart.data_before = true;
                     Ok(())
@@ -270,8 +268,8 @@ impl Multipart {
                         // A boundary this long is content, whatever it begins with.
                         self.classify(content, out);
                     }
-                    out.fields.append(&mut self.part.content, std::mem::take(&mut self.part.pending))?;
                     out.fields.append(&mut self.part.content, content)?;
+                    self.part.pending = 0;
                     self.in_content_line = true;
                     self.line_start += content.len();
                 }
@@ -338,7 +336,7 @@ impl Multipart {
         Ok(())
     }
 
-    fn header_line(&mut self, line: &[u8], eol: Eol, out: &mut Out<'_>) -> Result<(), Exhausted> {
+    fn header_line(&mut self, line: &[u8], whole: &[u8], eol: Eol, out: &mut Out<'_>) -> Result<(), Exhausted> {
         self.end_of_line(eol, out);
         if line.is_empty() {
             return self.headers_end(out);
@@ -346,7 +344,7 @@ impl Multipart {
         self.part.header_bytes += line.len();
         if self.part.header_bytes > self.limits.multipart_header || self.part.headers.len() >= MAX_HEADERS {
             self.header_overflow(out)?;
-            return self.content_line(line, eol, out);
+            return self.content_line(whole, eol, out);
         }
         out.meter.charge(PER_HEADER)?;
         if line.iter().any(|byte| matches!(byte, 0 | b'\r')) {
@@ -451,21 +449,20 @@ impl Multipart {
         room
     }
 
-    fn content_line(&mut self, line: &[u8], eol: Eol, out: &mut Out<'_>) -> Result<(), Exhausted> {
-        out.fields.append(&mut self.part.content, self.part.pending)?;
-        out.fields.append(&mut self.part.content, line)?;
-        self.part.pending = eol.bytes();
-        Ok(())
+    fn content_line(&mut self, whole: &[u8], eol: Eol, out: &mut Out<'_>) -> Result<(), Exhausted> {
+        self.part.pending = eol.len();
+        out.fields.append(&mut self.part.content, whole)
     }
 
     /// Gives out the part's content.
     fn content_end(&mut self, out: &mut Out<'_>) {
         let part = &self.part;
+        let content = part.content.without_last(part.pending);
         if part.file {
-            out.report.files_combined_size += part.content.len() as u64;
-            out.fields.push_stored(Kind::FileContent, part.name, part.content);
+            out.report.files_combined_size += content.len() as u64;
+            out.fields.push_stored(Kind::FileContent, part.name, content);
         } else if self.may_add_argument(out) {
-            out.fields.push_stored(Kind::ArgPost, part.name, part.content);
+            out.fields.push_stored(Kind::ArgPost, part.name, content);
         }
     }
 }

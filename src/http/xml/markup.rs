@@ -88,57 +88,76 @@ impl Skipped {
     pub(super) fn read<'b>(&mut self, block: &'b [u8], text: &mut Vec<u8>, out: &mut Out<'_>) -> (&'b [u8], bool) {
         let mut rest = block;
         while let Some((&byte, after)) = rest.split_first() {
-            rest = after;
-            let ended = match &mut self.kind {
-                Kind::Unknown => self.classify(byte, out),
-                Kind::Comment => byte == b'>' && self.tail == *b"--",
-                Kind::Instruction => {
-                    let ended = byte == b'>' && self.tail[1] == b'?';
-                    if self.start.len() < MAX_DECLARATION && !ended {
-                        self.start.push(byte);
+            match self.kind {
+                Kind::Unknown => {
+                    rest = after;
+                    if self.classify(byte, out) {
+                        return (rest, true);
                     }
-                    if ended {
-                        check_declaration(&self.start, out);
-                    }
-                    ended
                 }
-                Kind::CharacterData => {
-                    text.push(byte);
-                    let ended = text.ends_with(b"]]>") && self.tail == *b"]]";
-                    if ended {
-                        text.truncate(text.len() - 3);
+                Kind::DocumentType { bracket, quote } => {
+                    rest = after;
+                    if self.declaration(byte, bracket, quote, out) {
+                        return (rest, true);
                     }
-                    ended
                 }
-                Kind::DocumentType { bracket, quote } => match (*quote, byte) {
-                    (Some(open), _) => {
-                        if open == byte {
-                            *quote = None;
-                        }
-                        false
+                Kind::Comment | Kind::CharacterData | Kind::Instruction => {
+                    let len = memchr::memchr(b'>', rest).map_or(rest.len(), |at| at + 1);
+                    let (piece, next) = rest.split_at(len);
+                    rest = next;
+                    if self.piece(piece, text, out) {
+                        return (rest, true);
                     }
-                    (None, b'"' | b'\'') => {
-                        *quote = Some(byte);
-                        false
-                    }
-                    (None, b'[') => {
-                        out.error("the document type declaration has declarations, which are not read");
-                        *bracket = true;
-                        false
-                    }
-                    (None, b']') => {
-                        *bracket = false;
-                        false
-                    }
-                    (None, _) => byte == b'>' && !*bracket,
-                },
-            };
-            self.tail = [self.tail[1], byte];
-            if ended {
-                return (rest, true);
+                }
             }
         }
         (rest, false)
+    }
+
+    /// Reads up to and with a `>`, at which a comment, section or instruction may end; answers whether it does.
+    fn piece(&mut self, piece: &[u8], text: &mut Vec<u8>, out: &mut Out<'_>) -> bool {
+        match self.kind {
+            Kind::CharacterData => text.extend_from_slice(piece),
+            Kind::Instruction => {
+                let room = MAX_DECLARATION.saturating_sub(self.start.len());
+                self.start.extend_from_slice(piece.get(..room).unwrap_or(piece));
+            }
+            _ => {}
+        }
+        let mark = last_two(self.tail, piece.strip_suffix(b">").unwrap_or(piece));
+        self.tail = last_two(self.tail, piece);
+        if !piece.ends_with(b">") {
+            return false;
+        }
+        match self.kind {
+            Kind::Comment => mark == *b"--",
+            Kind::CharacterData if mark == *b"]]" => {
+                text.truncate(text.len().saturating_sub(3));
+                true
+            }
+            Kind::Instruction if mark[1] == b'?' => {
+                check_declaration(&self.start, out);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Reads a byte of a document type declaration; answers whether it ends it.
+    fn declaration(&mut self, byte: u8, mut bracket: bool, mut quote: Option<u8>, out: &mut Out<'_>) -> bool {
+        match (quote, byte) {
+            (Some(open), _) => quote = quote.filter(|_| open != byte),
+            (None, b'"' | b'\'') => quote = Some(byte),
+            (None, b'[') => {
+                out.error("the document type declaration has declarations, which are not read");
+                bracket = true;
+            }
+            (None, b']') => bracket = false,
+            (None, b'>') if !bracket => return true,
+            (None, _) => {}
+        }
+        self.kind = Kind::DocumentType { bracket, quote };
+        false
     }
 
     /// Finds out what `<!` begins; answers whether it has ended already.
@@ -164,6 +183,15 @@ impl Skipped {
         // An end does not share bytes with the beginning: `<!-->` is no comment.
         self.tail = [0; 2];
         false
+    }
+}
+
+/// The last two bytes of what was read, when `piece` follows something that ended with `before`.
+fn last_two(before: [u8; 2], piece: &[u8]) -> [u8; 2] {
+    match *piece {
+        [.., first, second] => [first, second],
+        [only] => [before[1], only],
+        [] => before,
     }
 }
 

@@ -13,15 +13,18 @@ use crate::meter::{Exhausted, Meter, Price};
 use markup::{Reference, Skipped};
 
 /// Fuel for one byte.
-pub(super) const PER_BYTE: u64 = 4;
-/// Fuel for one tag.
+pub(super) const PER_BYTE: u64 = 2;
+/// Fuel for one tag or other markup.
 const PER_TAG: u64 = 8;
+/// Fuel for one reference.
+const PER_REFERENCE: u64 = 8;
 /// Fuel for one attribute.
 const PER_ATTRIBUTE: u64 = 12;
 
-/// A tag takes a byte or more (its `<`), an attribute two others (`a=`), so that tags are what costs most; one of each may be cut
-/// short by the end of the body.
-pub(super) const PRICE: Price = Price::per_byte(PER_TAG + PER_ATTRIBUTE, PER_BYTE + PER_TAG);
+/// A tag takes a byte or more (its `<`), a reference others (its `&`), an attribute two others (`a=`): no byte is charged for more
+/// than the dearest of them. One attribute may be cut short by the end of the body.
+pub(super) const PRICE: Price = Price::per_byte(PER_ATTRIBUTE, PER_BYTE + PER_TAG);
+const _: () = assert!(PER_REFERENCE <= PER_TAG && PER_ATTRIBUTE <= 2 * PER_TAG);
 
 /// Where in the document the machine is.
 #[derive(Debug)]
@@ -180,6 +183,7 @@ impl Xml {
                         return Ok(next);
                     }
                     Some((_, next)) => {
+                        out.meter.charge(PER_REFERENCE)?;
                         self.reference = Some(Reference::default());
                         return Ok(next);
                     }
@@ -263,6 +267,7 @@ impl Xml {
                 out.fields.append(&mut self.value, run)?;
                 match next.split_first() {
                     Some((b'&', next)) => {
+                        out.meter.charge(PER_REFERENCE)?;
                         self.reference = Some(Reference::default());
                         return Ok(next);
                     }

@@ -36,7 +36,8 @@ impl Parser<'_> {
         let start = self.at;
         for (text, look) in [(b"[[:<:]]", Look::WordStart), (b"[[:>:]]", Look::WordEnd)] {
             if self.take(text) {
-                // PCRE2 rewrites these two as groups, so a quantifier may follow.
+                // PCRE2 reads these as `\b` and a look-around of one byte, and a quantifier takes only the second.
+                self.look(Look::Word, 0)?;
                 return self.push(Node::Look(look));
             }
         }

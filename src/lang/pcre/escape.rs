@@ -44,8 +44,7 @@ impl Parser<'_> {
             Some(b'N') => {
                 self.at += 2;
                 // `\N{2}` is a quantifier, `\N{U+41}` and `\N{name}` name a character.
-                let rest = self.pattern.get(self.at..).unwrap_or_default();
-                if rest.first() == Some(&b'{') && !rest.get(1).is_some_and(u8::is_ascii_digit) {
+                if self.peek() == Some(b'{') && self.counts().is_none() {
                     return Err(self
                         .error(start, "characters by name are not supported")
                         .help("patterns match bytes: write `\\x` and two hexadecimal digits for each"));

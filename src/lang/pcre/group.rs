@@ -53,12 +53,19 @@ impl<'a> Parser<'a> {
         Kind::Capture(self.captures)
     }
 
-    /// `=`, `!`, `<=`, `<!`: whether it looks behind, and whether it is negative.
+    /// `=`, `!`, `<=`, `<!`, and PCRE2's non-atomic `*`, `<*`: whether it looks behind, and whether it is negative.
     fn take_look_around(&mut self) -> Option<(bool, bool)> {
-        [(&b"="[..], false, false), (b"!", false, true), (b"<=", true, false), (b"<!", true, true)]
-            .into_iter()
-            .find(|(text, ..)| self.take(text))
-            .map(|(_, behind, negative)| (behind, negative))
+        [
+            (&b"="[..], false, false),
+            (b"!", false, true),
+            (b"<=", true, false),
+            (b"<!", true, true),
+            (b"*", false, false),
+            (b"<*", true, false),
+        ]
+        .into_iter()
+        .find(|(text, ..)| self.take(text))
+        .map(|(_, behind, negative)| (behind, negative))
     }
 
     /// The constructs that cannot run in linear time, or mean nothing there.

@@ -303,7 +303,7 @@ impl<'a> Parser<'a> {
 
     /// The counts of `{n}`, `{n,}`, `{n,m}` that begin here, and their length. Anything else in braces is literal text.
     /// Numbers too large for a `u32` come back as its largest value.
-    fn counts(&self) -> Option<(u32, Option<u32>, usize)> {
+    pub fn counts(&self) -> Option<(u32, Option<u32>, usize)> {
         let rest = self.pattern.get(self.at..)?;
         let (min, rest_min) = number(rest.strip_prefix(b"{")?)?;
         let (max, after) = match rest_min.strip_prefix(b",") {

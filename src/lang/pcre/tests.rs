@@ -70,9 +70,7 @@ fn what_cannot_run_says_how_to_rewrite() {
 
 #[test]
 fn limits_hold() {
-    let mut limits = Limits::default();
-    limits.pattern_depth = 3;
-    limits.pattern_bytes = 20;
+    let limits = Limits { pattern_depth: 3, pattern_bytes: 20, ..Limits::default() };
     assert!(parse(b"(((a)))", false, &limits).is_ok());
     assert_eq!(parse(b"((((a))))", false, &limits).unwrap_err().offset, 3);
     assert!(parse(b"()()()()()()()()()()", false, &limits).is_ok());

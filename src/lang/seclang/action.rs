@@ -3,7 +3,6 @@
 use super::lexer::closing;
 use super::names::actions::{Argument, Kind, TABLE};
 use super::names::{Support, find, offered};
-use super::nearest::nearest;
 use super::reader::Reader;
 use super::text::{Text, is_blank};
 use super::{codes, ctl, macros, settings, setvar};
@@ -17,6 +16,8 @@ pub(super) struct Actions {
     pub id: Option<(u64, Span)>,
     pub phase: Option<Phase>,
     pub disruptive: Option<Disrupt>,
+    /// The one before it in the same list.
+    pub overridden: Option<Disrupt>,
     pub status: Option<u16>,
     pub log: Option<bool>,
     pub auditlog: Option<bool>,
@@ -183,7 +184,7 @@ fn apply(item: &Item, all: &mut Actions, reader: &mut Reader<'_>) {
     let shown = item.name.show();
     let Some(row) = find(TABLE, item.name.bytes()) else {
         let found = Diagnostic::error(codes::UNKNOWN_ACTION, item.name.span(), format!("unknown action `{shown}`"));
-        reader.out.push(match nearest(item.name.bytes(), offered(TABLE)) {
+        reader.out.push(match reader.nearest(item.name.bytes(), offered(TABLE)) {
             Some(near) => found.help(format!("did you mean `{near}`?")),
             None => found.help("a value that holds blanks or commas needs quotes: `msg:'one, two'`"),
         });
@@ -310,7 +311,7 @@ fn disrupt(action: Disrupt, span: Span, all: &mut Actions, reader: &mut Reader<'
             Diagnostic::warning(codes::LAST_DISRUPTIVE, span, "a rule has one disruptive action: the last one stands");
         reader.out.push(found.label("this one stands").help("remove the other one"));
     }
-    all.disruptive = Some(action);
+    all.overridden = all.disruptive.replace(action);
 }
 
 fn id(value: &Text, reader: &mut Reader<'_>) -> Option<u64> {
@@ -343,13 +344,13 @@ fn transformation(value: &Text, all: &mut Actions, reader: &mut Reader<'_>) -> O
         all.pipeline.clear();
         return Some(());
     }
-    if let Some(found) = std::str::from_utf8(value.bytes()).ok().and_then(super::pattern::transformation) {
+    if let Some(found) = std::str::from_utf8(value.bytes()).ok().and_then(Transformation::from_name) {
         all.pipeline.push(found);
         return Some(());
     }
     let message = format!("unknown transformation `{}`", value.show());
     let found = Diagnostic::error(codes::UNKNOWN_TRANSFORMATION, value.span(), message);
-    reader.out.push(match nearest(value.bytes(), super::pattern::TRANSFORMATIONS.iter().map(|row| row.0)) {
+    reader.out.push(match reader.nearest(value.bytes(), Transformation::ALL.iter().map(|known| known.name())) {
         Some(near) => found.help(format!("did you mean `t:{near}`?")),
         None => found.help("several transformations are several actions: `t:lowercase,t:urlDecodeUni`"),
     });

@@ -75,6 +75,7 @@ codes! {
     HALVED_BACKSLASH "W0709" "`\\\\` in a quoted argument is read as one backslash, as Apache and ModSecurity v2 read it", "Write `\\x5c` for a backslash in a pattern";
     LITERAL "W0710" "Something looks like special syntax but is malformed and taken as it stands", "Correct it if the special meaning was intended";
     LINK_ACTION "W0711" "An action without effect on a chain link", "Move it to the first rule of the chain";
+    TARGET_TWICE "W0712" "A target stands twice: a match in it counts twice, as in v2", "Remove one of them";
     IGNORED "N0801" "Accepted without effect, and nothing is lost", "Nothing needs to be done";
     DUPLICATE_PHRASES "N0802" "Duplicate phrases were removed", "Nothing needs to be done";
 }

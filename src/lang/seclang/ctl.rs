@@ -2,7 +2,6 @@
 
 use super::names::actions::{CTL, CtlKind};
 use super::names::{Support, find, offered};
-use super::nearest::nearest;
 use super::reader::Reader;
 use super::text::Text;
 use super::{codes, ids, pattern, settings, target};
@@ -18,7 +17,7 @@ pub(super) fn read(text: &Text, reader: &mut Reader<'_>) -> Vec<Action> {
     let shown = name.show();
     let Some(row) = find(CTL, name.bytes()) else {
         let found = Diagnostic::error(codes::CTL, name.span(), format!("unknown `ctl` option `{shown}`"));
-        reader.out.push(match nearest(name.bytes(), offered(CTL)) {
+        reader.out.push(match reader.nearest(name.bytes(), offered(CTL)) {
             Some(near) => found.help(format!("did you mean `{near}`?")),
             None => found.help("write `ctl:option=value`, for example `ctl:ruleRemoveById=942100`"),
         });

@@ -5,10 +5,10 @@ use super::reader::Reader;
 use super::text::{Text, is_blank};
 use crate::diag::{Diagnostic, Span};
 use crate::net::IpSet;
+use crate::ops::byte_range;
 use crate::rule::Phrases;
 use crate::transform::UnicodeMap;
 use std::collections::HashSet;
-use std::net::IpAddr;
 
 /// Decodes what ModSecurity takes over from Snort: `|hex bytes|`, and `\` before `\`, `:`, `;` and `"`. A text with any other
 /// escape stands as it is (as in v2), and so does one whose `|...|` is not hexadecimal (v2 garbles it).
@@ -118,21 +118,15 @@ pub(super) fn addresses(text: &Text, reader: &mut Reader<'_>) -> Option<IpSet> {
     }
     let mut bad = !short_enough(entries.len(), text.span(), reader);
     for entry in entries {
-        match range(&entry.show()) {
-            Some(range) => ranges.push(range),
-            None => {
+        match IpSet::parse_entry(&entry.show()) {
+            Ok(range) => ranges.push(range),
+            Err(problem) => {
                 bad = true;
-                bad_address(&entry.show(), entry.span(), reader);
+                reader.error(codes::OPERATOR_ARGUMENT, entry.span(), problem, "");
             }
         }
     }
     (!bad).then(|| IpSet::from_ranges(ranges))
-}
-
-fn bad_address(entry: &str, span: Span, reader: &mut Reader<'_>) {
-    let message = format!("`{entry}` is neither an address nor a network");
-    let help = "write `192.0.2.1`, `192.0.2.0/24`, `2001:db8::1` or `2001:db8::/32`";
-    reader.error(codes::OPERATOR_ARGUMENT, span, message, help);
 }
 
 /// The addresses and networks of the files that `@ipMatchFromFile` names, one a line; `#` starts a comment.
@@ -147,16 +141,17 @@ pub(super) fn address_files(text: &Text, reader: &mut Reader<'_>) -> Option<IpSe
             let code = line.split(|byte| *byte == b'#').next().unwrap_or(line);
             let indent = code.len() - code.trim_ascii_start().len();
             let entry = String::from_utf8_lossy(code.trim_ascii());
-            match range(&entry) {
+            match IpSet::parse_entry(&entry) {
                 _ if entry.is_empty() => {}
-                Some(range) => ranges.push(range),
-                None => {
+                Ok(range) => ranges.push(range),
+                Err(problem) => {
                     bad = true;
                     // The text joins the map with the first finding in it: most data files never need to.
                     let add = || reader.sources.add(path.display().to_string(), bytes.as_slice());
                     let id = *source.get_or_insert_with(add);
                     let start = at + indent;
-                    bad_address(&entry, Span::new(id, start, start + code.trim_ascii().len()), reader);
+                    let span = Span::new(id, start, start + code.trim_ascii().len());
+                    reader.error(codes::OPERATOR_ARGUMENT, span, problem, "");
                 }
             }
             at += line.len() + 1;
@@ -166,37 +161,20 @@ pub(super) fn address_files(text: &Text, reader: &mut Reader<'_>) -> Option<IpSe
     (!bad).then(|| IpSet::from_ranges(ranges))
 }
 
-/// First and last address of an address or network; host bits are cut off.
-fn range(entry: &str) -> Option<(IpAddr, IpAddr)> {
-    if let Ok(address) = entry.parse::<IpAddr>() {
-        return Some((address, address));
-    }
-    let (address, prefix) = entry.split_once('/')?;
-    // The prefix is a plain number: no sign, no mask.
-    if prefix.is_empty() || prefix.len() > 3 || !prefix.bytes().all(|byte| byte.is_ascii_digit()) {
-        return None;
-    }
-    let net = ipnet::IpNet::new(address.parse().ok()?, prefix.parse().ok()?).ok()?;
-    Some((net.network(), net.broadcast()))
-}
-
 /// The bytes that `@validateByteRange` allows: `9,10,32-126`.
 pub(super) fn byte_range(text: &Text, reader: &mut Reader<'_>) -> Option<Box<[bool; 256]>> {
+    let entries = text.split(|byte| byte == b',');
     let mut allowed = Box::new([false; 256]);
-    let mut bad = text.split(|byte| byte == b',').is_empty();
+    let mut bad = entries.is_empty();
     if bad {
         reader.error(codes::OPERATOR_ARGUMENT, text.span(), "no byte value", "write values and ranges: `9,10,32-126`");
     }
-    for entry in text.split(|byte| byte == b',').iter().map(Text::trimmed) {
-        let shown = entry.show();
-        let (first, last) = shown.split_once('-').unwrap_or((&shown, &shown));
-        match (first.trim().parse::<u8>(), last.trim().parse::<u8>()) {
-            (Ok(first), Ok(last)) if first <= last => (first..=last).for_each(|byte| allowed[usize::from(byte)] = true),
-            _ => {
+    for entry in entries.iter().map(Text::trimmed) {
+        match byte_range::parse(&entry.show()) {
+            Ok(more) => allowed.iter_mut().zip(more.iter()).for_each(|(flag, more)| *flag |= more),
+            Err(problem) => {
                 bad = true;
-                let message = format!("`{shown}` is not a byte value or a range of them");
-                let help = "byte values are 0 to 255, ranges are `first-last`";
-                reader.error(codes::OPERATOR_ARGUMENT, entry.span(), message, help);
+                reader.error(codes::OPERATOR_ARGUMENT, entry.span(), problem, "");
             }
         }
     }
@@ -236,16 +214,6 @@ mod tests {
         assert_eq!(snort(b"a|41 42|b\\:\\\\").unwrap(), b"aABb:\\");
         for literal in [&b"int|float|bool"[..], b"a\\nb", b"x|4|", b"||", b"a\\", b"|41"] {
             assert_eq!(snort(literal), None, "{}", literal.escape_ascii());
-        }
-    }
-
-    #[test]
-    fn addresses_and_networks() {
-        assert_eq!(range("10.1.2.3/8").unwrap().0.to_string(), "10.0.0.0");
-        assert_eq!(range("::1/128").unwrap().1.to_string(), "::1");
-        assert!(range("0.0.0.0/0").is_some());
-        for bad in ["", "10.0.0.0/33", "10.0.0.0/+8", "10.0.0/8", "::/129", "10.0.0.0/255.0.0.0", "x"] {
-            assert!(range(bad).is_none(), "{bad}");
         }
     }
 

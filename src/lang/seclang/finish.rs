@@ -2,6 +2,7 @@
 
 use super::action::{Actions, Disrupt};
 use super::codes;
+use super::names::actions::Kind;
 use super::reader::Reader;
 use super::rules::{Draft, DraftCondition, Drafts};
 use crate::diag::{Diagnostic, Span};
@@ -57,6 +58,9 @@ fn rules_as_markers(rules: &[Rule], flows: &[(usize, Arc<str>, Span)], labels: &
     missing.into_iter().filter_map(marker).collect()
 }
 
+/// Markers looked through for a suggestion.
+const SUGGESTED: usize = 1000;
+
 fn check_markers(markers: &[Marker], flows: &[(usize, Arc<str>, Span)], reader: &mut Reader<'_>) {
     let mut last: HashMap<&str, usize> = HashMap::new();
     for marker in markers {
@@ -65,7 +69,8 @@ fn check_markers(markers: &[Marker], flows: &[(usize, Arc<str>, Span)], reader: 
     for (index, label, span) in flows {
         if last.get(&**label).is_none_or(|before| before <= index) {
             let message = format!("no marker `{label}` follows: the rest of the phase would be skipped");
-            let help = super::nearest::nearest(label.as_bytes(), last.keys().copied())
+            let help = reader
+                .nearest(label.as_bytes(), last.keys().copied().take(SUGGESTED))
                 .filter(|near| **near != **label)
                 .map_or_else(|| format!("add `SecMarker {label}`"), |near| format!("did you mean `{near}`?"));
             reader.warn(codes::NO_MARKER, *span, message, help);
@@ -115,7 +120,9 @@ fn rule(draft: Draft, reader: &mut Reader<'_>) -> Option<Rule> {
     if draft.phase == Phase::Logging
         && matches!(disruptive, Disruptive::Deny | Disruptive::Drop | Disruptive::Redirect(_))
     {
-        let found = Diagnostic::error(codes::LOGGING_PHASE, draft.span, "phase 5 runs when the response has been sent");
+        let span = [Kind::Deny, Kind::Drop, Kind::Redirect, Kind::Block].into_iter().find_map(|kind| head.find(kind));
+        let message = "phase 5 runs when the response has been sent: nothing can be refused";
+        let found = Diagnostic::error(codes::LOGGING_PHASE, span.unwrap_or(draft.span), message);
         reader.out.push(found.help("use `pass`, or an earlier phase"));
     }
     let status = match (head.status, &disruptive) {

@@ -3,10 +3,9 @@
 use super::lexer::{Directive, directives};
 use super::names::directives::{Kind, TABLE};
 use super::names::{Support, find, offered};
-use super::nearest::nearest;
 use super::reader::Reader;
 use super::rules::Drafts;
-use super::settings::{self, Unicode};
+use super::settings::{self, Pending};
 use super::{codes, finish, update};
 use crate::diag::{Diagnostic, Diagnostics, SourceMap, Span};
 use crate::files::Files;
@@ -20,7 +19,7 @@ use std::sync::Arc;
 pub(super) struct Loader<'a> {
     reader: Reader<'a>,
     settings: Settings,
-    unicode: Unicode,
+    pending: Pending,
     drafts: Drafts,
     /// The files being read, outermost first.
     stack: Vec<PathBuf>,
@@ -38,13 +37,13 @@ impl<'a> Loader<'a> {
             json_depth_limit: limits.json_depth,
             ..Settings::default()
         };
-        Loader { reader, settings, unicode: Unicode::default(), drafts: Drafts::default(), stack: Vec::new() }
+        Loader { reader, settings, pending: Pending::default(), drafts: Drafts::default(), stack: Vec::new() }
     }
 
     /// Everything read: resolves, checks, and hands the ruleset over.
     pub fn finish(mut self) -> Ruleset {
         self.drafts.end_of_rules(&mut self.reader);
-        self.unicode.finish(&mut self.settings, &mut self.reader);
+        self.pending.finish(&mut self.settings, &mut self.reader);
         finish::ruleset(self.settings, self.drafts, &mut self.reader)
     }
 
@@ -134,7 +133,7 @@ impl<'a> Loader<'a> {
         let Some(row) = find(TABLE, name.bytes()) else {
             let message = format!("unknown directive `{}`", name.show());
             let found = Diagnostic::error(codes::UNKNOWN_DIRECTIVE, name.span(), message);
-            self.reader.out.push(match nearest(name.bytes(), offered(TABLE)) {
+            self.reader.out.push(match self.reader.nearest(name.bytes(), offered(TABLE)) {
                 Some(near) => found.help(format!("did you mean `{near}`?")),
                 None => found.help("a directive over several lines needs `\\` at each line end but the last"),
             });
@@ -166,20 +165,22 @@ impl<'a> Loader<'a> {
     fn supported(&mut self, kind: Kind, name: &str, directive: &Directive, file: &Arc<str>) {
         let words = &directive.arguments;
         let (least, most) = kind.arity();
+        if let Some(last) = words.last().filter(|last| last.text.bytes() == b"\\") {
+            let message = "this backslash joins no line: it is not the very last byte";
+            self.reader.error(codes::ARGUMENTS, last.span, message, "remove the blanks behind it");
+            return;
+        }
         if !(least..=most).contains(&words.len()) {
             let takes = match (least, most) {
                 (0, _) => "no argument".to_owned(),
-                (least, usize::MAX) => format!("at least {least}"),
-                (least, most) if least == most => format!("{least}"),
-                (least, most) => format!("{least} to {most}"),
+                (1, 1) => "one argument".to_owned(),
+                (least, usize::MAX) => format!("at least {least} arguments"),
+                (least, most) if least == most => format!("{least} arguments"),
+                (least, most) => format!("{least} to {most} arguments"),
             };
             let span = words.get(most).map_or(directive.name.span(), |extra| extra.span);
-            let message = format!("`{name}` takes {takes} arguments, here are {}", words.len());
-            let help = if words.get(most).is_some_and(|extra| extra.text.bytes() == b"\\") {
-                "a backslash joins lines only as the very last byte of a line: remove the blanks behind it"
-            } else {
-                "put arguments that contain blanks in quotes"
-            };
+            let message = format!("`{name}` takes {takes}, here are {}", words.len());
+            let help = "put arguments that contain blanks in quotes";
             self.reader.error(codes::ARGUMENTS, span, message, help);
             return;
         }
@@ -197,7 +198,7 @@ impl<'a> Loader<'a> {
             | Kind::RuleUpdateTargetByTag => {
                 update::apply(kind, directive, &mut self.drafts, &mut self.settings, &mut self.reader);
             }
-            _ => settings::apply(kind, words, &mut self.settings, &mut self.unicode, &mut self.reader),
+            _ => settings::apply(kind, words, &mut self.settings, &mut self.pending, &mut self.reader),
         }
     }
 
@@ -210,7 +211,7 @@ impl<'a> Loader<'a> {
         } else if directive.name.is("</IfModule>") && *modules > 0 {
             *modules -= 1;
         } else if !directive.name.bytes().starts_with(b"</") {
-            let message = format!("section `{}` is not supported", directive.name.show());
+            let message = format!("section `{}>` is not supported", directive.name.show().trim_end_matches('>'));
             let help = "rules apply to all requests: write conditions as rules, or choose rule files per host";
             self.reader.error(codes::SECTION, directive.span, message, help);
         }

@@ -2,7 +2,6 @@
 
 use super::codes;
 use super::names::variables::{self, Lookup};
-use super::nearest::nearest;
 use super::reader::Reader;
 use super::text::Text;
 use crate::diag::Diagnostic;
@@ -109,7 +108,7 @@ fn part(text: &Text, found: &Found, reader: &mut Reader<'_>) -> Option<MacroPart
         Lookup::Unknown => {
             let found =
                 Diagnostic::error(codes::MACRO_VARIABLE, span, format!("unknown variable `{shown}` in a macro"));
-            reader.out.push(match nearest(name, variables::offered()) {
+            reader.out.push(match reader.nearest(name, variables::offered()) {
                 Some(near) => found.help(format!("did you mean `{near}`?")),
                 None => found.help("a macro is `%{VARIABLE}` or `%{COLLECTION.key}`, for example `%{tx.score}`"),
             });

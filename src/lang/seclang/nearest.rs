@@ -2,13 +2,14 @@
 
 /// The candidate with the least edits from `word`, without case; none if all are too far off to be meant.
 pub(super) fn nearest<'a>(word: &[u8], candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    // Names are short; a long word is no misspelled name, and costs nothing here.
-    if word.is_empty() || word.len() > 64 {
+    // A long word is no misspelled name and shall cost nothing here; two bytes are near to everything.
+    if word.len() < 3 || word.len() > 64 {
         return None;
     }
-    let limit = (word.len() / 3).max(1);
+    let limit = word.len() / 3;
     candidates
         .into_iter()
+        .filter(|candidate| candidate.len().abs_diff(word.len()) <= limit)
         .map(|candidate| (distance(word, candidate.as_bytes()), candidate))
         .filter(|(edits, _)| *edits <= limit)
         .min_by_key(|(edits, _)| *edits)

@@ -3,7 +3,6 @@
 use super::lexer::Word;
 use super::names::operators::{Kind, TABLE};
 use super::names::{Support, find, offered};
-use super::nearest::nearest;
 use super::reader::Reader;
 use super::text::{Text, is_blank};
 use super::{codes, data, macros, pattern};
@@ -32,7 +31,7 @@ pub(super) fn read(word: &Word, reader: &mut Reader<'_>) -> Option<Test> {
     let Some(row) = find(TABLE, name.bytes()) else {
         let span = text.span_of(after_sign..name_end);
         let found = Diagnostic::error(codes::UNKNOWN_OPERATOR, span, format!("unknown operator `@{shown}`"));
-        reader.out.push(match nearest(name.bytes(), offered(TABLE)) {
+        reader.out.push(match reader.nearest(name.bytes(), offered(TABLE)) {
             Some(near) => found.help(format!("did you mean `@{near}`?")),
             None => found.help("a pattern that starts with `@` is written `@rx @...`"),
         });
@@ -68,34 +67,17 @@ fn operator(kind: Kind, name: &str, argument: &Text, word: &Word, reader: &mut R
         reader.error(codes::MACRO_NOT_ALLOWED, argument.span_of(found), message, help);
         return None;
     }
-    let empty = argument.bytes().iter().all(|byte| is_blank(*byte));
-    match kind {
-        Kind::DetectSqli
-        | Kind::DetectXss
-        | Kind::ValidateUrlEncoding
-        | Kind::ValidateUtf8Encoding
-        | Kind::UnconditionalMatch
-        | Kind::NoMatch => {
-            if !empty {
-                let message = format!("`@{name}` takes no argument: this one has no effect");
-                reader.warn(codes::NO_EFFECT, argument.span(), message, "remove it");
-            }
+    let blank = argument.bytes().iter().all(|byte| is_blank(*byte));
+    match wants(kind) {
+        Wants::Nothing if !blank => {
+            let message = format!("`@{name}` takes no argument: this one has no effect");
+            reader.warn(codes::NO_EFFECT, argument.span(), message, "remove it");
         }
-        Kind::Rx
-        | Kind::RxGlobal
-        | Kind::Contains
-        | Kind::ContainsWord
-        | Kind::BeginsWith
-        | Kind::EndsWith
-        | Kind::StrMatch => {
-            if argument.is_empty() {
-                let message = format!("`@{name}` without argument matches every value");
-                reader.warn(codes::EMPTY_OPERATOR, word.span, message, "write `@unconditionalMatch` if that is meant");
-            }
+        Wants::Search if argument.is_empty() => {
+            let message = format!("`@{name}` without argument matches every value");
+            reader.warn(codes::EMPTY_OPERATOR, word.span, message, "write `@unconditionalMatch` if that is meant");
         }
-        // An empty string is a value to compare with.
-        Kind::StrEq | Kind::Within => {}
-        _ if empty => {
+        Wants::Listed if blank => {
             let help = format!("write `@{name} ...`");
             reader.error(codes::OPERATOR_ARGUMENT, word.span, format!("`@{name}` needs an argument"), help);
             return None;
@@ -133,6 +115,28 @@ fn operator(kind: Kind, name: &str, argument: &Text, word: &Word, reader: &mut R
         Kind::UnconditionalMatch => Operator::UnconditionalMatch,
         Kind::NoMatch => Operator::NoMatch,
     })
+}
+
+/// What an operator wants as its argument.
+enum Wants {
+    Nothing,
+    /// A text to search for; an empty one is found everywhere.
+    Search,
+    /// A text to compare with; an empty one is a value like any other.
+    Text,
+    /// A number, list or file name.
+    Listed,
+}
+
+fn wants(kind: Kind) -> Wants {
+    match kind {
+        Kind::DetectSqli | Kind::DetectXss | Kind::ValidateUrlEncoding | Kind::ValidateUtf8Encoding => Wants::Nothing,
+        Kind::UnconditionalMatch | Kind::NoMatch => Wants::Nothing,
+        Kind::Rx | Kind::RxGlobal | Kind::Contains | Kind::ContainsWord => Wants::Search,
+        Kind::BeginsWith | Kind::EndsWith | Kind::StrMatch => Wants::Search,
+        Kind::StrEq | Kind::Within => Wants::Text,
+        _ => Wants::Listed,
+    }
 }
 
 fn is_pattern(kind: Kind) -> bool {

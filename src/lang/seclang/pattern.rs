@@ -5,8 +5,12 @@ use super::reader::Reader;
 use super::text::Text;
 use crate::lang::pcre;
 use crate::rule::Pattern;
-use regex_automata::nfa::thompson::{self, pikevm::PikeVM};
+use regex_automata::nfa::thompson::{
+    self,
+    pikevm::{Cache, PikeVM},
+};
 use regex_syntax::hir::Hir;
+use std::cell::RefCell;
 
 /// Statuses 100-999 that a pattern finds: the one place where look-around is taken.
 pub(super) fn status_set(text: &Text, reader: &mut Reader<'_>) -> Option<Vec<u16>> {
@@ -44,7 +48,10 @@ fn refuse(text: &Text, refusal: pcre::Error, reader: &mut Reader<'_>) {
 }
 
 /// Finds a pattern in texts of the ruleset itself, in linear time.
-pub(super) struct Finder(PikeVM);
+pub(super) struct Finder {
+    vm: PikeVM,
+    cache: RefCell<Cache>,
+}
 
 /// Bytes of the automaton of such a pattern: they name tags and messages, and are small.
 const FINDER_BYTES: usize = 1 << 20;
@@ -53,60 +60,12 @@ impl Finder {
     fn new(hir: &Hir) -> Option<Finder> {
         let config = thompson::Config::new().utf8(false).nfa_size_limit(Some(FINDER_BYTES));
         let nfa = thompson::Compiler::new().configure(config).build_from_hir(hir).ok()?;
-        PikeVM::new_from_nfa(nfa).ok().map(Finder)
+        let vm = PikeVM::new_from_nfa(nfa).ok()?;
+        let cache = RefCell::new(vm.create_cache());
+        Some(Finder { vm, cache })
     }
 
     pub fn finds(&self, text: &[u8]) -> bool {
-        self.0.is_match(&mut self.0.create_cache(), text)
+        self.vm.is_match(&mut self.cache.borrow_mut(), text)
     }
-}
-
-/// The transformations by name.
-pub(super) const TRANSFORMATIONS: &[(&str, crate::transform::Transformation)] = {
-    use crate::transform::Transformation as T;
-    &[
-        ("base64Decode", T::Base64Decode),
-        ("base64DecodeExt", T::Base64DecodeExt),
-        ("base64Encode", T::Base64Encode),
-        ("cmdLine", T::CmdLine),
-        ("compressWhitespace", T::CompressWhitespace),
-        ("cssDecode", T::CssDecode),
-        ("escapeSeqDecode", T::EscapeSeqDecode),
-        ("hexDecode", T::HexDecode),
-        ("hexEncode", T::HexEncode),
-        ("htmlEntityDecode", T::HtmlEntityDecode),
-        ("jsDecode", T::JsDecode),
-        ("length", T::Length),
-        ("lowercase", T::Lowercase),
-        ("md5", T::Md5),
-        ("normalisePath", T::NormalizePath),
-        ("normalizePath", T::NormalizePath),
-        ("normalisePathWin", T::NormalizePathWin),
-        ("normalizePathWin", T::NormalizePathWin),
-        ("parityEven7bit", T::ParityEven7bit),
-        ("parityOdd7bit", T::ParityOdd7bit),
-        ("parityZero7bit", T::ParityZero7bit),
-        ("phpArgsNames", T::PhpArgsNames),
-        ("removeComments", T::RemoveComments),
-        ("removeCommentsChar", T::RemoveCommentsChar),
-        ("removeNulls", T::RemoveNulls),
-        ("removeWhitespace", T::RemoveWhitespace),
-        ("replaceComments", T::ReplaceComments),
-        ("replaceNulls", T::ReplaceNulls),
-        ("sha1", T::Sha1),
-        ("sqlHexDecode", T::SqlHexDecode),
-        ("trim", T::Trim),
-        ("trimLeft", T::TrimLeft),
-        ("trimRight", T::TrimRight),
-        ("uppercase", T::Uppercase),
-        ("urlDecode", T::UrlDecode),
-        ("urlDecodeUni", T::UrlDecodeUni),
-        ("urlEncode", T::UrlEncode),
-        ("utf8toUnicode", T::Utf8ToUnicode),
-    ]
-};
-
-/// A transformation by name.
-pub(super) fn transformation(name: &str) -> Option<crate::transform::Transformation> {
-    TRANSFORMATIONS.iter().find(|row| row.0.eq_ignore_ascii_case(name)).map(|row| row.1)
 }

@@ -1,6 +1,7 @@
 //! What reading a part of a rule needs: files, limits, and where findings go.
 
 use super::codes;
+use super::nearest::nearest;
 use super::text::Text;
 use crate::diag::{Diagnostic, Diagnostics, SourceMap, Span};
 use crate::files::Files;
@@ -23,6 +24,11 @@ pub(super) struct Reader<'a> {
 }
 
 impl Reader<'_> {
+    /// The candidate that was probably meant. Once findings are only counted, nobody reads help any more.
+    pub fn nearest<'n>(&self, word: &[u8], candidates: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
+        if self.out.dropped() > 0 { None } else { nearest(word, candidates) }
+    }
+
     /// Pushes an error.
     pub fn error(&mut self, code: &'static str, span: Span, message: impl Into<String>, help: impl Into<String>) {
         let help = help.into();

@@ -82,12 +82,11 @@ const HEAD_ONLY: [Kind; 18] = [
 const NO_EFFECT_ON_LINK: [Kind; 5] = [Kind::Log, Kind::NoLog, Kind::AuditLog, Kind::NoAuditLog, Kind::Tag];
 
 /// Actions that no default can have.
-const NEVER_DEFAULT: [Kind; 12] = [
+const NEVER_DEFAULT: [Kind; 11] = [
     Kind::Id,
     Kind::Chain,
     Kind::Skip,
     Kind::SkipAfter,
-    Kind::Block,
     Kind::Msg,
     Kind::LogData,
     Kind::Rev,
@@ -113,10 +112,15 @@ impl Drafts {
         if let ([named, pattern, ..], false) = (words.as_slice(), is_action) {
             let errors = reader.out.errors();
             for listed in target::list(&named.text, reader) {
-                let list = if listed.excluded { &mut exclusions } else { &mut targets };
-                if !list.contains(&listed.target) {
-                    list.push(listed.target);
+                if listed.excluded {
+                    exclusions.push(listed.target);
+                    continue;
                 }
+                if targets.contains(&listed.target) {
+                    let message = "this target stands twice: a match in it counts twice";
+                    reader.warn(codes::TARGET_TWICE, listed.span, message, "remove one of them");
+                }
+                targets.push(listed.target);
             }
             if targets.is_empty() && reader.out.errors() == errors {
                 let help = "name at least one variable without `!`";
@@ -180,7 +184,11 @@ impl Drafts {
     pub fn default_action(&mut self, directive: &Directive, reader: &mut Reader<'_>) {
         let Some(word) = directive.arguments.first() else { return };
         let errors = reader.out.errors();
-        let own = action::read(&word.text, reader);
+        let mut own = action::read(&word.text, reader);
+        if let Some(Disrupt::Block) = own.disruptive {
+            // `block` means what the default does: here it adds nothing to an action before it.
+            own.disruptive = own.overridden.take();
+        }
         for (kind, span) in &own.seen {
             if NEVER_DEFAULT.contains(kind) {
                 let message = "this action belongs to one rule and cannot be a default";
@@ -195,9 +203,6 @@ impl Drafts {
         match own.phase {
             Some(phase) => {
                 let mut all = Actions::built_in().merged(&own);
-                if let Some(Disrupt::Block) = all.disruptive {
-                    all.disruptive = Actions::built_in().disruptive;
-                }
                 all.phase = None;
                 self.defaults[phase.index()] = Some(Rc::new(all));
             }

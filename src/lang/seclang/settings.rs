@@ -10,14 +10,17 @@ use std::fmt::Display;
 use std::str::FromStr;
 use std::sync::Arc;
 
-/// What `SecUnicodeMapFile` and `SecUnicodeCodePage` said; put together when everything is read.
+/// What several directives say together.
 #[derive(Debug, Default)]
-pub(super) struct Unicode {
+pub(super) struct Pending {
+    /// Media types were named: the built-in list is gone.
+    media_types: bool,
+    /// `SecUnicodeMapFile`; put together with the code page when everything is read.
     file: Option<(Text, Vec<u8>)>,
     code_page: Option<u32>,
 }
 
-impl Unicode {
+impl Pending {
     /// The map, if one is configured.
     pub fn finish(self, settings: &mut Settings, reader: &mut Reader<'_>) {
         let Some((name, bytes)) = self.file else { return };
@@ -37,15 +40,16 @@ impl Unicode {
 }
 
 /// Applies a directive that is neither a rule nor about rules nor an include.
-pub(super) fn apply(kind: Kind, words: &[Word], all: &mut Settings, unicode: &mut Unicode, reader: &mut Reader<'_>) {
+pub(super) fn apply(kind: Kind, words: &[Word], all: &mut Settings, pending: &mut Pending, reader: &mut Reader<'_>) {
     // Directives without a value wrong in some way keep what stood before; the error was pushed.
-    let _ = set(kind, words, all, unicode, reader);
+    let _ = set(kind, words, all, pending, reader);
 }
 
-fn set(kind: Kind, words: &[Word], all: &mut Settings, unicode: &mut Unicode, reader: &mut Reader<'_>) -> Option<()> {
+fn set(kind: Kind, words: &[Word], all: &mut Settings, pending: &mut Pending, reader: &mut Reader<'_>) -> Option<()> {
     let code = codes::ARGUMENT;
     if kind == Kind::ResponseBodyMimeTypesClear {
         all.response_body_mime_types.clear();
+        pending.media_types = true;
         return Some(());
     }
     let value = &words.first()?.text;
@@ -75,12 +79,7 @@ fn set(kind: Kind, words: &[Word], all: &mut Settings, unicode: &mut Unicode, re
         Kind::AuditLog => all.audit.path = Some(value.show().into()),
         Kind::AuditLogFormat => all.audit.json = choice(value, &[("JSON", true), ("Native", false)], code, reader)?,
         Kind::AuditLogParts => all.audit.parts = audit_parts(value, code, reader)?,
-        Kind::AuditLogType => {
-            if !choice(value, &[("Serial", true), ("Concurrent", false)], code, reader)? {
-                let message = "audit records go to one place, the host's audit sink: Concurrent has no effect";
-                reader.warn(codes::NO_EFFECT, value.span(), message, "");
-            }
-        }
+        Kind::AuditLogType => audit_log_type(value, reader)?,
         Kind::AuditLogRelevantStatus => {
             all.audit.relevant_status = Some(pattern::status_set(value, reader)?.into());
         }
@@ -88,14 +87,14 @@ fn set(kind: Kind, words: &[Word], all: &mut Settings, unicode: &mut Unicode, re
         Kind::ServerSignature => all.server_signature = Some(value.show().into()),
         Kind::WebAppId => all.web_app_id = Some(value.show().into()),
         Kind::SensorId => all.sensor_id = Some(value.show().into()),
-        Kind::ResponseBodyMimeType => mime_types(words, all),
-        Kind::UnicodeCodePage => unicode.code_page = Some(number(value, code, reader)?),
+        Kind::ResponseBodyMimeType => mime_types(words, all, pending),
+        Kind::UnicodeCodePage => pending.code_page = Some(number(value, code, reader)?),
         Kind::UnicodeMapFile => {
             if let Some(page) = words.get(1) {
-                unicode.code_page = Some(number(&page.text, code, reader)?);
+                pending.code_page = Some(number(&page.text, code, reader)?);
             }
             let (_, bytes) = reader.open_named(value)?;
-            unicode.file = Some((value.clone(), bytes));
+            pending.file = Some((value.clone(), bytes));
         }
         // Rules, updates and includes are read elsewhere.
         _ => {}
@@ -103,10 +102,18 @@ fn set(kind: Kind, words: &[Word], all: &mut Settings, unicode: &mut Unicode, re
     Some(())
 }
 
+fn audit_log_type(value: &Text, reader: &mut Reader<'_>) -> Option<()> {
+    let choices = [("Serial", true), ("Concurrent", false), ("Parallel", false)];
+    if !choice(value, &choices, codes::ARGUMENT, reader)? {
+        let message = "audit records go to one place, the host's audit sink: this has no effect";
+        reader.warn(codes::NO_EFFECT, value.span(), message, "");
+    }
+    Some(())
+}
+
 /// Media types in lower case, without parameters; the first directive replaces the built-in list (as in v2).
-fn mime_types(words: &[Word], all: &mut Settings) {
-    let default = Settings::default().response_body_mime_types;
-    if all.response_body_mime_types == default {
+fn mime_types(words: &[Word], all: &mut Settings, pending: &mut Pending) {
+    if !std::mem::replace(&mut pending.media_types, true) {
         all.response_body_mime_types.clear();
     }
     for name in words.iter().flat_map(|word| word.text.split(is_blank)) {
@@ -129,7 +136,7 @@ pub(super) fn choice<T: Clone>(
     if found.is_none() {
         let names: Vec<_> = choices.iter().map(|(name, _)| *name).collect();
         let message = format!("`{}` is not one of {}", value.show(), names.join(", "));
-        let help = match super::nearest::nearest(value.bytes(), names) {
+        let help = match reader.nearest(value.bytes(), names) {
             Some(near) => format!("did you mean `{near}`?"),
             None => String::new(),
         };

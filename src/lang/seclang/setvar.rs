@@ -3,7 +3,6 @@
 use super::codes;
 use super::macros;
 use super::names::variables::{self, Lookup};
-use super::nearest::nearest;
 use super::reader::Reader;
 use super::text::Text;
 use crate::diag::Diagnostic;
@@ -101,7 +100,7 @@ fn writable(name: &Text, tx: bool, reader: &mut Reader<'_>) -> Option<Variable> 
     let names: Vec<_> = Variable::ALL.iter().filter(|v| allowed(**v)).map(|v| v.name()).collect();
     let message = format!("rules cannot write to `{}`, only to {}", name.show(), names.join(", "));
     let found = Diagnostic::error(codes::SETVAR, name.span(), message);
-    reader.out.push(match nearest(name.bytes(), names.iter().copied()) {
+    reader.out.push(match reader.nearest(name.bytes(), names.iter().copied()) {
         Some(near) => found.help(format!("did you mean `{}`?", near.to_ascii_lowercase())),
         None => found,
     });

@@ -3,11 +3,10 @@
 use super::codes;
 use super::lexer::closing;
 use super::names::variables::{self, Lookup};
-use super::nearest::nearest;
 use super::pattern;
 use super::reader::Reader;
 use super::text::{Text, is_blank};
-use crate::diag::Diagnostic;
+use crate::diag::{Diagnostic, Span};
 use crate::rule::{Selector, Target, Variable};
 use std::ops::Range;
 
@@ -17,15 +16,26 @@ pub(super) struct Listed {
     pub target: Target,
     /// `!`.
     pub excluded: bool,
+    pub span: Span,
 }
 
 /// Reads a list; findings are pushed and their entries left out.
 pub(super) fn list(text: &Text, reader: &mut Reader<'_>) -> Vec<Listed> {
     let mut found = Vec::new();
     for range in entries(text.bytes()) {
+        if found.len() >= reader.limits.targets {
+            too_many(text.span(), reader);
+            break;
+        }
         entry(&text.slice(range).trimmed(), false, reader, &mut found);
     }
     found
+}
+
+/// Reports more targets than a rule can have.
+pub(super) fn too_many(span: Span, reader: &mut Reader<'_>) {
+    let message = format!("more than {} targets and exclusions in one rule", reader.limits.targets);
+    reader.error(codes::TOO_LONG, span, message, "use a regex selector, or raise `targets`");
 }
 
 /// The entries between `|` and `,`, minding quotes and slashes.
@@ -95,7 +105,7 @@ fn entry(text: &Text, always_excluded: bool, reader: &mut Reader<'_>, out: &mut 
     if variable == Variable::Xml {
         let Some(variables) = xml(&name, selector.as_ref(), excluded, reader) else { return };
         let target = |&variable: &Variable| Target { variable, selector: Selector::All, count };
-        out.extend(variables.iter().map(|variable| Listed { target: target(variable), excluded }));
+        out.extend(variables.iter().map(|variable| Listed { target: target(variable), excluded, span }));
         return;
     }
     if !variable.is_collection() && (count || selector.is_some()) {
@@ -112,7 +122,7 @@ fn entry(text: &Text, always_excluded: bool, reader: &mut Reader<'_>, out: &mut 
             None => return,
         },
     };
-    out.push(Listed { target: Target { variable, selector, count }, excluded });
+    out.push(Listed { target: Target { variable, selector, count }, excluded, span });
 }
 
 /// Looks a variable up and reports what is wrong with it.
@@ -127,7 +137,7 @@ pub(super) fn variable(name: &Text, reader: &mut Reader<'_>) -> Option<Variable>
         }
         Lookup::Unknown => {
             let found = Diagnostic::error(codes::UNKNOWN_VARIABLE, name.span(), format!("unknown variable `{shown}`"));
-            reader.out.push(match nearest(name.bytes(), variables::offered()) {
+            reader.out.push(match reader.nearest(name.bytes(), variables::offered()) {
                 Some(near) => found.help(format!("did you mean `{near}`?")),
                 None => found
                     .help("targets are separated by `|`; quote selectors that hold `|`, `,` or blanks: `ARGS:'a b'`"),

@@ -98,15 +98,20 @@ fn update_targets(kind: Kind, directive: &Directive, drafts: &mut Drafts, reader
     let listed = target::list(&named, reader);
     let replaced = directive.arguments.get(2).map(|word| (target::list(&word.text, reader), word.span));
     let Some(which) = which else { return };
-    let (mut rules, mut replacements) = (0, 0);
+    let limit = reader.limits.targets;
+    let (mut rules, mut replacements, mut full) = (0, 0, false);
     for rule in drafts.rules.iter_mut().filter(|rule| !rule.removed && which.takes(rule)) {
         rules += 1;
         for condition in rule.conditions.iter_mut().filter(|condition| condition.test.is_some()) {
-            match &replaced {
-                None => add(condition, &listed),
-                Some((old, _)) => replacements += replace(condition, old, &listed),
+            let removed = replaced.as_ref().map(|(old, _)| remove_targets(condition, old));
+            replacements += removed.unwrap_or(0);
+            if removed != Some(0) {
+                full |= !add(condition, &listed, limit);
             }
         }
+    }
+    if full {
+        target::too_many(directive.span, reader);
     }
     match replaced {
         _ if rules == 0 => no_such_rule(directive.span, reader),
@@ -118,26 +123,31 @@ fn update_targets(kind: Kind, directive: &Directive, drafts: &mut Drafts, reader
     }
 }
 
-/// Adds targets and exclusions that a condition does not have yet. As in v2 all links of a chain get them.
-fn add(condition: &mut DraftCondition, listed: &[Listed]) {
+/// Adds targets and exclusions that a condition does not have yet; false if they are too many. As in v2 all links of a chain
+/// get them.
+fn add(condition: &mut DraftCondition, listed: &[Listed], limit: usize) -> bool {
     for one in listed {
+        let count = condition.targets.len() + condition.exclusions.len();
         let list = if one.excluded { &mut condition.exclusions } else { &mut condition.targets };
-        if !list.contains(&one.target) {
-            list.push(one.target.clone());
+        if list.contains(&one.target) {
+            continue;
         }
+        if count >= limit {
+            return false;
+        }
+        list.push(one.target.clone());
     }
+    true
 }
 
-fn replace(condition: &mut DraftCondition, old: &[Listed], listed: &[Listed]) -> usize {
+/// Takes targets out of a condition; how many it had.
+fn remove_targets(condition: &mut DraftCondition, old: &[Listed]) -> usize {
     let mut count = 0;
     for one in old {
         let list = if one.excluded { &mut condition.exclusions } else { &mut condition.targets };
         let before = list.len();
         list.retain(|target| *target != one.target);
         count += before - list.len();
-    }
-    if count > 0 {
-        add(condition, listed);
     }
     count
 }

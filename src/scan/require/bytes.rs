@@ -1,5 +1,7 @@
 //! The bytes that every match contains, and those that it can contain.
 
+use std::collections::HashSet;
+
 use regex_syntax::hir::{Class, Hir, HirKind};
 
 use super::{Bounds, likelihood};
@@ -8,13 +10,34 @@ use crate::byteset::ByteSet;
 /// A set that this share of ordinary values meets is not worth its place.
 const TOO_LIKELY: f64 = 0.9;
 /// Sets that are kept while they are combined, before the bounds are applied.
-const KEPT: usize = 6;
+const KEPT: usize = 4;
 
-/// Sets of which each match has a byte, the rarest first.
-pub(super) fn any_of(hir: &Hir, bounds: &Bounds) -> Vec<ByteSet> {
-    let mut sets = sets(hir);
-    sets.truncate(bounds.byte_sets);
-    sets
+/// Bytes of the shortest match; none if there is no match. (The library's own `minimum_len` takes a loop of no turns over
+/// something impossible for impossible.)
+pub(super) fn min_len(hir: &Hir) -> Option<usize> {
+    match hir.kind() {
+        HirKind::Empty | HirKind::Look(_) => Some(0),
+        HirKind::Literal(literal) => Some(literal.0.len()),
+        HirKind::Class(class) => class.minimum_len(),
+        HirKind::Capture(capture) => min_len(&capture.sub),
+        HirKind::Repetition(repetition) if repetition.min == 0 => Some(0),
+        HirKind::Repetition(repetition) => {
+            let turns = usize::try_from(repetition.min).unwrap_or(usize::MAX);
+            min_len(&repetition.sub).map(|len| len.saturating_mul(turns))
+        }
+        HirKind::Concat(parts) => {
+            parts.iter().try_fold(0usize, |sum, part| min_len(part).map(|len| sum.saturating_add(len)))
+        }
+        HirKind::Alternation(parts) => parts.iter().filter_map(min_len).min(),
+    }
+}
+
+/// Sets of which each match has a byte, the rarest first; none if there is no match.
+pub(super) fn any_of(hir: &Hir, bounds: &Bounds) -> Option<Vec<ByteSet>> {
+    sets(hir).map(|mut sets| {
+        sets.truncate(bounds.byte_sets);
+        sets
+    })
 }
 
 /// The bytes that can be part of a match.
@@ -27,34 +50,43 @@ pub(super) fn alphabet(hir: &Hir) -> ByteSet {
     }
 }
 
-fn sets(hir: &Hir) -> Vec<ByteSet> {
-    match hir.kind() {
+fn sets(hir: &Hir) -> Option<Vec<ByteSet>> {
+    Some(match hir.kind() {
         HirKind::Empty | HirKind::Look(_) => Vec::new(),
         HirKind::Literal(literal) => {
             rarest(ByteSet::in_bytes(&literal.0).iter().map(|byte| ByteSet::of(&[byte])).collect())
         }
-        HirKind::Class(class) => rarest(vec![first_bytes(class)]),
-        HirKind::Capture(capture) => sets(&capture.sub),
-        HirKind::Repetition(repetition) if repetition.min == 0 => Vec::new(),
-        HirKind::Repetition(repetition) => sets(&repetition.sub),
-        HirKind::Concat(parts) => rarest(parts.iter().flat_map(sets).collect()),
-        HirKind::Alternation(parts) => {
-            // A branch that cannot match asks for nothing.
-            let mut branches = parts.iter().filter(|part| part.properties().minimum_len().is_some()).map(sets);
-            let first = branches.next().unwrap_or_default();
-            branches.fold(first, |all, branch| either(&all, &branch))
+        HirKind::Class(class) => {
+            let first = first_bytes(class);
+            if first.is_empty() {
+                return None;
+            }
+            rarest(vec![first])
         }
-    }
+        HirKind::Capture(capture) => return sets(&capture.sub),
+        HirKind::Repetition(repetition) if repetition.min == 0 => Vec::new(),
+        HirKind::Repetition(repetition) => return sets(&repetition.sub),
+        HirKind::Concat(parts) => rarest(parts.iter().map(sets).collect::<Option<Vec<_>>>()?.concat()),
+        // A branch that cannot match asks for nothing.
+        HirKind::Alternation(parts) => {
+            return parts.iter().filter_map(sets).reduce(|all, branch| either(&all, &branch));
+        }
+    })
 }
 
 /// What holds if one of two lists holds: a set of the one or a set of the other.
 fn either(one: &[ByteSet], other: &[ByteSet]) -> Vec<ByteSet> {
+    if one == other {
+        return one.to_vec();
+    }
     rarest(one.iter().flat_map(|a| other.iter().map(|b| a.union(*b))).collect())
 }
 
 /// The rarest sets, without those that another one implies.
 fn rarest(sets: Vec<ByteSet>) -> Vec<ByteSet> {
-    let mut rated: Vec<(f64, ByteSet)> = sets.into_iter().map(|set| (likelihood::of_set(&set), set)).collect();
+    let mut seen = HashSet::new();
+    let distinct = sets.into_iter().filter(|set| seen.insert(*set));
+    let mut rated: Vec<(f64, ByteSet)> = distinct.map(|set| (likelihood::of_set(&set), set)).collect();
     rated.retain(|(likelihood, _)| *likelihood < TOO_LIKELY);
     rated.sort_by(|(a, a_set), (b, b_set)| a.total_cmp(b).then_with(|| a_set.iter().cmp(b_set.iter())));
     let mut kept: Vec<ByteSet> = Vec::new();

@@ -12,17 +12,18 @@ use regex_syntax::hir::{Class, Hir, HirKind};
 use super::{Bounds, Need};
 
 /// Bytes of a class that is still spelled out.
-const CLASS: usize = 12;
+const CLASS: usize = 8;
 /// Strings of a set that came about by joining two sets.
-const JOINED: usize = 64;
+const JOINED: usize = 128;
 /// Strings of any set.
 const STRINGS: usize = 256;
-/// Words of this length are selective enough: they are not multiplied by what follows.
-const LONG_ENOUGH: usize = 4;
 /// Strings of an optional part that are spelled out.
 const OPTIONAL: usize = 4;
 /// Turns of a counted repeat that are spelled out.
 const TURNS: u32 = 8;
+
+/// Needs of a sequence before the rarest are picked.
+const NEEDS: usize = 32;
 
 type Strings = BTreeSet<Vec<u8>>;
 
@@ -154,13 +155,11 @@ impl<'b> Sequence<'b> {
         }
     }
 
-    /// Whether joining more strings to those so far makes a better condition than stopping here.
+    /// Whether joining more strings to those so far keeps the set small.
     fn joins(&self, more: &Strings) -> bool {
-        let long_enough = self.strings.iter().all(|string| string.len() >= LONG_ENOUGH);
         match (self.strings.len(), more.len()) {
-            (_, 0 | 1) => true,
-            (1, count) => count <= STRINGS && !long_enough,
-            (so_far, count) => so_far * count <= JOINED && !long_enough,
+            (_, 0 | 1) | (0 | 1, _) => true,
+            (so_far, count) => so_far * count <= JOINED,
         }
     }
 
@@ -169,6 +168,11 @@ impl<'b> Sequence<'b> {
         self.whole = false;
         let strings = std::mem::replace(&mut self.strings, Strings::from([Vec::new()]));
         self.needs.push(into_need(Known::Exact(strings), self.bounds));
+        // Only the rarest will be kept, so a long sequence need not gather them all.
+        if self.needs.len() > NEEDS {
+            let needs = std::mem::take(&mut self.needs);
+            self.needs.push(Need::all(needs, self.bounds));
+        }
     }
 
     fn finish(mut self) -> Known {

@@ -2,8 +2,8 @@
 //!
 //! Most pairs of a rule and a value can be told apart from a match without running the pattern: the value is too short, lacks a
 //! byte or lacks a word. [`require`] derives such conditions from a pattern. They are necessary, never sufficient: a value that
-//! does not meet them cannot match, wherever the match would start, and that is all they say. There is deliberately no upper
-//! bound on the length: a match is a part of a value, so a longer value proves nothing.
+//! does not meet them cannot match, wherever the match would start, and that is all they say. A match is a part of a value, so
+//! a value that is longer than any match, or has other bytes, proves nothing; unless the pattern is anchored at both ends.
 //!
 //! The rooms: `literals` finds the words, `bytes` the byte sets, `need` combines words with and/or, `likelihood` guesses which
 //! conditions ordinary values rarely meet, `restrict` narrows a pattern to the bytes that a value has.
@@ -18,7 +18,7 @@ mod restrict;
 #[cfg(test)]
 mod tests;
 
-use regex_syntax::hir::Hir;
+use regex_syntax::hir::{Hir, Look};
 
 use crate::byteset::ByteSet;
 
@@ -73,13 +73,23 @@ pub struct Requirement {
     pub literals: Need,
     /// The bytes that can be part of a match.
     pub alphabet: ByteSet,
+    /// Whether every match is the whole value, from its first byte to its last. Then the value can have no byte outside the
+    /// alphabet, and [`Requirement::max_len`] means something.
+    pub whole: bool,
+    /// Bytes of the longest match, if there is a longest. A match is a part of the value, so this says something about the
+    /// value only if every match is the whole of it.
+    pub max_len: Option<usize>,
 }
 
 impl Requirement {
     /// Whether a value meets the requirement: its length, the bytes that occur in it, and whether it contains a lower-case
     /// literal without regard to ASCII case. False means that the pattern cannot match.
     pub fn holds(&self, len: usize, present: &ByteSet, contains: &dyn Fn(&[u8]) -> bool) -> bool {
-        len >= self.min_len && self.any_of.iter().all(|set| set.intersects(present)) && self.literals.holds(contains)
+        let fits = !self.whole || self.max_len.is_none_or(|max| len <= max) && present.is_subset(&self.alphabet);
+        len >= self.min_len
+            && fits
+            && self.any_of.iter().all(|set| set.intersects(present))
+            && self.literals.holds(contains)
     }
 }
 
@@ -88,13 +98,18 @@ impl Requirement {
 /// Recursive in the pattern, whose depth the parser has bounded. Time is linear in the pattern but for the constant that the
 /// bounds allow.
 pub fn require(hir: &Hir, bounds: &Bounds) -> Requirement {
-    let Some(min_len) = hir.properties().minimum_len() else {
-        return Requirement { min_len: 0, any_of: Vec::new(), literals: Need::Never, alphabet: ByteSet::EMPTY };
-    };
-    Requirement {
-        min_len,
-        any_of: bytes::any_of(hir, bounds),
-        literals: literals::need(hir, bounds),
+    let properties = hir.properties();
+    let whole = properties.look_set_prefix().contains(Look::Start) && properties.look_set_suffix().contains(Look::End);
+    let mut requirement = Requirement {
+        min_len: 0,
+        any_of: Vec::new(),
+        literals: Need::Never,
         alphabet: bytes::alphabet(hir),
+        whole,
+        max_len: properties.maximum_len(),
+    };
+    if let (Some(min_len), Some(any_of)) = (bytes::min_len(hir), bytes::any_of(hir, bounds)) {
+        requirement = Requirement { min_len, any_of, literals: literals::need(hir, bounds), ..requirement };
     }
+    requirement
 }

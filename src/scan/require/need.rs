@@ -103,27 +103,60 @@ impl Need {
                 Need::Always => return Need::Always,
                 Need::Never => {}
                 Need::Literal(literal) => literals.push(literal),
+                _ if others.len() > bounds.literals => return Need::Always,
                 other if others.contains(&other) => {}
                 other => others.push(other),
             }
         }
-        let literals = shortest(literals, bounds.literals);
-        if literals.len() + others.iter().map(Need::size).sum::<usize>() > bounds.literals {
-            return Need::Always;
-        }
+        let room = bounds.literals.saturating_sub(others.iter().map(Need::size).sum());
+        let Some(literals) = few(literals, room) else { return Need::Always };
         let needs = literals.into_iter().map(Need::Literal).chain(others).collect();
         one_or(needs, Need::Never, Need::Any)
     }
 }
 
-/// Of literals of which one must occur, those that contain no other: where a longer one occurs, so does the one in it.
-fn shortest(mut literals: Vec<Box<[u8]>>, limit: usize) -> Vec<Box<[u8]>> {
-    literals.sort();
-    literals.dedup();
-    // Comparing each with each is bounded too; more than this will not be kept anyway.
-    if literals.len() > 4 * limit {
-        return literals;
+/// Literals of this length are rare enough to stand for all that share them.
+const SHARED: usize = 5;
+/// What literals may be cut to, one after the other, until there are few enough.
+const CUTS: [usize; 5] = [10, 8, 6, 5, 4];
+
+/// Literals of which one occurs wherever one of these occurs: fewer, as far as that costs little.
+fn few(mut literals: Vec<Box<[u8]>>, limit: usize) -> Option<Vec<Box<[u8]>>> {
+    share_starts(&mut literals);
+    reverse(&mut literals);
+    share_starts(&mut literals);
+    reverse(&mut literals);
+    for len in CUTS {
+        if literals.len() <= limit {
+            break;
+        }
+        literals = literals.iter().map(|literal| literal.get(..len).unwrap_or(literal).into()).collect();
+        literals.sort();
+        literals.dedup();
     }
+    (literals.len() <= limit).then(|| shortest(&literals))
+}
+
+/// Replaces literals that begin alike by what they have in common.
+fn share_starts(literals: &mut Vec<Box<[u8]>>) {
+    literals.sort();
+    let common = |group: &[Box<[u8]>]| {
+        let (first, last) = (group.first()?, group.last()?);
+        let len = first.iter().zip(last).take_while(|(a, b)| a == b).count();
+        first.get(..len).map(Box::from)
+    };
+    *literals = literals
+        .chunk_by(|a, b| a.get(..SHARED).is_some_and(|start| b.starts_with(start)))
+        .filter_map(common)
+        .collect();
+}
+
+fn reverse(literals: &mut [Box<[u8]>]) {
+    literals.iter_mut().for_each(|literal| literal.reverse());
+}
+
+/// Those literals that contain no other: where a longer one occurs, so does the one in it.
+fn shortest(literals: &[Box<[u8]>]) -> Vec<Box<[u8]>> {
     let contains = |long: &[u8], short: &[u8]| memchr::memmem::find(long, short).is_some();
     let implied = |literal: &[u8]| literals.iter().any(|other| other.len() < literal.len() && contains(literal, other));
     literals.iter().filter(|literal| !implied(literal)).cloned().collect()

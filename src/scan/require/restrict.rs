@@ -25,33 +25,35 @@ use crate::byteset::ByteSet;
 /// ```
 #[must_use]
 pub fn restrict(hir: &Hir, alphabet: &ByteSet) -> Hir {
+    narrowed(hir, alphabet).unwrap_or_else(Hir::fail)
+}
+
+/// The restricted pattern, if it can still match.
+fn narrowed(hir: &Hir, alphabet: &ByteSet) -> Option<Hir> {
     match hir.kind() {
-        HirKind::Empty | HirKind::Look(_) => hir.clone(),
-        HirKind::Literal(literal) if literal.0.iter().all(|&byte| alphabet.contains(byte)) => hir.clone(),
-        HirKind::Literal(_) => Hir::fail(),
+        HirKind::Empty | HirKind::Look(_) => Some(hir.clone()),
+        HirKind::Literal(literal) => literal.0.iter().all(|&byte| alphabet.contains(byte)).then(|| hir.clone()),
         HirKind::Class(Class::Bytes(bytes)) => {
             let inside =
                 bytes.iter().flat_map(|range| range.start()..=range.end()).filter(|&byte| alphabet.contains(byte));
-            Hir::class(Class::Bytes(ClassBytes::new(inside.map(|byte| ClassBytesRange::new(byte, byte)))))
+            let inside: Vec<ClassBytesRange> = inside.map(|byte| ClassBytesRange::new(byte, byte)).collect();
+            (!inside.is_empty()).then(|| Hir::class(Class::Bytes(ClassBytes::new(inside))))
         }
-        HirKind::Class(class) if class_alphabet(class).intersects(alphabet) => hir.clone(),
-        HirKind::Class(_) => Hir::fail(),
-        HirKind::Capture(capture) => Hir::capture(Capture {
-            index: capture.index,
-            name: capture.name.clone(),
-            sub: Box::new(restrict(&capture.sub, alphabet)),
-        }),
-        HirKind::Repetition(repetition) => Hir::repetition(repetition.with(restrict(&repetition.sub, alphabet))),
+        HirKind::Class(class) => class_alphabet(class).intersects(alphabet).then(|| hir.clone()),
+        HirKind::Capture(capture) => {
+            let sub = Box::new(narrowed(&capture.sub, alphabet)?);
+            Some(Hir::capture(Capture { index: capture.index, name: capture.name.clone(), sub }))
+        }
+        HirKind::Repetition(repetition) => match narrowed(&repetition.sub, alphabet) {
+            Some(sub) => Some(Hir::repetition(repetition.with(sub))),
+            None => (repetition.min == 0).then(Hir::empty),
+        },
         HirKind::Concat(parts) => {
-            let parts: Vec<Hir> = parts.iter().map(|part| restrict(part, alphabet)).collect();
-            if parts.iter().any(cannot_match) { Hir::fail() } else { Hir::concat(parts) }
+            parts.iter().map(|part| narrowed(part, alphabet)).collect::<Option<Vec<Hir>>>().map(Hir::concat)
         }
-        HirKind::Alternation(parts) => Hir::alternation(
-            parts.iter().map(|part| restrict(part, alphabet)).filter(|part| !cannot_match(part)).collect(),
-        ),
+        HirKind::Alternation(parts) => {
+            let parts: Vec<Hir> = parts.iter().filter_map(|part| narrowed(part, alphabet)).collect();
+            (!parts.is_empty()).then(|| Hir::alternation(parts))
+        }
     }
-}
-
-fn cannot_match(hir: &Hir) -> bool {
-    hir.properties().minimum_len().is_none()
 }

@@ -1,12 +1,11 @@
 //! The CRS regression suite against the request builder and the HTTP/1 front end, without any rules: every stage can be built,
 //! and the requests that are refused are those that the suite says a server refuses.
-#![cfg(feature = "cli")]
 
 use std::path::{Path, PathBuf};
 
-use fusewall::cli::ftw::request;
-use fusewall::cli::ftw::suite::Suite;
-use fusewall::host::http1::{BodyDecoder, HeadLimits, Parsed, parse_head};
+use super::request;
+use super::suite::Suite;
+use crate::host::http1::{BodyDecoder, HeadLimits, Parsed, parse_head};
 
 /// Refused here although the suite does not say so, and why.
 const ALSO_REFUSED: [(&str, &str); 4] = [
@@ -21,8 +20,8 @@ const ALSO_REFUSED: [(&str, &str); 4] = [
 
 #[test]
 fn the_front_end_refuses_what_the_suite_says_a_server_refuses() {
-    let root = std::env::var_os("FUSEWALL_CONFORMANCE_DIR")
-        .map_or_else(|| PathBuf::from("../shared/conformance"), PathBuf::from);
+    let near = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/conformance");
+    let root = std::env::var_os("FUSEWALL_CONFORMANCE_DIR").map_or_else(near, PathBuf::from);
     let tests = root.join("crs/tests/regression/tests");
     if !tests.is_dir() {
         eprintln!("left out: the CRS regression suite is not at {}", tests.display());

@@ -1,0 +1,177 @@
+//! A dense DFA of our own, for what the library's determinisation finds too large: two bytes a transition instead of four,
+//! rows without padding, and, where any match will do, states that are plain sets of nodes. Of the patterns of the OWASP Core
+//! Rule Set that exceed a megabyte as a library DFA, more than half fit in one here. It has no acceleration.
+
+use regex_automata::nfa::thompson::NFA;
+
+use super::cursor::{Place, Run, Step};
+use super::fuel;
+use super::lazy::{Lazy, Next};
+use super::look::{Side, Sides};
+use super::table::{DEAD, Table};
+use super::thompson::Order;
+use crate::limits::Limits;
+use crate::meter::{Exhausted, Meter};
+
+/// Set in a transition when the pattern matches before the byte.
+const MATCHED: u16 = 1 << 15;
+
+/// Fuel that one determinisation may burn, about an eighth of a second. Measured as on the request path, so the choice of an
+/// engine does not depend on the machine.
+const BUILD_FUEL: u64 = 120_000_000;
+
+/// A dense DFA with two bytes a transition.
+#[derive(Debug, Clone)]
+pub(super) struct Compact {
+    transitions: Vec<u16>,
+    stride: usize,
+    classes: Box<[u8; 256]>,
+    sides: Sides,
+    /// The start state for each kind of byte before the start.
+    starts: [u16; 5],
+    order: Order,
+}
+
+impl Compact {
+    /// Determinises `nfa`; `None` when that exceeds the limits.
+    pub(super) fn build(nfa: &NFA, order: Order, limits: &Limits) -> Option<Compact> {
+        let lazy = Lazy::new(nfa, order, limits.determinize_bytes);
+        let (mut table, mut meter) = (Table::default(), Meter::new(BUILD_FUEL));
+        lazy.prepare(&mut table);
+        let (thompson, stride) = (lazy.nfa(), lazy.stride());
+        let mut classes = Box::new([0; 256]);
+        let mut representatives = vec![None; stride - 1];
+        for (byte, place) in (0..=u8::MAX).zip(classes.iter_mut()) {
+            let class = thompson.class(byte);
+            *place = u8::try_from(class).ok()?;
+            *representatives.get_mut(class)? = Some(byte);
+        }
+        // The column of the edge of the haystack is the last.
+        representatives.push(None);
+
+        let mut starts = [0; 5];
+        for read in [Side::Edge, Side::Lf, Side::Cr, Side::Word, Side::Other] {
+            let Ok(Place::State(state)) = lazy.enter(&mut table, read, &mut meter) else { return None };
+            *starts.get_mut(read as usize)? = u16::try_from(state).ok()?;
+        }
+        let most = (limits.dense_dfa_bytes / (2 * stride)).min(usize::from(MATCHED));
+        let mut transitions = vec![0; stride];
+        let mut state = DEAD + 1;
+        while (state as usize) < table.len() {
+            if table.len() > most {
+                return None;
+            }
+            for &unit in &representatives {
+                let Ok((matched, Next::State(next))) = lazy.transition(&mut table, state, unit, &mut meter) else {
+                    return None;
+                };
+                transitions.push(u16::try_from(next).ok()? | if matched { MATCHED } else { 0 });
+            }
+            state += 1;
+        }
+        (table.len() <= most).then(|| Compact { transitions, stride, classes, sides: thompson.sides(), starts, order })
+    }
+
+    /// Bytes held.
+    pub(super) fn memory(&self) -> usize {
+        2 * self.transitions.len() + 256
+    }
+
+    #[inline]
+    fn transition(&self, state: u32, unit: Option<u8>) -> u16 {
+        let class = match unit {
+            Some(byte) => self.classes.get(usize::from(byte)).copied().map_or(0, usize::from),
+            None => self.stride - 1,
+        };
+        self.transitions.get(state as usize * self.stride + class).copied().unwrap_or_default()
+    }
+
+    /// Goes on with `run`: to the right up to the end of `haystack`, or (`REVERSE`) to the left down to `floor`.
+    pub(super) fn run<const REVERSE: bool>(
+        &self,
+        haystack: &[u8],
+        floor: usize,
+        run: &mut Run,
+        quantum: u64,
+        meter: &mut Meter,
+    ) -> Result<Step, Exhausted> {
+        let begun = meter.spent();
+        let goal = if REVERSE { floor } else { haystack.len() };
+        let mut state = match run.place {
+            Place::State(state) => state,
+            _ => {
+                let before = if REVERSE { Some(run.at) } else { run.at.checked_sub(1) };
+                let read = self.sides.side(before.and_then(|i| haystack.get(i)).copied());
+                self.starts.get(read as usize).copied().map_or(DEAD, u32::from)
+            }
+        };
+        while run.at != goal {
+            if meter.spent() - begun >= quantum.max(1) {
+                run.place = Place::State(state);
+                return Ok(Step::Pending);
+            }
+            let next = if REVERSE { fuel::block_start(run.at, floor) } else { fuel::block_end(run.at, haystack.len()) };
+            meter.charge_rule(fuel::DENSE_BYTE * run.at.abs_diff(next) as u64)?;
+            let low = run.at.min(next);
+            let block = haystack.get(low..run.at.max(next)).unwrap_or_default();
+            // A match lies before the byte that shows it: on its left, or on its right when reading backwards.
+            let reached = if REVERSE {
+                let bytes = block.iter().enumerate().rev().map(|(i, &byte)| (low + i + 1, byte));
+                self.read(bytes, state, &mut run.last)
+            } else {
+                self.read(block.iter().enumerate().map(|(i, &byte)| (low + i, byte)), state, &mut run.last)
+            };
+            match reached {
+                Some(reached) => state = reached,
+                None => return Ok(Step::Done(run.last)),
+            }
+            run.at = next;
+        }
+        let unit = if REVERSE { run.at.checked_sub(1).and_then(|i| haystack.get(i)).copied() } else { None };
+        if self.transition(state, unit) & MATCHED != 0 {
+            run.last = Some(run.at);
+        }
+        Ok(Step::Done(run.last))
+    }
+
+    /// Reads a block of (position before the byte, byte); the state behind it, or `None` when the search has ended.
+    #[inline]
+    fn read(&self, bytes: impl Iterator<Item = (usize, u8)>, mut state: u32, last: &mut Option<usize>) -> Option<u32> {
+        for (at, byte) in bytes {
+            let transition = self.transition(state, Some(byte));
+            if transition & MATCHED != 0 {
+                *last = Some(at);
+                if self.order == Order::Any {
+                    return None;
+                }
+            }
+            state = u32::from(transition & !MATCHED);
+            if state == DEAD {
+                return None;
+            }
+        }
+        Some(state)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scan::thompson::{Shape, compile};
+
+    fn build(source: &str, order: Order, bytes: usize) -> Option<Compact> {
+        let hir = regex_syntax::ParserBuilder::new().utf8(false).unicode(false).build().parse(source).unwrap();
+        let nfa = compile(&hir, Shape::Forward, 1 << 20).unwrap();
+        Compact::build(&nfa, order, &Limits { dense_dfa_bytes: bytes, ..Limits::default() })
+    }
+
+    #[test]
+    fn it_keeps_its_limit_and_asks_only_for_what_it_needs() {
+        let size = |order| build("(?:a.*b|b.*c|c.*a)d", order, 1 << 16).unwrap().memory();
+        assert!(size(Order::Any) < size(Order::First), "sets without order are fewer");
+        let exact = size(Order::Any) - 256;
+        assert!(build("(?:a.*b|b.*c|c.*a)d", Order::Any, exact).is_some());
+        assert!(build("(?:a.*b|b.*c|c.*a)d", Order::Any, exact - 1).is_none());
+        assert!(build("a[^x]{40}b", Order::Any, 1 << 20).is_none(), "explodes");
+    }
+}
