@@ -208,7 +208,8 @@ fn visit(
             Some(buffer) => buffer,
             None => {
                 let node = if look.multi_match { node_at(path, cursor.stage) } else { look.node };
-                let buffer = transformed(item, node, program, scratch, meter)?;
+                let before = cursor.previous.filter(|_| look.multi_match);
+                let buffer = transformed(item, node, before, program, scratch, meter)?;
                 if cursor.previous == Some(buffer) {
                     cursor.stage += 1;
                     continue;
@@ -244,9 +245,12 @@ fn node_at(path: &[NodeId], stage: usize) -> NodeId {
     stage.checked_sub(1).and_then(|at| path.get(at)).copied().unwrap_or(NodeId::ROOT)
 }
 
+/// The value at a node. `before` is what the stage before gave: a value of this moment goes on from there, because nobody
+/// else keeps its buffers.
 fn transformed(
     item: &Item,
     node: NodeId,
+    before: Option<BufferId>,
     program: &Program,
     scratch: &mut Scratch,
     meter: &mut Meter,
@@ -255,6 +259,9 @@ fn transformed(
     match item.value {
         ItemValue::Cell(cell, slice) => scratch.buffers.of_cell(cell, slice, node, &mut source),
         ItemValue::Once(slice) | ItemValue::Count(slice) => {
+            if let Some(before) = before {
+                return scratch.buffers.next(before, node, &mut source);
+            }
             let root = scratch.buffers.add(slice, &mut source)?;
             scratch.buffers.of_buffer(root, node, &mut source)
         }

@@ -11,17 +11,13 @@ pub type Member = (Option<Vec<u8>>, Vec<u8>);
 
 const ARGUMENTS: &[Kind] = &[Kind::ArgGet, Kind::ArgPost];
 
-/// The values that a target names, each as `NAME:key` and value. A count is one value that always exists.
+/// The values that a target names, each as `NAME:key` and value. A count is one value that always exists; it is logged under
+/// the bare name.
 pub fn of_target(run: &Run<'_>, target: &Target) -> Vec<Named> {
     let selected: Vec<Member> =
         members(run, target.variable).into_iter().filter(|(key, _)| is_selected(run, target, key.as_deref())).collect();
     if target.count {
-        let selector = match &target.selector {
-            Selector::All => Vec::new(),
-            Selector::Key(key) => [b":", &**key].concat(),
-            Selector::Regex(pattern) => [b":/", &*pattern.text, b"/"].concat(),
-        };
-        let name = [b"&", log_name(target.variable).as_bytes(), &selector].concat();
+        let name = log_name(target.variable).into();
         return vec![(name, selected.len().to_string().into_bytes())];
     }
     selected.into_iter().map(|(key, value)| (name(target.variable, key.as_deref()), value)).collect()
