@@ -32,6 +32,8 @@ pub(super) enum ItemValue {
     Cell(Cell, Slice),
     /// A value of this moment.
     Once(Slice),
+    /// The number of members (`&ARGS`).
+    Count(Slice),
 }
 
 /// Resolved selections.
@@ -112,6 +114,14 @@ fn collect(
     for source in &selection.targets {
         let before = items.len();
         members(source, loaded, scratch, meter, items)?;
+        if source.count {
+            let count = items.len() - before;
+            items.truncate(before);
+            meter.charge(MAKE.of(8))?;
+            let text = itoa(count as u64);
+            let value = Slice::Field(scratch.memory.fields.store(text.as_bytes())?);
+            items.push(Item { variable: source.variable, member: None, value: ItemValue::Count(value) });
+        }
         let mut at = before;
         while let Some(item) = items.get(at).copied() {
             let mut excluded = false;
@@ -124,14 +134,6 @@ fn collect(
             } else {
                 at += 1;
             }
-        }
-        if source.count {
-            let count = items.len() - before;
-            items.truncate(before);
-            meter.charge(MAKE.of(8))?;
-            let text = itoa(count as u64);
-            let value = scratch.memory.fields.store(text.as_bytes())?;
-            items.push(Item { variable: source.variable, member: None, value: ItemValue::Once(Slice::Field(value)) });
         }
     }
     Ok(())
@@ -165,7 +167,8 @@ impl Digits {
     }
 }
 
-/// Whether a target (without its count) selects an item.
+/// Whether an exclusion takes an item away. A count is no member: only the exclusion of a count (`!&ARGS`) takes it away, so
+/// that leaving a header uninspected does not make it look absent.
 pub(super) fn selects(
     source: &Source,
     item: &Item,
@@ -173,7 +176,7 @@ pub(super) fn selects(
     scratch: &mut Scratch,
     meter: &mut Meter,
 ) -> Result<bool, Exhausted> {
-    if source.variable != item.variable {
+    if source.variable != item.variable || source.count != matches!(item.value, ItemValue::Count(_)) {
         return Ok(false);
     }
     match (&source.which, item.member) {

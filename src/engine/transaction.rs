@@ -357,7 +357,10 @@ impl Transaction {
                 prepare::body(&program, &mut self.scratch, &mut self.meter)?;
             }
             Phase::ResponseHeaders => prepare::response(&mut self.scratch, &mut self.meter)?,
-            Phase::ResponseBody => prepare::response_body(&mut self.scratch, &mut self.meter)?,
+            Phase::ResponseBody => {
+                let inspected = self.inspects_response_body();
+                prepare::response_body(inspected, &mut self.scratch, &mut self.meter)?;
+            }
             Phase::Logging => {}
         }
         self.enter_rules(phase);
@@ -365,6 +368,16 @@ impl Transaction {
     }
 
     fn enter_rules(&mut self, phase: Phase) {
+        // What `allow` lets through is prepared all the same: phase 5 may log it.
+        let allowed = match self.allowed {
+            Some(AllowScope::Transaction) => phase != Phase::Logging,
+            Some(AllowScope::Request) => phase <= Phase::RequestBody,
+            _ => false,
+        };
+        if allowed {
+            self.end_phase(phase);
+            return;
+        }
         let count = self.loaded.program().selections.len();
         self.scratch.selections.clear(count);
         self.cursor = Cursor::default();
@@ -421,19 +434,10 @@ impl Transaction {
             return;
         }
         let spent = self.scratch.state.interruption.is_some() || self.scratch.state.exhausted.is_some();
-        while self.finished <= target.index() && !spent {
+        if self.finished <= target.index() && !spent {
             let Some(phase) = Phase::ALL.get(self.finished).copied() else { return };
-            // What `allow` lets through is still prepared: phase 5 may log it.
-            let skipped = match self.allowed {
-                Some(AllowScope::Transaction) => true,
-                Some(AllowScope::Request) => phase <= Phase::RequestBody,
-                _ => false,
-            };
-            if !skipped {
-                self.stage = Stage::Prepare(phase);
-                return;
-            }
-            self.finished += 1;
+            self.stage = Stage::Prepare(phase);
+            return;
         }
     }
 

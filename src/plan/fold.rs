@@ -250,10 +250,10 @@ pub(super) fn ctl_names(ctl: &Ctl, rule: &Rule) -> bool {
     match ctl {
         Ctl::RuleRemoveById(ids) | Ctl::RuleRemoveTargetById(ids, _) => in_ranges(ids, rule),
         Ctl::RuleRemoveByTag(tag) | Ctl::RuleRemoveTargetByTag(tag, _) => {
-            rule.tags.iter().any(|text| text.as_text().is_some_and(|text| finds(tag, text)))
+            rule.tags.iter().any(|text| finds(tag, &text.to_bytes()))
         }
         Ctl::RuleRemoveByMsg(msg) | Ctl::RuleRemoveTargetByMsg(msg, _) => {
-            rule.msg.as_ref().and_then(|text| text.as_text()).is_some_and(|text| finds(msg, text))
+            rule.msg.as_ref().is_some_and(|text| finds(msg, &text.to_bytes()))
         }
         _ => false,
     }

@@ -10,8 +10,8 @@ use fusewall::rule::{Macro, Operator, Pattern};
 /// What `capture` stores: group `n` in TX:`n`.
 pub type Groups = Vec<Option<Vec<u8>>>;
 
-/// The groups that the operator finds, none of its own for operators that capture nothing; `None` if it does not match.
-/// The sign of the test is the caller's business.
+/// The groups that the operator finds; `None` if it does not match. Comparisons of text find the text that they look for, or
+/// the value that stands in it; numbers and validators find nothing to capture. The sign of the test is the caller's business.
 pub fn test(
     operator: &Operator,
     value: &[u8],
@@ -19,23 +19,31 @@ pub fn test(
     expand: &dyn Fn(&Macro) -> Vec<u8>,
 ) -> Option<Groups> {
     let plain = |matches: bool| matches.then(Vec::new);
+    let compared = |argument: &Macro, holds: fn(&[u8], &[u8]) -> bool, found: fn(Vec<u8>, Vec<u8>) -> Vec<u8>| {
+        let text = expand(argument);
+        holds(value, &text).then(|| vec![Some(found(value.to_vec(), text))])
+    };
     let number = |argument: &Macro| integer(&expand(argument));
     match operator {
         Operator::Rx(pattern) => groups(patterns, pattern, value, 0).map(|(groups, _)| groups),
         Operator::RxGlobal(pattern) => all_groups(patterns, pattern, value),
-        Operator::Pm(phrases) => patterns.phrase(phrases, value).map(|range| vec![Some(value[range].to_vec())]),
-        Operator::StrEq(argument) => plain(text::equal(value, &expand(argument))),
-        Operator::Contains(argument) | Operator::StrMatch(argument) => plain(text::contains(value, &expand(argument))),
-        Operator::ContainsWord(argument) => plain(text::contains_word(value, &expand(argument))),
-        Operator::BeginsWith(argument) => plain(text::begins_with(value, &expand(argument))),
-        Operator::EndsWith(argument) => plain(text::ends_with(value, &expand(argument))),
-        Operator::Within(argument) => plain(text::within(value, &expand(argument))),
+        Operator::Pm(phrases) => patterns.phrase(phrases, value).map(|phrase| vec![Some(phrase.to_vec())]),
+        Operator::StrEq(argument) => compared(argument, text::equal, |value, _| value),
+        Operator::Contains(argument) | Operator::StrMatch(argument) => {
+            compared(argument, text::contains, |_, text| text)
+        }
+        Operator::ContainsWord(argument) => compared(argument, text::contains_word, |_, text| text),
+        Operator::BeginsWith(argument) => compared(argument, text::begins_with, |_, text| text),
+        Operator::EndsWith(argument) => compared(argument, text::ends_with, |_, text| text),
+        Operator::Within(argument) => compared(argument, text::within, |value, _| value),
         Operator::Eq(argument) => plain(integer(value) == number(argument)),
         Operator::Ge(argument) => plain(integer(value) >= number(argument)),
         Operator::Gt(argument) => plain(integer(value) > number(argument)),
         Operator::Le(argument) => plain(integer(value) <= number(argument)),
         Operator::Lt(argument) => plain(integer(value) < number(argument)),
-        Operator::IpMatch(set) => plain(parse_address(value).is_some_and(|address| set.contains(address))),
+        Operator::IpMatch(set) => {
+            parse_address(value).filter(|address| set.contains(*address)).map(|_| vec![Some(value.to_vec())])
+        }
         Operator::DetectSqli => {
             let found = detect::sqli(value, &mut Meter::unlimited()).expect("no budget");
             found.map(|fingerprint| vec![Some(fingerprint.as_bytes().to_vec())])

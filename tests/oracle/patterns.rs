@@ -60,8 +60,8 @@ impl Patterns {
             .then(|| (0..captures.group_len()).map(|group| captures.get_group(group).map(Into::into)).collect())
     }
 
-    /// The occurrence of a phrase that ends first; of those that end there, the longest.
-    pub fn phrase(&self, phrases: &Phrases, text: &[u8]) -> Option<Range<usize>> {
+    /// The phrase that ends first in the text; of those that end there, the longest. As the rule spells it.
+    pub fn phrase<'a>(&self, phrases: &'a Phrases, text: &[u8]) -> Option<&'a [u8]> {
         let mut known = self.phrases.lock().unwrap();
         let automaton = known.entry(phrases.clone()).or_insert_with(|| {
             let build = AhoCorasick::builder().ascii_case_insensitive(true).build(phrases.list.iter());
@@ -72,8 +72,8 @@ impl Patterns {
         let mut found = automaton.find_overlapping_iter(text);
         let first = found.next()?;
         let same_end = found.take_while(|next| next.end() == first.end());
-        let start = same_end.map(|next| next.start()).chain([first.start()]).min().unwrap_or_default();
-        Some(start..first.end())
+        let longest = [first].into_iter().chain(same_end).max_by_key(|next| next.len())?;
+        phrases.list.get(longest.pattern().as_usize()).map(|phrase| &**phrase)
     }
 
     fn compiled(&self, pattern: &Pattern) -> Arc<Compiled> {

@@ -24,8 +24,13 @@ pub struct Run<'a> {
     pub phase: Phase,
     /// Phase 2 has begun with access to the body.
     pub body_access: bool,
+    /// A processor has read the body, or it is forced, or there is none.
+    pub body_is_read: bool,
+    /// The body is REQUEST_BODY.
+    pub body_is_variable: bool,
     pub reached_response: bool,
-    pub reached_response_body: bool,
+    /// Phase 4 has begun with access to the body.
+    pub response_body_access: bool,
     /// The rule that runs.
     pub rule: Option<&'a Rule>,
     allowed: Option<AllowScope>,
@@ -43,8 +48,10 @@ impl<'a> Run<'a> {
             state,
             phase: Phase::RequestHeaders,
             body_access: false,
+            body_is_read: false,
+            body_is_variable: false,
             reached_response: false,
-            reached_response_body: false,
+            response_body_access: false,
             rule: None,
             allowed: None,
         }
@@ -54,22 +61,34 @@ impl<'a> Run<'a> {
     pub fn outcome(mut self) -> Outcome {
         self.run_phase(Phase::RequestHeaders);
         if self.state.interruption.is_none() {
-            self.body_access = self.state.request_body_access;
-            if let Some(processor) = self.state.processor.filter(|_| self.body_access) {
-                self.request.read_body(self.exchange, processor, &self.ruleset.settings);
-            }
+            self.take_body();
             self.run_phase(Phase::RequestBody);
         }
         if self.exchange.response.is_some() && self.state.interruption.is_none() {
             self.reached_response = true;
             self.run_phase(Phase::ResponseHeaders);
             if self.state.interruption.is_none() {
-                self.reached_response_body = true;
+                self.response_body_access = self.inspects_response_body();
                 self.run_phase(Phase::ResponseBody);
             }
         }
         self.run_phase(Phase::Logging);
         self.into_outcome()
+    }
+
+    /// Reads the body as phase 1 has decided.
+    fn take_body(&mut self) {
+        let state = &self.state;
+        self.body_access = state.request_body_access;
+        if !self.body_access {
+            return;
+        }
+        let (processor, forced) = (state.processor, state.force_request_body);
+        self.body_is_read = processor.is_some() || forced;
+        self.body_is_variable = processor.map_or(forced, |processor| processor == BodyProcessor::UrlEncoded);
+        if let Some(processor) = processor.filter(|_| !self.exchange.body.is_empty()) {
+            self.request.read_body(self.exchange, processor, &self.ruleset.settings);
+        }
     }
 
     fn into_outcome(self) -> Outcome {
@@ -232,7 +251,7 @@ impl<'a> Run<'a> {
         let matched = Matched { name: name.to_vec(), value };
         self.state.matched = Some(matched.clone());
         self.state.matched_vars.push(matched);
-        if condition.capture && !groups.is_empty() {
+        if condition.capture && !condition.test.as_ref().is_some_and(|test| test.negated) {
             for number in 0..10 {
                 let key = number.to_string().into_bytes();
                 match groups.get(number).cloned().flatten() {
@@ -249,8 +268,9 @@ impl<'a> Run<'a> {
             match action {
                 Action::SetVar(set) => self.set_variable(set),
                 Action::Ctl(ctl) => self.control(ctl),
-                Action::InitCollection { collection, .. } => {
-                    self.state.persistent.entry(*collection).or_default();
+                Action::InitCollection { collection, key } => {
+                    let key = self.expand(key);
+                    self.state.collection_mut(*collection).set(b"key", key);
                 }
                 Action::SetEnv { .. } => {}
                 other => panic!("an action that the interpreter does not know: {other:?}"),
@@ -268,11 +288,10 @@ impl<'a> Run<'a> {
             SetOp::Subtract(value) => text(old.saturating_sub(integer(&self.expand(value)))),
             SetOp::Unset => None,
         };
-        if let Some(collection) = self.state.collection_mut(set.collection) {
-            match new {
-                Some(value) => collection.set(&key, value),
-                None => collection.unset(&key),
-            }
+        let collection = self.state.collection_mut(set.collection);
+        match new {
+            Some(value) => collection.set(&key, value),
+            None => collection.unset(&key),
         }
     }
 

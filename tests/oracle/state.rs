@@ -47,7 +47,7 @@ pub struct State {
     pub processor: Option<BodyProcessor>,
     pub force_request_body: bool,
     pub tx: Collection,
-    /// GLOBAL, IP, RESOURCE, SESSION, USER once `initcol` has opened them.
+    /// GLOBAL, IP, RESOURCE, SESSION, USER: they live as long as the transaction.
     pub persistent: HashMap<Variable, Collection>,
     /// The last match.
     pub matched: Option<Matched>,
@@ -85,8 +85,8 @@ impl State {
         if variable == Variable::Tx { Some(&self.tx) } else { self.persistent.get(&variable) }
     }
 
-    pub fn collection_mut(&mut self, variable: Variable) -> Option<&mut Collection> {
-        if variable == Variable::Tx { Some(&mut self.tx) } else { self.persistent.get_mut(&variable) }
+    pub fn collection_mut(&mut self, variable: Variable) -> &mut Collection {
+        if variable == Variable::Tx { &mut self.tx } else { self.persistent.entry(variable).or_default() }
     }
 
     /// Whether a `ctl` has removed the rule. `finds` runs a pattern.

@@ -4,24 +4,20 @@ use super::exchange::{CLIENT_PORT, SERVER, SERVER_PORT};
 use super::request::{Named, header};
 use super::run::Run;
 use fusewall::http::Kind;
-use fusewall::rule::{Phase, Selector, Target, Variable};
+use fusewall::rule::{Macro, MacroPart, Phase, Selector, Target, Variable};
 
 /// A member of a variable: its key, if it has one, and its value.
 pub type Member = (Option<Vec<u8>>, Vec<u8>);
 
 const ARGUMENTS: &[Kind] = &[Kind::ArgGet, Kind::ArgPost];
 
-/// The values that a target names, each as `NAME:key` and value. A count is one value that always exists.
+/// The values that a target names, each as `NAME:key` and value. A count is one value that always exists; it is logged under
+/// the bare name.
 pub fn of_target(run: &Run<'_>, target: &Target) -> Vec<Named> {
     let selected: Vec<Member> =
         members(run, target.variable).into_iter().filter(|(key, _)| is_selected(run, target, key.as_deref())).collect();
     if target.count {
-        let selector = match &target.selector {
-            Selector::All => Vec::new(),
-            Selector::Key(key) => [b":", &**key].concat(),
-            Selector::Regex(pattern) => [b":/", &*pattern.text, b"/"].concat(),
-        };
-        let name = [b"&", log_name(target.variable).as_bytes(), &selector].concat();
+        let name = log_name(target.variable).into();
         return vec![(name, selected.len().to_string().into_bytes())];
     }
     selected.into_iter().map(|(key, value)| (name(target.variable, key.as_deref()), value)).collect()
@@ -38,11 +34,10 @@ pub fn is_selected(run: &Run<'_>, target: &Target, key: Option<&[u8]>) -> bool {
     }
 }
 
-/// `VARIABLE` or `VARIABLE:key`; matched variables keep the name that they matched under.
+/// `VARIABLE` or `VARIABLE:key`.
 pub fn name(variable: Variable, key: Option<&[u8]>) -> Vec<u8> {
     match key {
-        Some(key) if matches!(variable, Variable::MatchedVars | Variable::MatchedVarsNames) => key.to_vec(),
-        Some(key) => [variable.name().as_bytes(), b":", key].concat(),
+        Some(key) => [log_name(variable).as_bytes(), b":", key].concat(),
         None => log_name(variable).into(),
     }
 }
@@ -89,7 +84,7 @@ pub fn members(run: &Run<'_>, variable: Variable) -> Vec<Member> {
         Variable::MultipartName => names(&[Kind::File]),
         Variable::MultipartPartHeaders => keyed(&[Kind::PartHeader]),
         Variable::Xml => request.of(&[Kind::XmlText]).map(|(_, text)| (None, text.clone())).collect(),
-        Variable::XmlAttributes => request.of(&[Kind::XmlAttribute]).map(|(_, text)| (None, text.clone())).collect(),
+        Variable::XmlAttributes => keyed(&[Kind::XmlAttribute]),
 
         Variable::RequestHeaders => listed(&exchange.headers),
         Variable::RequestHeadersNames => list_names(&exchange.headers),
@@ -126,7 +121,7 @@ pub fn members(run: &Run<'_>, variable: Variable) -> Vec<Member> {
         Variable::MultipartMissingSemicolon => flag(multipart.missing_semicolon),
         Variable::MultipartStrictError => flag(multipart.strict_error()),
         Variable::MultipartUnmatchedBoundary => number(u64::from(multipart.unmatched_boundary)),
-        Variable::Uninspected => one(if run.leaves_body_unread() { b"body" } else { b"" }),
+        Variable::Uninspected => one(if run.leaves_body_unread() { b"request body" } else { b"" }),
         Variable::BudgetExhausted => one(b""),
         Variable::InboundDataError | Variable::OutboundDataError | Variable::MscPcreLimitsExceeded => flag(false),
 
@@ -145,7 +140,7 @@ pub fn members(run: &Run<'_>, variable: Variable) -> Vec<Member> {
         Variable::ResponseHeaders => listed(response_headers),
         Variable::ResponseHeadersNames => list_names(response_headers),
         Variable::ResponseContentType => maybe(header(response_headers, b"content-type")),
-        Variable::ResponseBody => maybe(response.map(|response| &*response.body).filter(|_| run.knows_response_body())),
+        Variable::ResponseBody => maybe(response.map(|response| &*response.body).filter(|_| run.response_body_access)),
 
         Variable::Tx => listed(state.tx.all()),
         Variable::Global | Variable::Ip | Variable::Resource | Variable::Session | Variable::User => {
@@ -171,15 +166,13 @@ impl Run<'_> {
         self.phase >= Phase::ResponseHeaders && self.reached_response
     }
 
-    /// The response body, from phase 4 on, if its media type is one of those to be inspected.
-    fn knows_response_body(&self) -> bool {
+    /// Whether there is access to the response body, and its media type is one of those to be inspected.
+    pub fn inspects_response_body(&self) -> bool {
         let Some(response) = &self.exchange.response else { return false };
         let content_type = header(&response.headers, b"content-type").unwrap_or_default();
         let media_type = content_type.split(|&byte| byte == b';').next().unwrap_or_default().trim_ascii();
         let types = &self.ruleset.settings.response_body_mime_types;
-        self.reached_response_body
-            && self.state.response_body_access
-            && types.iter().any(|wanted| wanted.as_bytes().eq_ignore_ascii_case(media_type))
+        self.state.response_body_access && types.iter().any(|wanted| wanted.as_bytes().eq_ignore_ascii_case(media_type))
     }
 
     /// The request body, from phase 2 on, if there is access to it.
@@ -187,29 +180,37 @@ impl Run<'_> {
         self.body_access.then_some(self.exchange.body.as_slice())
     }
 
-    /// REQUEST_BODY: urlencoded bodies, and any when it is forced.
+    /// REQUEST_BODY: urlencoded bodies, and those that no processor reads when it is forced.
     fn request_body(&self) -> Option<&[u8]> {
-        use fusewall::rule::BodyProcessor::UrlEncoded;
-        self.inspected_body().filter(|_| self.state.processor == Some(UrlEncoded) || self.state.force_request_body)
+        self.body_is_variable.then_some(self.exchange.body.as_slice())
     }
 
     fn leaves_body_unread(&self) -> bool {
         let body_phase = self.phase >= Phase::RequestBody && !self.exchange.body.is_empty();
-        body_phase && !(self.body_access && (self.state.processor.is_some() || self.state.force_request_body))
+        body_phase && !self.body_is_read
     }
 
     fn rule_members(&self) -> Vec<Member> {
         let Some(rule) = self.rule else { return Vec::new() };
         let text = |text: &Option<Box<str>>| text.as_ref().map(|text| text.as_bytes().to_vec());
-        let expanded = |text: &Option<fusewall::rule::Macro>| text.as_ref().map(|text| self.expand(text));
+        // A message may name itself: its macros are left out.
+        let literal =
+            |text: &Option<Macro>| text.as_ref().map(|text| text.parts.iter().flat_map(literal_part).collect());
         let members = [
             ("id", Some(rule.id.to_string().into_bytes())),
             ("severity", rule.severity.map(|severity| severity.0.to_string().into_bytes())),
             ("rev", text(&rule.revision)),
             ("ver", text(&rule.version)),
-            ("msg", expanded(&rule.msg)),
-            ("logdata", expanded(&rule.logdata)),
+            ("msg", literal(&rule.msg)),
+            ("logdata", literal(&rule.logdata)),
         ];
         members.into_iter().filter_map(|(key, value)| Some((Some(key.into()), value?))).collect()
+    }
+}
+
+fn literal_part(part: &MacroPart) -> Vec<u8> {
+    match part {
+        MacroPart::Text(text) => text.to_vec(),
+        MacroPart::Variable { .. } => Vec::new(),
     }
 }
