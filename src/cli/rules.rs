@@ -27,7 +27,7 @@ impl RulesArgs {
     /// Loads the rules; prints every finding to standard error.
     ///
     /// # Errors
-    /// The number of errors, as a sentence.
+    /// [`RulesHaveErrors`].
     pub fn load(&self, builder: WafBuilder) -> anyhow::Result<Waf> {
         match builder.build() {
             Ok(waf) => {
@@ -36,11 +36,16 @@ impl RulesArgs {
             }
             Err(report) => {
                 print_findings(&report);
-                anyhow::bail!("the rules do not load: {} errors", report.diagnostics.errors())
+                Err(RulesHaveErrors(report.diagnostics.errors()).into())
             }
         }
     }
 }
+
+/// The rules have errors; they are printed already.
+#[derive(Debug, thiserror::Error)]
+#[error("the rules do not load: {0} errors")]
+pub struct RulesHaveErrors(usize);
 
 /// Prints findings for people to standard error.
 pub fn print_findings(report: &LoadReport) {
