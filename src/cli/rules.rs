@@ -24,18 +24,18 @@ impl RulesArgs {
         self.rules.iter().fold(Waf::builder(), |builder, path| builder.rules_path(path))
     }
 
-    /// Loads the rules; prints every finding to standard error.
+    /// Loads the rules; prints warnings and errors to standard error (`check` prints notes too).
     ///
     /// # Errors
     /// [`RulesHaveErrors`].
     pub fn load(&self, builder: WafBuilder) -> anyhow::Result<Waf> {
         match builder.build() {
             Ok(waf) => {
-                print_findings(waf.report());
+                print_findings(&waf.report().without_notes());
                 Ok(waf)
             }
             Err(report) => {
-                print_findings(&report);
+                print_findings(&report.without_notes());
                 Err(RulesHaveErrors(report.diagnostics.errors()).into())
             }
         }
