@@ -149,7 +149,7 @@ fn run_link(
             if cursor.stage == 0 {
                 meter.charge(VISIT)?;
                 if scratch.narrowed_rules.contains(rule.index())
-                    && is_narrowed(rule, &item, cursor.narrowed, loaded, scratch, meter)?
+                    && is_narrowed(rule, look, &item, cursor.narrowed, loaded, scratch, meter)?
                 {
                     cursor.next_item();
                     continue;
@@ -170,16 +170,19 @@ fn run_link(
 /// removed from the next rule on.
 fn is_narrowed(
     rule: RuleIx,
+    look: &Look,
     item: &Item,
     known: usize,
     loaded: &Loaded,
     scratch: &mut Scratch,
     meter: &mut Meter,
 ) -> Result<bool, Exhausted> {
+    let selection = loaded.program().selections.get(look.selection.index());
+    let targets = selection.map(|selection| selection.targets.as_slice()).unwrap_or_default();
     for at in 0..known.min(scratch.narrowed.len()) {
         let Some((set, source)) = scratch.narrowed.get(at).cloned() else { break };
         let rules = loaded.program().rule_sets.get(set.index()).map(Vec::as_slice).unwrap_or_default();
-        if rules.binary_search(&rule).is_ok() && selection::selects(&source, item, loaded, scratch, meter)? {
+        if rules.binary_search(&rule).is_ok() && selection::selects(&source, item, targets, loaded, scratch, meter)? {
             return Ok(true);
         }
     }
@@ -258,7 +261,7 @@ fn transformed(
     let mut source = Source { program, memory: &mut scratch.memory, meter };
     match item.value {
         ItemValue::Cell(cell, slice) => scratch.buffers.of_cell(cell, slice, node, &mut source),
-        ItemValue::Once(slice) | ItemValue::Count(slice) => {
+        ItemValue::Once(slice) | ItemValue::Count(slice, _) => {
             if let Some(before) = before {
                 return scratch.buffers.next(before, node, &mut source);
             }

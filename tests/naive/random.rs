@@ -6,7 +6,7 @@ use crate::oracle::generate::{Choices, exchange, ruleset};
 use proptest::prelude::*;
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, max_shrink_iters: 20_000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { max_shrink_iters: 20_000, ..ProptestConfig::with_cases(cases()) })]
 
     #[test]
     fn engines_and_interpreter_agree(
@@ -45,4 +45,9 @@ proptest! {
         let all = |transaction| outcome(transaction, forms.names(&Default::default())).tx;
         prop_assert_eq!(all(&whole), all(&paused));
     }
+}
+
+/// How many rulesets each property tries: `PROPTEST_CASES`, or few enough for every run of the tests.
+fn cases() -> u32 {
+    std::env::var("PROPTEST_CASES").ok().and_then(|number| number.parse().ok()).unwrap_or(400)
 }
