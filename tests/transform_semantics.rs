@@ -87,8 +87,11 @@ const CASES: &[(&str, &[u8], &[u8])] = &[
     ("urlDecodeUni", b"%u00zz%u41%", b"%u00zz%u41%"),
     ("urlEncode", b"a b*c-_.\xff", b"a+b*c%2d%5f%2e%ff"),
     ("utf8toUnicode", "aé€😀".as_bytes(), b"a%u00e9%u20ac%u1f600"),
-    ("utf8toUnicode", b"\xc0\xaf\xed\xa0\x80\xf4\x8f\xbf\xbf", b"%u002f%ud800%u10ffff"),
-    ("utf8toUnicode", b"\x80\xc3\xe2\x82\xf4\x90\x80\x80\xff\0", b"\x80\xc3\xe2\x82\xf4\x90\x80\x80\xff\0"),
+    ("utf8toUnicode", b"\xc0\xaf\xed\xa0\x80\xf4\x8f\xbf\xbf", b"%u002f\xc0%ud800\xed%u10ffff"),
+    ("utf8toUnicode", b"\xf0\x80\x80\xaf\xf0\x8d\xa0\x80\xe0\x80\xaf", b"%u002f\xf0%ud800\xf0\xf0%u002f\xe0"),
+    ("utf8toUnicode", b"\x80\xc3\xe2\x82\xff\xfa", b"\x80\x82\xff\xfa"),
+    ("utf8toUnicode", b"\xc0.\xc0./\0a\0", b"../a"),
+    ("utf8toUnicode", b"\xf4\x90\x80\x80\xf5\x80\x80\x80\xf7", b"%u110000\xf5%u140000\xf7"),
 ];
 
 #[test]

@@ -44,7 +44,7 @@ impl Transformation {
             T::Trim | T::TrimLeft | T::TrimRight => SPACES,
             T::UrlDecode | T::UrlDecodeUni => ByteSet::of(b"%+"),
             T::UrlEncode => url::UNRESERVED.complement(),
-            T::Utf8ToUnicode => ByteSet::range(0xC0, 0xF4),
+            T::Utf8ToUnicode => ByteSet::range(0xC0, 0xF7).with(0),
         }
     }
 
@@ -62,7 +62,9 @@ impl Transformation {
             T::Length => 20,
             T::Md5 => 16,
             T::Sha1 => 20,
-            T::UrlEncode | T::Utf8ToUnicode => len.saturating_mul(3),
+            T::UrlEncode => len.saturating_mul(3),
+            // Seven bytes for an overlong form of two.
+            T::Utf8ToUnicode => len.saturating_mul(7).div_ceil(2),
             T::Base64Decode | T::Base64DecodeExt => len / 4 * 3 + 2,
             T::HexDecode => len / 2,
             _ => len,
