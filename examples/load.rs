@@ -31,22 +31,26 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
 async fn measure(address: SocketAddr, time: Duration, uploads: usize) -> Result<(), Box<dyn std::error::Error>> {
     let stop = Arc::new(AtomicBool::new(false));
-    let uploaded = Arc::new(AtomicU64::new(0));
-    let body: String = "name=some+ordinary+text+in+a+form&".chars().cycle().take(BODY).collect();
+    let (uploaded, refused) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
+    // A form of ordinary text, with fewer fields than the usual limit of 1,000, so that all of it is inspected.
+    let text: String = "some+ordinary+text+in+a+form+".chars().cycle().take(2_400).collect();
+    let mut body: String = (0..BODY / 2_500).map(|number| format!("field{number}={text}&")).collect();
+    body.extend(std::iter::repeat_n('x', BODY.saturating_sub(body.len())));
     let upload = format!(
         "POST /upload HTTP/1.1\r\nHost: localhost\r\nUser-Agent: load\r\nAccept: */*\r\n\
          Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {BODY}\r\n\r\n{body}"
     );
     let senders: Vec<_> = (0..uploads)
         .map(|_| {
-            let (stop, uploaded, upload) = (Arc::clone(&stop), Arc::clone(&uploaded), upload.clone());
+            let (stop, upload) = (Arc::clone(&stop), upload.clone());
+            let (uploaded, refused) = (Arc::clone(&uploaded), Arc::clone(&refused));
             tokio::spawn(async move {
                 while !stop.load(Ordering::Relaxed) {
                     // Every upload has a connection of its own: a refusal ends it.
                     let Ok(mut stream) = TcpStream::connect(address).await else { return };
-                    if stream.write_all(upload.as_bytes()).await.is_ok() && answer(&mut stream).await.is_ok() {
-                        uploaded.fetch_add(1, Ordering::Relaxed);
-                    }
+                    let sent = stream.write_all(upload.as_bytes()).await.is_ok();
+                    let passed = sent && answer(&mut stream).await.is_ok_and(|passed| passed);
+                    if passed { &uploaded } else { &refused }.fetch_add(1, Ordering::Relaxed);
                 }
             })
         })
@@ -64,8 +68,9 @@ async fn measure(address: SocketAddr, time: Duration, uploads: usize) -> Result<
     times.sort_unstable();
     let at = |share: f64| times.get((times.len() as f64 * share) as usize).copied().unwrap_or_default();
     println!(
-        "{uploads} uploads of 1 MB at a time ({} done): {} small requests, p50 {:.2?}, p99 {:.2?}, max {:.2?}",
+        "{uploads} uploads of 1 MB at a time ({} passed, {} refused): {} small requests, p50 {:.2?}, p99 {:.2?}, max {:.2?}",
         uploaded.load(Ordering::Relaxed),
+        refused.load(Ordering::Relaxed),
         times.len(),
         at(0.5),
         at(0.99),
@@ -91,8 +96,8 @@ async fn trickle(address: SocketAddr, end: Instant) -> std::io::Result<Vec<Durat
     Ok(times)
 }
 
-/// Reads one answer with a `Content-Length`.
-async fn answer(stream: &mut TcpStream) -> std::io::Result<()> {
+/// Reads one answer with a `Content-Length`; whether it is a 200.
+async fn answer(stream: &mut TcpStream) -> std::io::Result<bool> {
     let mut read = Vec::new();
     loop {
         if stream.read_buf(&mut read).await? == 0 {
@@ -103,7 +108,7 @@ async fn answer(stream: &mut TcpStream) -> std::io::Result<()> {
         let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
         let length: usize = length.and_then(|length| length.parse().ok()).unwrap_or(0);
         if read.len() >= end + 4 + length {
-            return Ok(());
+            return Ok(head.starts_with("http/1.1 200 "));
         }
     }
 }

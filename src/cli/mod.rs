@@ -13,6 +13,7 @@ mod run;
 mod serve;
 
 use clap::{Parser, Subcommand};
+use std::io::Write;
 use std::process::ExitCode;
 
 /// A web application firewall that compiles rules into linear-time matchers and meters every step.
@@ -62,9 +63,14 @@ pub fn main() -> ExitCode {
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("fusewall: {error:#}");
-            ExitCode::from(2)
+            ExitCode::from(if error.is::<rules::RulesHaveErrors>() { 1 } else { 2 })
         }
     }
+}
+
+/// Prints a line; unlike `println!` it does not panic when the reader has gone.
+fn say(line: impl std::fmt::Display) -> std::io::Result<()> {
+    writeln!(std::io::stdout(), "{line}")
 }
 
 /// The reader of our output has gone (`fusewall run | head`): no reason to complain.

@@ -159,7 +159,8 @@ impl Buffers {
             return Ok(from);
         };
         let Some(buffer) = self.list.get(from.0 as usize).copied() else { return Ok(from) };
-        if !buffer.mask.intersects(&step.triggers()) && !(buffer.len == 0 && step.changes_empty()) {
+        let triggered = buffer.mask.intersects(&step.triggers()) || buffer.len == 0 && step.changes_empty();
+        if !triggered {
             return Ok(from);
         }
         source.meter.charge(step.price().of(buffer.len))?;

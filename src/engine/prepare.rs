@@ -199,7 +199,7 @@ fn file_sizes(scratch: &mut Scratch, meter: &mut Meter) -> Result<(), Exhausted>
 }
 
 fn multipart_flags(scratch: &mut Scratch) {
-    let flags = scratch.report.multipart.clone();
+    let flags = scratch.report.multipart;
     let strict = flags.strict_error();
     for (variable, on) in [
         (Variable::MultipartBoundaryQuoted, flags.boundary_quoted),

@@ -140,6 +140,30 @@ pub enum ResponsePlan {
 }
 
 /// A request and its response on their way through the engine.
+///
+/// ```
+/// use fusewall::Waf;
+/// use fusewall::host::exchange::{BodyPolicy, Ends, Exchange, Refusal, RequestHead, Turn};
+///
+/// let rules = r#"SecRuleEngine On
+/// SecRule ARGS "@contains <script" "id:1,phase:1,deny,status:403""#;
+/// let waf = Waf::builder().rules_text("example.conf", rules).build().unwrap();
+/// let ends = Ends { client: "192.0.2.1:5000".parse().unwrap(), server: "192.0.2.2:80".parse().unwrap() };
+/// let mut exchange = Exchange::new(&waf, ends, BodyPolicy::default());
+/// exchange.begin(&RequestHead {
+///     method: b"GET".to_vec(),
+///     target: b"/?q=<script>".to_vec(),
+///     version: b"HTTP/1.1".to_vec(),
+///     headers: vec![(b"Host".to_vec(), b"www.example".to_vec())],
+/// });
+/// let refusal = loop {
+///     match exchange.step(100_000) {
+///         Turn::Pending => {} // do something else, then come back
+///         Turn::Done(refusal) => break refusal,
+///     }
+/// };
+/// assert_eq!(refusal, Some(Refusal::Page(403)));
+/// ```
 pub struct Exchange {
     tx: Transaction,
     policy: BodyPolicy,

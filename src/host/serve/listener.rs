@@ -83,7 +83,8 @@ impl Door {
                 accepted = self.place_and_accept(&listener) => accepted,
             };
             let (place, socket, peer) = match accepted {
-                Ok(accepted) => accepted,
+                // On a socket for both families IPv4 addresses come in the form ::ffff:192.0.2.1, which no rule expects.
+                Ok((place, socket, peer)) => (place, socket, SocketAddr::new(peer.ip().to_canonical(), peer.port())),
                 Err(error) => {
                     tracing::warn!(%error, "accept failed");
                     tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -120,6 +121,7 @@ async fn serve(
     down: watch::Receiver<bool>,
 ) {
     let Ok(server) = socket.local_addr() else { return };
+    let server = SocketAddr::new(server.ip().to_canonical(), server.port());
     // Without it small responses may wait for an acknowledgement; with an odd socket that refuses it they merely do.
     let _ = socket.set_nodelay(true);
     let link = Link { peer, server, secure: tls.is_some() };

@@ -35,7 +35,38 @@ pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 /// What is called with every line of the error log.
 type Log = Box<dyn Fn(&str) + Send + Sync>;
 
-/// Wraps services so that their traffic is inspected.
+/// Wraps services so that their traffic is inspected. `examples/tower.rs` puts one behind a hyper server.
+///
+/// ```
+/// use bytes::Bytes;
+/// use fusewall::{Waf, host::tower::{InspectedBody, WafLayer}};
+/// use http::{Request, Response, StatusCode};
+/// use http_body_util::Full;
+/// use std::{convert::Infallible, future::{Ready, ready}, task::{Context, Poll}};
+/// use tower::{Layer, Service};
+///
+/// #[derive(Clone)]
+/// struct Hello;
+/// impl Service<Request<InspectedBody>> for Hello {
+///     type Response = Response<Full<Bytes>>;
+///     type Error = Infallible;
+///     type Future = Ready<Result<Self::Response, Infallible>>;
+///     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+///         Poll::Ready(Ok(()))
+///     }
+///     fn call(&mut self, _: Request<InspectedBody>) -> Self::Future {
+///         ready(Ok(Response::new(Full::from("hello"))))
+///     }
+/// }
+///
+/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// let rules = "SecRuleEngine On\nSecRule REQUEST_URI_RAW \"@contains /admin\" \"id:1,phase:1,deny,status:403\"";
+/// let waf = Waf::builder().rules_text("example.conf", rules).build().unwrap();
+/// let mut service = WafLayer::new(waf).layer(Hello);
+/// let request = Request::get("/admin").body(Full::<Bytes>::default()).unwrap();
+/// assert_eq!(service.call(request).await.unwrap().status(), StatusCode::FORBIDDEN);
+/// # });
+/// ```
 #[derive(Clone)]
 pub struct WafLayer {
     shared: Arc<Shared>,
