@@ -437,7 +437,6 @@ impl Transaction {
         if self.finished <= target.index() && !spent {
             let Some(phase) = Phase::ALL.get(self.finished).copied() else { return };
             self.stage = Stage::Prepare(phase);
-            return;
         }
     }
 
