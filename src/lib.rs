@@ -8,7 +8,6 @@ pub mod diag;
 pub mod engine;
 pub mod files;
 pub mod governor;
-#[cfg(feature = "http1")]
 pub mod host;
 pub mod http;
 pub mod lang;

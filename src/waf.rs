@@ -6,7 +6,7 @@ use crate::governor::{Identities, SystemEnv};
 use crate::limits::Limits;
 use crate::plan::Options;
 use crate::program::Loaded;
-use crate::rule::{EngineMode, Phase, RuleId};
+use crate::rule::{EngineMode, LimitAction, Phase, RuleId};
 use crate::store::{Deployed, DiskFiles, LoadReport, Loading, RuleSource, Slot, load};
 use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -288,6 +288,26 @@ impl Transaction {
     /// The request body as it was inspected.
     pub fn request_body(&self) -> &[u8] {
         self.inner.as_ref().map(engine::Transaction::request_body).unwrap_or_default()
+    }
+
+    /// The response body as it was inspected.
+    pub fn response_body(&self) -> &[u8] {
+        self.inner.as_ref().map(engine::Transaction::response_body).unwrap_or_default()
+    }
+
+    /// Whether response bodies of the configured media types will be looked at.
+    pub fn response_body_access(&self) -> bool {
+        self.inner.as_ref().is_some_and(engine::Transaction::response_body_access)
+    }
+
+    /// What happens when the request body is longer than its limit; overrides `SecRequestBodyLimitAction`.
+    pub fn set_request_body_limit_action(&mut self, action: LimitAction) {
+        self.guard(Phase::RequestBody, (), |inner| inner.set_request_body_limit_action(action));
+    }
+
+    /// Notes in the verdict that the host lets something pass without inspection.
+    pub fn note_uninspected(&mut self, what: &'static str) {
+        self.guard(Phase::RequestBody, (), |inner| inner.note_uninspected(what));
     }
 
     /// The rules that matched and log, in order.

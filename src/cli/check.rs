@@ -1,6 +1,7 @@
 //! `fusewall check`: everything that is wrong with rules, and what they may cost at most.
 
 use super::rules::{RulesArgs, print_findings};
+use super::say;
 use crate::diag::json::JsonDiagnostic;
 use crate::plan::{RulesetCost, cost};
 use crate::store::{DiskFiles, Loading, load};
@@ -80,20 +81,20 @@ pub fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
             program_bytes,
             ceilings,
         };
-        println!("{}", serde_json::to_string(&answer)?);
+        say(serde_json::to_string(&answer)?)?;
     } else {
         print_findings(report);
         if let Some(cost) = &certificate {
-            print_cost(cost);
+            print_cost(cost)?;
         }
         for ceiling in &ceilings {
-            println!("over a ceiling: {ceiling}");
+            say(format_args!("over a ceiling: {ceiling}"))?;
         }
         let errors = report.diagnostics.errors();
         let verdict = if ok { "ok" } else { "not ok" };
-        println!(
+        say(format_args!(
             "{verdict}: {rules} rules, {errors} errors, loaded in {load_ms:.0} ms, {program_bytes} bytes of automata"
-        );
+        ))?;
     }
     Ok(ExitCode::from(u8::from(!ok)))
 }
@@ -124,13 +125,16 @@ fn table(cost: &RulesetCost) -> Cost {
     Cost { max_request_fuel: cost.max_request_fuel, fuel_per_kib: cost.fuel_per_kib, rules: rules.collect() }
 }
 
-fn print_cost(cost: &RulesetCost) {
-    println!("{:>10}  {:>12}  {:>12}  {:>14}", "rule", "per call", "per KiB", "at 64 KiB");
+fn print_cost(cost: &RulesetCost) -> std::io::Result<()> {
+    say(format_args!("{:>10}  {:>12}  {:>12}  {:>14}", "rule", "per call", "per KiB", "at 64 KiB"))?;
     for rule in cost.rules.iter().take(10) {
-        println!("{:>10}  {:>12}  {:>12}  {:>14}", rule.id, rule.price.per_call, rule.price.per_kib, rule.max_fuel);
+        say(format_args!(
+            "{:>10}  {:>12}  {:>12}  {:>14}",
+            rule.id, rule.price.per_call, rule.price.per_kib, rule.max_fuel
+        ))?;
     }
-    println!(
+    say(format_args!(
         "a request with 64 KiB in one value: {} fuel; each KiB more: {}",
         cost.max_request_fuel, cost.fuel_per_kib
-    );
+    ))
 }

@@ -2,6 +2,7 @@
 
 use super::requests;
 use super::rules::RulesArgs;
+use super::say;
 use crate::program;
 use serde_json::json;
 use std::path::PathBuf;
@@ -29,9 +30,9 @@ pub fn run(args: &ExplainArgs) -> anyhow::Result<ExitCode> {
     let Some(path) = &args.request else {
         let text = program::explain(waf.loaded().program());
         if args.json {
-            println!("{}", json!({ "program": text.lines().collect::<Vec<_>>() }));
+            say(json!({ "program": text.lines().collect::<Vec<_>>() }))?;
         } else {
-            print!("{text}");
+            say(text.trim_end())?;
         }
         return Ok(ExitCode::SUCCESS);
     };
@@ -72,9 +73,9 @@ pub fn run(args: &ExplainArgs) -> anyhow::Result<ExitCode> {
             "dearest_rules": dearest,
         });
         if args.json {
-            println!("{answer}");
+            say(answer)?;
         } else {
-            println!("{}", serde_json::to_string_pretty(&answer)?);
+            say(serde_json::to_string_pretty(&answer)?)?;
         }
     }
     Ok(ExitCode::SUCCESS)

@@ -16,6 +16,7 @@ pub mod request;
 pub mod suite;
 mod template;
 
+use super::say;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -55,9 +56,9 @@ pub fn run(args: &FtwArgs) -> Result<ExitCode> {
     let waf = args.rules.load(args.rules.builder())?;
     let report = run_on(&waf, args)?;
     if args.json {
-        println!("{}", serde_json::to_string(&report)?);
+        say(serde_json::to_string(&report)?)?;
     } else {
-        println!("{report}");
+        say(&report)?;
     }
     Ok(ExitCode::from(u8::from(!report.is_clean())))
 }

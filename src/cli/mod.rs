@@ -9,8 +9,11 @@ mod progress;
 mod requests;
 mod rules;
 mod run;
+#[cfg(feature = "serve")]
+mod serve;
 
 use clap::{Parser, Subcommand};
+use std::io::Write;
 use std::process::ExitCode;
 
 /// A web application firewall that compiles rules into linear-time matchers and meters every step.
@@ -29,7 +32,9 @@ enum Command {
     Run(run::RunArgs),
     /// Run go-ftw regression tests in process
     Ftw(ftw::FtwArgs),
-
+    /// Protect a web server: a reverse proxy that blocks
+    #[cfg(feature = "serve")]
+    Serve(serve::ServeArgs),
     /// Show how rules were compiled, or why one request got its verdict
     Explain(explain::ExplainArgs),
 }
@@ -49,7 +54,8 @@ pub fn main() -> ExitCode {
         Command::Check(args) => check::run(args),
         Command::Run(args) => run::run(args),
         Command::Ftw(args) => ftw::run(args),
-
+        #[cfg(feature = "serve")]
+        Command::Serve(args) => serve::run(args),
         Command::Explain(args) => explain::run(args),
     };
     match outcome {
@@ -57,9 +63,14 @@ pub fn main() -> ExitCode {
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("fusewall: {error:#}");
-            ExitCode::from(2)
+            ExitCode::from(if error.is::<rules::RulesHaveErrors>() { 1 } else { 2 })
         }
     }
+}
+
+/// Prints a line; unlike `println!` it does not panic when the reader has gone.
+fn say(line: impl std::fmt::Display) -> std::io::Result<()> {
+    writeln!(std::io::stdout(), "{line}")
 }
 
 /// The reader of our output has gone (`fusewall run | head`): no reason to complain.

@@ -24,23 +24,28 @@ impl RulesArgs {
         self.rules.iter().fold(Waf::builder(), |builder, path| builder.rules_path(path))
     }
 
-    /// Loads the rules; prints every finding to standard error.
+    /// Loads the rules; prints warnings and errors to standard error (`check` prints notes too).
     ///
     /// # Errors
-    /// The number of errors, as a sentence.
+    /// [`RulesHaveErrors`].
     pub fn load(&self, builder: WafBuilder) -> anyhow::Result<Waf> {
         match builder.build() {
             Ok(waf) => {
-                print_findings(waf.report());
+                print_findings(&waf.report().without_notes());
                 Ok(waf)
             }
             Err(report) => {
-                print_findings(&report);
-                anyhow::bail!("the rules do not load: {} errors", report.diagnostics.errors())
+                print_findings(&report.without_notes());
+                Err(RulesHaveErrors(report.diagnostics.errors()).into())
             }
         }
     }
 }
+
+/// The rules have errors; they are printed already.
+#[derive(Debug, thiserror::Error)]
+#[error("the rules do not load: {0} errors")]
+pub struct RulesHaveErrors(usize);
 
 /// Prints findings for people to standard error.
 pub fn print_findings(report: &LoadReport) {

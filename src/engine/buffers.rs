@@ -123,7 +123,7 @@ impl Buffers {
             id = match self.known(row, step) {
                 Some(known) => known,
                 None => {
-                    let next = self.transform(id, step, source)?;
+                    let next = self.next(id, step, source)?;
                     self.note(row, step, next);
                     next
                 }
@@ -142,19 +142,25 @@ impl Buffers {
         let path = source.program.nodes.get(node.index()).map(|node| node.path.as_slice()).unwrap_or_default();
         let mut id = root;
         for &step in path {
-            id = self.transform(id, step, source)?;
+            id = self.next(id, step, source)?;
         }
         Ok(id)
     }
 
-    /// Applies the transformation that leads to `node`.
-    fn transform(&mut self, from: BufferId, node: NodeId, source: &mut Source<'_>) -> Result<BufferId, Exhausted> {
+    /// Applies the transformation that leads to `node` from the node before it.
+    pub(super) fn next(
+        &mut self,
+        from: BufferId,
+        node: NodeId,
+        source: &mut Source<'_>,
+    ) -> Result<BufferId, Exhausted> {
         source.meter.charge(LOOK_UP)?;
         let Some((_, step)) = source.program.nodes.get(node.index()).and_then(|node| node.step) else {
             return Ok(from);
         };
         let Some(buffer) = self.list.get(from.0 as usize).copied() else { return Ok(from) };
-        if !buffer.mask.intersects(&step.triggers()) && !(buffer.len == 0 && step.changes_empty()) {
+        let triggered = buffer.mask.intersects(&step.triggers()) || buffer.len == 0 && step.changes_empty();
+        if !triggered {
             return Ok(from);
         }
         source.meter.charge(step.price().of(buffer.len))?;

@@ -10,6 +10,8 @@ pub(super) struct Cursor {
     pub(super) position: usize,
     /// The rule at `position` has been entered.
     pub(super) entered: bool,
+    /// How many targets `ctl`s had removed then.
+    pub(super) narrowed: usize,
     /// Link of that rule.
     pub(super) link: usize,
     /// The link's selection has been resolved.
@@ -36,7 +38,8 @@ impl Cursor {
 
     /// To the next link of the rule.
     pub(super) fn next_link(&mut self) {
-        *self = Cursor { position: self.position, entered: true, link: self.link + 1, ..Cursor::default() };
+        let Cursor { position, narrowed, link, .. } = *self;
+        *self = Cursor { position, entered: true, narrowed, link: link + 1, ..Cursor::default() };
     }
 
     /// To the next item of the link.

@@ -53,7 +53,8 @@ pub(super) fn run(
     let program = loaded.program().as_ref();
     let Some(schedule) = program.schedule.get(phase.index()) else { return Ok(Progress::Done) };
     loop {
-        if scratch.state.mode == EngineMode::Off {
+        // A rule that turns the engine off is still run to its end, paused or not.
+        if scratch.state.mode == EngineMode::Off && !cursor.entered {
             return Ok(Progress::Done);
         }
         let Some(&rule) = schedule.get(cursor.position) else { return Ok(Progress::Done) };
@@ -73,6 +74,7 @@ pub(super) fn run(
             scratch.matched.enter_rule();
             scratch.state.rule = Some(rule);
             cursor.entered = true;
+            cursor.narrowed = scratch.narrowed.len();
         }
         let spent = scratch.rule_fuel.get(rule.index()).copied().unwrap_or(0);
         meter.enter_rule(spent, program.limits.fuel_rule);
@@ -146,7 +148,9 @@ fn run_link(
             }
             if cursor.stage == 0 {
                 meter.charge(VISIT)?;
-                if scratch.narrowed_rules.contains(rule.index()) && is_narrowed(rule, &item, loaded, scratch, meter)? {
+                if scratch.narrowed_rules.contains(rule.index())
+                    && is_narrowed(rule, look, &item, cursor.narrowed, loaded, scratch, meter)?
+                {
                     cursor.next_item();
                     continue;
                 }
@@ -162,18 +166,23 @@ fn run_link(
     Ok(if cursor.matched { LinkEnd::Hit } else { LinkEnd::Miss })
 }
 
-/// Whether a `ctl:ruleRemoveTarget...` has taken this value away from the rule.
+/// Whether one of the first `known` `ctl:ruleRemoveTarget...` has taken this value away from the rule. What a rule removes is
+/// removed from the next rule on.
 fn is_narrowed(
     rule: RuleIx,
+    look: &Look,
     item: &Item,
+    known: usize,
     loaded: &Loaded,
     scratch: &mut Scratch,
     meter: &mut Meter,
 ) -> Result<bool, Exhausted> {
-    for at in 0..scratch.narrowed.len() {
+    let selection = loaded.program().selections.get(look.selection.index());
+    let targets = selection.map(|selection| selection.targets.as_slice()).unwrap_or_default();
+    for at in 0..known.min(scratch.narrowed.len()) {
         let Some((set, source)) = scratch.narrowed.get(at).cloned() else { break };
         let rules = loaded.program().rule_sets.get(set.index()).map(Vec::as_slice).unwrap_or_default();
-        if rules.binary_search(&rule).is_ok() && selection::selects(&source, item, loaded, scratch, meter)? {
+        if rules.binary_search(&rule).is_ok() && selection::selects(&source, item, targets, loaded, scratch, meter)? {
             return Ok(true);
         }
     }
@@ -202,7 +211,8 @@ fn visit(
             Some(buffer) => buffer,
             None => {
                 let node = if look.multi_match { node_at(path, cursor.stage) } else { look.node };
-                let buffer = transformed(item, node, program, scratch, meter)?;
+                let before = cursor.previous.filter(|_| look.multi_match);
+                let buffer = transformed(item, node, before, program, scratch, meter)?;
                 if cursor.previous == Some(buffer) {
                     cursor.stage += 1;
                     continue;
@@ -238,9 +248,12 @@ fn node_at(path: &[NodeId], stage: usize) -> NodeId {
     stage.checked_sub(1).and_then(|at| path.get(at)).copied().unwrap_or(NodeId::ROOT)
 }
 
+/// The value at a node. `before` is what the stage before gave: a value of this moment goes on from there, because nobody
+/// else keeps its buffers.
 fn transformed(
     item: &Item,
     node: NodeId,
+    before: Option<BufferId>,
     program: &Program,
     scratch: &mut Scratch,
     meter: &mut Meter,
@@ -248,7 +261,10 @@ fn transformed(
     let mut source = Source { program, memory: &mut scratch.memory, meter };
     match item.value {
         ItemValue::Cell(cell, slice) => scratch.buffers.of_cell(cell, slice, node, &mut source),
-        ItemValue::Once(slice) => {
+        ItemValue::Once(slice) | ItemValue::Count(slice, _) => {
+            if let Some(before) = before {
+                return scratch.buffers.next(before, node, &mut source);
+            }
             let root = scratch.buffers.add(slice, &mut source)?;
             scratch.buffers.of_buffer(root, node, &mut source)
         }

@@ -179,7 +179,7 @@ fn rx(
 }
 
 /// Looks at match after match until `accept` says that one will do (it sets its second argument to end the search); the
-/// groups of the last accepted match are captured.
+/// groups of the accepted matches are captured, the last of each number.
 fn every_match(
     id: PatternId,
     buffer: BufferId,
@@ -207,8 +207,8 @@ fn every_match(
         let (Outcome::Hit, Some((start, end))) = (outcome, groups.get(0)) else { break };
         meter.charge_rule(16 + (end - start) as u64)?;
         if accept(haystack.get(start..end).unwrap_or_default(), &mut done) {
+            scratch.groups = if hit { groups.or(&scratch.groups) } else { groups };
             hit = true;
-            scratch.groups = groups;
         }
         from = end.max(start + 1);
     }

@@ -32,7 +32,9 @@ pub(super) fn request(program: &Program, scratch: &mut Scratch, meter: &mut Mete
     meter.charge(COPY.of(target.len()))?;
     let uri = http::uri::split(&target);
     keep(scratch, Variable::RequestUri, uri.uri)?;
-    keep(scratch, Variable::QueryString, uri.query)?;
+    if uri.has_query {
+        keep(scratch, Variable::QueryString, uri.query)?;
+    }
     let mut path = Vec::with_capacity(uri.path.len());
     http::uri::decode_path(uri.path, &mut path);
     keep(scratch, Variable::RequestFilename, &path)?;
@@ -106,7 +108,7 @@ pub(super) fn body(program: &Program, scratch: &mut Scratch, meter: &mut Meter) 
         Some(_) => false,
         None => scratch.state.force_request_body,
     };
-    if visible {
+    if visible && scratch.state.request_body_access {
         scratch.set_scalar(Variable::RequestBody, Slice::RequestBody);
     } else if length > 0 && scratch.state.processor.is_none() {
         scratch.flags.note("request body");
@@ -143,10 +145,12 @@ pub(super) fn response(scratch: &mut Scratch, meter: &mut Meter) -> Result<(), E
     Ok(())
 }
 
-/// The response body: phase 4.
-pub(super) fn response_body(scratch: &mut Scratch, meter: &mut Meter) -> Result<(), Exhausted> {
+/// The response body, if it is one to be inspected: phase 4.
+pub(super) fn response_body(inspected: bool, scratch: &mut Scratch, meter: &mut Meter) -> Result<(), Exhausted> {
     meter.charge(COPY.of(0))?;
-    scratch.set_scalar(Variable::ResponseBody, Slice::ResponseBody);
+    if inspected {
+        scratch.set_scalar(Variable::ResponseBody, Slice::ResponseBody);
+    }
     Ok(())
 }
 
@@ -195,7 +199,7 @@ fn file_sizes(scratch: &mut Scratch, meter: &mut Meter) -> Result<(), Exhausted>
 }
 
 fn multipart_flags(scratch: &mut Scratch) {
-    let flags = scratch.report.multipart.clone();
+    let flags = scratch.report.multipart;
     let strict = flags.strict_error();
     for (variable, on) in [
         (Variable::MultipartBoundaryQuoted, flags.boundary_quoted),

@@ -11,7 +11,7 @@ use super::values::Values;
 use super::verdict::{Exhaustion, Interruption};
 use crate::http::{Fields, Report};
 use crate::program::{Program, RuleIx, RuleSetId, Source};
-use crate::rule::{AuditEngine, BodyProcessor, EngineMode, Variable};
+use crate::rule::{AuditEngine, BodyProcessor, EngineMode, LimitAction, Variable};
 use crate::scan;
 use std::sync::Arc;
 
@@ -94,6 +94,7 @@ pub(super) struct State {
     pub(super) request_body_access: bool,
     pub(super) response_body_access: bool,
     pub(super) request_body_limit: u64,
+    pub(super) request_body_limit_action: LimitAction,
     pub(super) response_body_limit: u64,
     pub(super) processor: Option<BodyProcessor>,
     pub(super) force_request_body: bool,
@@ -140,6 +141,7 @@ impl Scratch {
                 request_body_access: false,
                 response_body_access: false,
                 request_body_limit: 0,
+                request_body_limit_action: LimitAction::Reject,
                 response_body_limit: 0,
                 processor: None,
                 force_request_body: false,
@@ -185,6 +187,7 @@ impl Scratch {
         state.request_body_access = settings.request_body_access;
         state.response_body_access = settings.response_body_access;
         state.request_body_limit = settings.request_body_limit;
+        state.request_body_limit_action = settings.request_body_limit_action;
         state.response_body_limit = settings.response_body_limit;
         state.processor = None;
         state.force_request_body = false;

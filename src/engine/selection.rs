@@ -32,6 +32,8 @@ pub(super) enum ItemValue {
     Cell(Cell, Slice),
     /// A value of this moment.
     Once(Slice),
+    /// The number of members (`&ARGS`) that this target of the selection names.
+    Count(Slice, u32),
 }
 
 /// Resolved selections.
@@ -109,14 +111,22 @@ fn collect(
     meter: &mut Meter,
     items: &mut Vec<Item>,
 ) -> Result<(), Exhausted> {
-    for source in &selection.targets {
+    for (target, source) in selection.targets.iter().enumerate() {
         let before = items.len();
         members(source, loaded, scratch, meter, items)?;
+        if source.count {
+            let count = items.len() - before;
+            items.truncate(before);
+            meter.charge(MAKE.of(8))?;
+            let text = itoa(count as u64);
+            let value = Slice::Field(scratch.memory.fields.store(text.as_bytes())?);
+            items.push(Item { variable: source.variable, member: None, value: ItemValue::Count(value, target as u32) });
+        }
         let mut at = before;
         while let Some(item) = items.get(at).copied() {
             let mut excluded = false;
             for exclusion in &selection.exclusions {
-                excluded = excluded || selects(exclusion, &item, loaded, scratch, meter)?;
+                excluded = excluded || selects(exclusion, &item, &selection.targets, loaded, scratch, meter)?;
             }
             if excluded {
                 // Order matters to rules; exclusions are few.
@@ -124,14 +134,6 @@ fn collect(
             } else {
                 at += 1;
             }
-        }
-        if source.count {
-            let count = items.len() - before;
-            items.truncate(before);
-            meter.charge(MAKE.of(8))?;
-            let text = itoa(count as u64);
-            let value = scratch.memory.fields.store(text.as_bytes())?;
-            items.push(Item { variable: source.variable, member: None, value: ItemValue::Once(Slice::Field(value)) });
         }
     }
     Ok(())
@@ -165,16 +167,25 @@ impl Digits {
     }
 }
 
-/// Whether a target (without its count) selects an item.
+/// Whether an exclusion takes an item away. A count is no member: only the exclusion of a count (`!&ARGS`) takes it away, so
+/// that leaving a header uninspected does not make it look absent.
 pub(super) fn selects(
     source: &Source,
     item: &Item,
+    targets: &[Source],
     loaded: &Loaded,
     scratch: &mut Scratch,
     meter: &mut Meter,
 ) -> Result<bool, Exhausted> {
     if source.variable != item.variable {
         return Ok(false);
+    }
+    let counted = match item.value {
+        ItemValue::Count(_, target) => targets.get(target as usize).map(|target| &target.which),
+        ItemValue::Cell(..) | ItemValue::Once(_) => None,
+    };
+    if source.count || counted.is_some() {
+        return Ok(source.count && counted.is_some_and(|which| source.which == Which::All || source.which == *which));
     }
     match (&source.which, item.member) {
         (Which::All, _) => Ok(true),

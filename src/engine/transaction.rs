@@ -199,8 +199,7 @@ impl Transaction {
             }
             return self.interruption();
         }
-        let settings = &self.loaded.program().ruleset.settings;
-        let (limit, action) = (self.scratch.state.request_body_limit, settings.request_body_limit_action);
+        let (limit, action) = (self.scratch.state.request_body_limit, self.scratch.state.request_body_limit_action);
         let room = usize::try_from(limit).unwrap_or(usize::MAX).saturating_sub(self.scratch.memory.request_body.len());
         let taken = chunk.get(..room.min(chunk.len())).unwrap_or_default();
         self.scratch.memory.request_body.extend_from_slice(taken);
@@ -358,7 +357,10 @@ impl Transaction {
                 prepare::body(&program, &mut self.scratch, &mut self.meter)?;
             }
             Phase::ResponseHeaders => prepare::response(&mut self.scratch, &mut self.meter)?,
-            Phase::ResponseBody => prepare::response_body(&mut self.scratch, &mut self.meter)?,
+            Phase::ResponseBody => {
+                let inspected = self.inspects_response_body();
+                prepare::response_body(inspected, &mut self.scratch, &mut self.meter)?;
+            }
             Phase::Logging => {}
         }
         self.enter_rules(phase);
@@ -366,6 +368,16 @@ impl Transaction {
     }
 
     fn enter_rules(&mut self, phase: Phase) {
+        // What `allow` lets through is prepared all the same: phase 5 may log it.
+        let allowed = match self.allowed {
+            Some(AllowScope::Transaction) => phase != Phase::Logging,
+            Some(AllowScope::Request) => phase <= Phase::RequestBody,
+            _ => false,
+        };
+        if allowed {
+            self.end_phase(phase);
+            return;
+        }
         let count = self.loaded.program().selections.len();
         self.scratch.selections.clear(count);
         self.cursor = Cursor::default();
@@ -422,19 +434,9 @@ impl Transaction {
             return;
         }
         let spent = self.scratch.state.interruption.is_some() || self.scratch.state.exhausted.is_some();
-        while self.finished <= target.index() && !spent {
+        if self.finished <= target.index() && !spent {
             let Some(phase) = Phase::ALL.get(self.finished).copied() else { return };
-            // What `allow` lets through is still prepared: phase 5 may log it.
-            let skipped = match self.allowed {
-                Some(AllowScope::Transaction) => true,
-                Some(AllowScope::Request) => phase <= Phase::RequestBody,
-                _ => false,
-            };
-            if !skipped {
-                self.stage = Stage::Prepare(phase);
-                return;
-            }
-            self.finished += 1;
+            self.stage = Stage::Prepare(phase);
         }
     }
 
@@ -500,6 +502,26 @@ impl Transaction {
     /// The request body as it was inspected.
     pub fn request_body(&self) -> &[u8] {
         &self.scratch.memory.request_body
+    }
+
+    /// The response body as it was inspected.
+    pub fn response_body(&self) -> &[u8] {
+        &self.scratch.memory.response_body
+    }
+
+    /// Whether response bodies of the configured media types will be looked at.
+    pub fn response_body_access(&self) -> bool {
+        self.scratch.state.mode != EngineMode::Off && self.scratch.state.response_body_access
+    }
+
+    /// What happens when the request body is longer than its limit; overrides `SecRequestBodyLimitAction`.
+    pub fn set_request_body_limit_action(&mut self, action: LimitAction) {
+        self.scratch.state.request_body_limit_action = action;
+    }
+
+    /// Notes in the verdict that the host lets something pass without inspection.
+    pub fn note_uninspected(&mut self, what: &'static str) {
+        self.scratch.flags.note(what);
     }
 
     /// The rules that matched and log, in order.

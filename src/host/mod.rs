@@ -1,6 +1,20 @@
 //! Hosts: what stands between a connection and the engine.
 //!
-//! One room per host; each is behind a feature of its own, so that an embedder builds what it uses and nothing else.
+//! [`exchange`] is the one place that knows in which order a request and its response pass the engine, and what becomes of a
+//! body that is too long or cannot be read. The adapters only translate types and move bytes. One room per host; each is
+//! behind a feature of its own, so that an embedder builds what it uses and nothing else.
 
+pub mod exchange;
 #[cfg(feature = "http1")]
 pub mod http1;
+#[cfg(any(feature = "tower", feature = "serve"))]
+mod inspect;
+#[cfg(any(feature = "tower", feature = "serve"))]
+mod parts;
+#[cfg(feature = "serve")]
+pub mod serve;
+#[cfg(feature = "tower")]
+pub mod tower;
+
+#[cfg(any(feature = "tower", feature = "serve"))]
+pub use inspect::InspectionLimits;

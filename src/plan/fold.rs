@@ -7,11 +7,12 @@
 
 mod state;
 
+use super::keys;
 use crate::ops::{numeric, text};
 use crate::program::Fate;
 use crate::rule::{
     Action, Condition, Ctl, Disruptive, Flow, IdRange, Operator, Pattern, Phase, Rule, Ruleset, Selector, SetOp,
-    Target, Variable,
+    Variable,
 };
 use crate::scan;
 use crate::transform::{Changed, Context};
@@ -51,7 +52,8 @@ pub(super) fn fold(ruleset: &Ruleset) -> Vec<Fate> {
     let mut fates = vec![Fate::Live; ruleset.rules.len()];
     // Rules that a ctl may remove (or narrow) while a request runs: nothing they do is certain.
     let mut uncertain = vec![false; ruleset.rules.len()];
-    let keep_matched_var = reads_matched_var_of_others(ruleset);
+    let keep_matches = ruleset.rules.iter().any(reads_match_of_others);
+    let context = Context { unicode_map: ruleset.settings.unicode_map.as_deref() };
     let mut entry = State::default();
     for phase in [Phase::RequestHeaders, Phase::RequestBody, Phase::ResponseHeaders, Phase::ResponseBody] {
         let mut here = Some(entry.clone());
@@ -73,9 +75,14 @@ pub(super) fn fold(ruleset: &Ruleset) -> Vec<Fate> {
             if rule.disruptive != Disruptive::Pass {
                 early = State::join(early, Some(state.clone()));
             }
-            let outcome = run(rule, state, uncertain[at]);
+            let outcome = run(rule, state, uncertain[at], &context);
             mark_uncertain(ruleset, rule, outcome.fate, &mut uncertain);
-            fates[at] = if outcome.fate == Fate::Always && keep_matched_var { Fate::Live } else { outcome.fate };
+            fates[at] = match outcome.fate {
+                Fate::Always if keep_matches || reads_its_own_match(rule) => Fate::Live,
+                // Its first links may match.
+                Fate::Never if keep_matches && rule.conditions.len() > 1 => Fate::Live,
+                fate => fate,
+            };
             if let Some(target) = jump_target(ruleset, at, rule).filter(|_| outcome.may_match) {
                 let jumped = State::join(landings.remove(&target), Some(state.clone()));
                 if let Some(jumped) = jumped {
@@ -105,13 +112,13 @@ struct Outcome {
 }
 
 /// Runs the rule on `state`, which afterwards holds whatever may be true behind it.
-fn run(rule: &Rule, state: &mut State, uncertain: bool) -> Outcome {
+fn run(rule: &Rule, state: &mut State, uncertain: bool, context: &Context<'_>) -> Outcome {
     let before = state.clone();
     let mut certain = !uncertain;
     let mut acted = false;
     let mut repeated = false;
     for condition in &rule.conditions {
-        let decision = if certain { decide(condition, state) } else { Decision::Unknown };
+        let decision = if certain { decide(condition, state, context) } else { Decision::Unknown };
         match decision {
             Decision::False => {
                 let fate = if acted { Fate::Live } else { Fate::Never };
@@ -145,7 +152,7 @@ fn run(rule: &Rule, state: &mut State, uncertain: bool) -> Outcome {
 }
 
 /// Decides one condition, if it depends on TX constants alone.
-fn decide(condition: &Condition, state: &State) -> Decision {
+fn decide(condition: &Condition, state: &State, context: &Context<'_>) -> Decision {
     let Some(test) = &condition.test else { return Decision::True(1) };
     if condition.capture || condition.multi_match || !condition.exclusions.is_empty() {
         return Decision::Unknown;
@@ -160,7 +167,7 @@ fn decide(condition: &Condition, state: &State) -> Decision {
             (Known::Constant(_), true) => b"1".to_vec(),
             (Known::Constant(value), false) => value,
         };
-        let value = transformed(condition, value);
+        let value = transformed(condition, value, context);
         match evaluate(&test.operator, &value, state) {
             None => return Decision::Unknown,
             Some(hit) if hit != test.negated => matches += 1,
@@ -170,10 +177,10 @@ fn decide(condition: &Condition, state: &State) -> Decision {
     if matches > 0 { Decision::True(matches) } else { Decision::False }
 }
 
-fn transformed(condition: &Condition, mut value: Vec<u8>) -> Vec<u8> {
+fn transformed(condition: &Condition, mut value: Vec<u8>, context: &Context<'_>) -> Vec<u8> {
     let mut out = Vec::new();
     for step in &condition.pipeline {
-        if step.apply(&value, &mut out, &Context::default()) == Changed::Yes {
+        if step.apply(&value, &mut out, context) == Changed::Yes {
             std::mem::swap(&mut value, &mut out);
         }
     }
@@ -250,10 +257,10 @@ pub(super) fn ctl_names(ctl: &Ctl, rule: &Rule) -> bool {
     match ctl {
         Ctl::RuleRemoveById(ids) | Ctl::RuleRemoveTargetById(ids, _) => in_ranges(ids, rule),
         Ctl::RuleRemoveByTag(tag) | Ctl::RuleRemoveTargetByTag(tag, _) => {
-            rule.tags.iter().any(|text| text.as_text().is_some_and(|text| finds(tag, text)))
+            rule.tags.iter().any(|text| finds(tag, &text.to_bytes()))
         }
         Ctl::RuleRemoveByMsg(msg) | Ctl::RuleRemoveTargetByMsg(msg, _) => {
-            rule.msg.as_ref().and_then(|text| text.as_text()).is_some_and(|text| finds(msg, text))
+            rule.msg.as_ref().is_some_and(|text| finds(msg, &text.to_bytes()))
         }
         _ => false,
     }
@@ -278,18 +285,30 @@ pub(super) fn finds(pattern: &Pattern, text: &[u8]) -> bool {
     found == Ok(scan::Outcome::Hit)
 }
 
-/// Whether a rule reads MATCHED_VAR and its like without setting them itself: then a rule folded away would be missed.
-fn reads_matched_var_of_others(ruleset: &Ruleset) -> bool {
-    let matched = |variable: Variable| {
-        matches!(
-            variable,
-            Variable::MatchedVar | Variable::MatchedVarName | Variable::MatchedVars | Variable::MatchedVarsNames
-        )
-    };
-    ruleset.rules.iter().any(|rule| {
-        rule.conditions.first().is_some_and(|head| {
-            head.targets.iter().any(|Target { variable, .. }| matched(*variable))
-                || head.test.is_none() && super::keys::macros_of(rule).any(|text| super::keys::reads(text, &matched))
-        })
-    })
+/// Whether a variable tells of matches.
+fn is_matched(variable: Variable) -> bool {
+    use Variable::{MatchedVar, MatchedVarName, MatchedVars, MatchedVarsNames};
+    matches!(variable, MatchedVar | MatchedVarName | MatchedVars | MatchedVarsNames)
+}
+
+/// Whether the actions of a rule read what it has matched itself: then it cannot do without matching.
+fn reads_its_own_match(rule: &Rule) -> bool {
+    keys::macros_of(rule).any(|text| keys::reads(text, &is_matched))
+}
+
+/// Whether a rule reads MATCHED_VAR and its like before it has matched anything itself: then a rule folded away would be missed.
+fn reads_match_of_others(rule: &Rule) -> bool {
+    for condition in &rule.conditions {
+        let parameter = condition.test.as_ref().and_then(|test| keys::parameter(&test.operator));
+        if condition.targets.iter().any(|target| is_matched(target.variable))
+            || parameter.is_some_and(|text| keys::reads(text, &is_matched))
+        {
+            return true;
+        }
+        if condition.test.is_some() {
+            return false;
+        }
+    }
+    // Nothing but SecAction: all that it expands is of others.
+    reads_its_own_match(rule)
 }

@@ -1,6 +1,6 @@
 //! Which TX entries and macros the rules name.
 
-use crate::rule::{Action, Macro, MacroPart, Operator, Rule, Ruleset, Selector, SetOp, Variable};
+use crate::rule::{Action, Ctl, Macro, MacroPart, Operator, Rule, Ruleset, Selector, SetOp, Variable};
 use std::collections::BTreeSet;
 
 /// The captures 0-9, then all other keys that are known at load, lower case and sorted.
@@ -24,10 +24,20 @@ pub(super) fn tx_keys(ruleset: &Ruleset) -> Vec<Box<[u8]>> {
                 }
             }
             for action in &condition.actions {
-                if let Action::SetVar(set) = action
-                    && let (Variable::Tx, Some(key)) = (set.collection, set.key.as_text())
-                {
-                    note(key);
+                match action {
+                    Action::SetVar(set) if set.collection == Variable::Tx => {
+                        set.key.as_text().into_iter().for_each(&mut note);
+                    }
+                    Action::Ctl(
+                        Ctl::RuleRemoveTargetById(_, target)
+                        | Ctl::RuleRemoveTargetByTag(_, target)
+                        | Ctl::RuleRemoveTargetByMsg(_, target),
+                    ) => {
+                        if let (Variable::Tx, Selector::Key(key)) = (target.variable, &target.selector) {
+                            note(key);
+                        }
+                    }
+                    _ => {}
                 }
             }
         }

@@ -76,7 +76,11 @@ pub fn plan(
     match Loaded::assemble(program.clone(), automata) {
         Ok(loaded) => Some((program, loaded)),
         Err(error) => {
-            diagnostics.push(crate::diag::Diagnostic::error("E0501", None, error.to_string()));
+            diagnostics.push(crate::diag::Diagnostic::error(
+                crate::lang::seclang::codes::AUTOMATON,
+                None,
+                error.to_string(),
+            ));
             None
         }
     }

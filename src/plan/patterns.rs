@@ -3,6 +3,7 @@
 use super::draft::PatternDraft;
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::lang::pcre;
+use crate::lang::seclang::codes;
 use crate::limits::Limits;
 use crate::program::{Need, PatternPlan, Screen};
 use crate::scan::{self, require};
@@ -13,7 +14,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 /// Shorter literals are too common to be worth a place in the shared scan.
 const MIN_LITERAL: usize = 3;
 
-type Compiled = Result<(scan::Pattern, require::Requirement), Diagnostic>;
+type Compiled = Result<(scan::Pattern, require::Requirement), Box<Diagnostic>>;
 
 /// Compiles all patterns on all cores. The order of the result is that of the drafts, whichever core was faster.
 pub(super) fn compile(
@@ -56,10 +57,12 @@ pub(super) fn compile(
                 });
                 automata.push(automaton);
             }
-            Some(Err(diagnostic)) => diagnostics.push(diagnostic),
-            None => {
-                diagnostics.push(Diagnostic::error("E0502", draft.span, "compiling this pattern failed unexpectedly"))
-            }
+            Some(Err(diagnostic)) => diagnostics.push(*diagnostic),
+            None => diagnostics.push(Diagnostic::error(
+                codes::INCONSISTENT,
+                draft.span,
+                "compiling this pattern failed unexpectedly",
+            )),
         }
     }
     (plans, literals.list, automata)
@@ -68,13 +71,15 @@ pub(super) fn compile(
 fn compile_one(draft: &PatternDraft, limits: &Limits) -> Compiled {
     let rule = draft.rule;
     let hir = pcre::parse(&draft.pattern.text, draft.pattern.fold_case, limits).map_err(|error| {
-        Diagnostic::error("E0401", draft.span, format!("{} (rule {rule})", error.message))
+        Diagnostic::error(codes::PATTERN, draft.span, format!("{} (rule {rule})", error.message))
             .help(error.help.unwrap_or_else(|| "rewrite the pattern".to_owned()))
-    })?;
+    });
+    let hir = hir.map_err(Box::new)?;
     let automaton = scan::Pattern::build(&hir, draft.want, limits, None).map_err(|error| {
-        Diagnostic::error("E0503", draft.span, format!("the pattern of rule {rule} is too large: {error}"))
+        Diagnostic::error(codes::AUTOMATON, draft.span, format!("the pattern of rule {rule} is too large: {error}"))
             .help("shorten its counted repeats or split it into several rules")
-    })?;
+    });
+    let automaton = automaton.map_err(Box::new)?;
     Ok((automaton, require::require(&hir, &require::Bounds::default())))
 }
 

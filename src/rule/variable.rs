@@ -157,7 +157,7 @@ variables! {
     Xml "XML" Collection;
     /// All attribute values of an XML body: `XML://@*`.
     XmlAttributes "XML_ATTRIBUTES" Collection;
-    /// Ours: what was not inspected and why (`body`, empty if everything was).
+    /// Ours: the first thing that was not inspected (`request body`; empty if everything was).
     Uninspected "FUSEWALL_UNINSPECTED" Scalar;
     /// Ours: which budget ran dry (`request`, `rule`, `memory`; empty if none).
     BudgetExhausted "FUSEWALL_BUDGET_EXHAUSTED" Scalar;

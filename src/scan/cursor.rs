@@ -28,6 +28,15 @@ impl Groups {
         self.spans.get(i).copied().flatten()
     }
 
+    /// These groups, and where one took no part, that of an `earlier` match in the same text.
+    #[must_use]
+    pub fn or(mut self, earlier: &Groups) -> Groups {
+        for (span, before) in self.spans.iter_mut().zip(earlier.spans) {
+            *span = span.or(before);
+        }
+        self
+    }
+
     pub(super) fn set(&mut self, i: usize, start: usize, end: usize) {
         if let Some(span) = self.spans.get_mut(i) {
             *span = Some((start, end));

@@ -2,10 +2,10 @@
 //! with everything that was found.
 
 use super::builtin::builtin_files;
-use crate::diag::{Diagnostic, Diagnostics, SourceMap, json, text};
+use crate::diag::{Diagnostic, Diagnostics, Severity, SourceMap, json, text};
 use crate::engine::{FixedEnv, Scratch, Transaction};
 use crate::files::Files;
-use crate::lang::seclang;
+use crate::lang::seclang::{self, codes};
 use crate::limits::Limits;
 use crate::plan::{self, Options};
 use crate::program::{Loaded, verify};
@@ -43,6 +43,18 @@ impl LoadReport {
     /// The findings for people.
     pub fn render(&self, color: bool) -> String {
         text::render(&self.diagnostics, &self.sources, color)
+    }
+
+    /// The same report without notes (directives that are accepted without effect).
+    #[must_use]
+    pub fn without_notes(&self) -> LoadReport {
+        let mut diagnostics = Diagnostics::new(usize::MAX);
+        self.diagnostics
+            .iter()
+            .filter(|found| found.severity != Severity::Note)
+            .cloned()
+            .for_each(|d| diagnostics.push(d));
+        LoadReport { diagnostics, sources: self.sources.clone() }
     }
 
     /// The findings for machines.
@@ -89,7 +101,7 @@ pub fn load(
     let Some((program, loaded)) = planned else { return Err(report) };
     if let Err(fault) = verify(&program) {
         report.diagnostics.push(Diagnostic::error(
-            "E0901",
+            codes::INCONSISTENT,
             None,
             format!("the compiled ruleset is inconsistent: {fault}"),
         ));
@@ -98,7 +110,7 @@ pub fn load(
     let loaded = Arc::new(loaded);
     if !probe(&loaded) {
         report.diagnostics.push(
-            Diagnostic::error("E0902", None, "the compiled ruleset fails on a plain request")
+            Diagnostic::error(codes::PROBE, None, "the compiled ruleset fails on a plain request")
                 .help("this is a fault of the engine: report it together with the rules"),
         );
         return Err(report);

@@ -16,7 +16,7 @@ fn leaves_are_named_by_their_path() {
     for (body, expected) in [
         (r#"{"foo":"bar","mod":"sec"}"#, &[("json.foo", "bar"), ("json.mod", "sec")][..]),
         (r#"{"a":{"b":{"c":"d"}}}"#, &[("json.a.b.c", "d")]),
-        (r#"{"a":[1,[2],{"b":3}]}"#, &[("json.a.0", "1"), ("json.a.1.0", "2"), ("json.a.2.b", "3")]),
+        (r#"{"a":[1,[2],{"b":3}]}"#, &[("json.a.0", "1"), ("json.a.1.0", "2"), ("json.a.2.b", "3"), ("json.a", "3")]),
         (r#"["x","y"]"#, &[("json.0", "x"), ("json.1", "y")]),
         (r#""text""#, &[("json", "text")]),
         ("-1.50e+3", &[("json", "-1.50e+3")]),
@@ -25,7 +25,10 @@ fn leaves_are_named_by_their_path() {
         (r#"{"a.b":1,"":2}"#, &[("json.a.b", "1"), ("json.", "2")]),
         (r#"{"\u0061\n":"\u003cscript\u003E\/\"\\"}"#, &[("json.a\n", "<script>/\"\\")]),
         (r#"["\ud83d\ude00é\u0000"]"#, &[("json.0", "😀é\0")]),
-        (r#"{"evil":{},"list":[],"deep":[[]]}"#, &[("json.evil", ""), ("json.list", ""), ("json.deep.0", "")]),
+        (
+            r#"{"evil":{},"list":[],"deep":[[]]}"#,
+            &[("json.evil", ""), ("json.list", ""), ("json.deep.0", ""), ("json.deep", "1")],
+        ),
         ("{}", &[]),
         (" [\r\n\t]\n", &[]),
         ("", &[]),
@@ -61,12 +64,12 @@ fn what_is_not_json_is_an_error_and_read_all_the_same() {
             "a lone surrogate",
         ),
         (r#"{"a":["x"#, &[("json.a.0", "x")], "a string is not closed at byte 8"),
-        (r#"{"a":["x"}]"#, &[("json.a.0", "x")], "closed as an array or the other way round"),
+        (r#"{"a":["x"}]"#, &[("json.a.0", "x"), ("json.a", "1")], "closed as an array or the other way round"),
         (r#"{"a":"x"}}"#, &[("json.a", "x")], "nothing is open"),
         (r#"{"evil"#, &[("json.evil", "")], "a string is not closed"),
         (r#"{"evil":"#, &[("json.evil", "")], "the document is not complete"),
         ("\u{feff}{\"a\":1}", &[("json.a", "1")], "a byte order mark at byte 0"),
-        (r#"{[1]:2}"#, &[("json..0", "1"), ("json.", "2")], "a key is missing"),
+        (r#"{[1]:2}"#, &[("json..0", "1"), ("json.", "1"), ("json.", "2")], "a key is missing"),
     ] {
         let read = json(body);
         assert_eq!(read.values(Kind::ArgPost), expected, "{body}");

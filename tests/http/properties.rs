@@ -307,7 +307,14 @@ fn leaves(name: String, value: &serde_json::Value, out: &mut Vec<(String, String
             elements.iter().enumerate().for_each(|(index, element)| leaves(format!("{name}.{index}"), element, out));
         }
         Value::Object(members) => {
-            members.iter().for_each(|(key, member)| leaves(format!("{name}.{key}"), member, out));
+            for (key, member) in members {
+                let name = format!("{name}.{key}");
+                leaves(name.clone(), member, out);
+                // A member that is an array is also an argument of its own.
+                if let Some(elements) = member.as_array().filter(|elements| !elements.is_empty()) {
+                    out.push((name, elements.len().to_string()));
+                }
+            }
         }
     }
 }

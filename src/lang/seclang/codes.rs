@@ -78,6 +78,9 @@ codes! {
     TARGET_TWICE "W0712" "A target stands twice: a match in it counts twice, as in v2", "Remove one of them";
     IGNORED "N0801" "Accepted without effect, and nothing is lost", "Nothing needs to be done";
     DUPLICATE_PHRASES "N0802" "Duplicate phrases were removed", "Nothing needs to be done";
+    INCONSISTENT "E0901" "The compiled ruleset contradicts itself", "This is a fault of the engine: report it together with the rules";
+    PROBE "E0902" "The compiled ruleset fails on a plain request", "This is a fault of the engine: report it together with the rules";
+    AUTOMATON "E0903" "The automaton of a pattern or list exceeds its limit", "Shorten counted repeats, or split the rule";
 }
 
 #[cfg(test)]

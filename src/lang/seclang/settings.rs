@@ -75,7 +75,13 @@ fn set(kind: Kind, words: &[Word], all: &mut Settings, pending: &mut Pending, re
                 reader.error(code, value.span(), message, "the usual separator is `&`");
             }
         },
-        Kind::AuditEngine => all.audit.engine = audit_engine(value, code, reader)?,
+        Kind::AuditEngine => {
+            all.audit.engine = audit_engine(value, code, reader)?;
+            if all.audit.engine != AuditEngine::Off {
+                let message = "no audit log is written yet: the host is told which transactions are relevant";
+                reader.warn(codes::NO_EFFECT, value.span(), message, "records of matches go to the error log");
+            }
+        }
         Kind::AuditLog => all.audit.path = Some(value.show().into()),
         Kind::AuditLogFormat => all.audit.json = choice(value, &[("JSON", true), ("Native", false)], code, reader)?,
         Kind::AuditLogParts => all.audit.parts = audit_parts(value, code, reader)?,

@@ -3,6 +3,8 @@
 
 pub(super) mod actions;
 pub(super) mod directives;
+#[cfg(test)]
+mod document;
 pub(super) mod operators;
 pub(super) mod variables;
 

@@ -1,0 +1,149 @@
+//! What the fuzz targets share: each target is one function from bytes to a verdict of its own.
+//!
+//! The generators and the oracle are those of the property tests, so that a finding here becomes a test there.
+
+#[path = "../../tests/oracle/mod.rs"]
+pub mod oracle;
+
+use fusewall::engine::FixedEnv;
+use fusewall::http::{BodyParser, Fields, ParseLimits, Processor, Progress, Report};
+use fusewall::meter::Meter;
+use fusewall::plan::Options;
+use fusewall::{Limits, Waf};
+use oracle::compare::Forms;
+use oracle::exchange::Exchange;
+use oracle::generate::{Choices, exchange, ruleset};
+use std::sync::LazyLock;
+
+/// The bytes up to the first marker, and those behind it: two inputs in one.
+fn halves(data: &[u8]) -> (&[u8], &[u8]) {
+    match data.iter().position(|&byte| byte == 0xff) {
+        Some(at) => (&data[..at], &data[at + 1..]),
+        None => data.split_at(data.len() / 2),
+    }
+}
+
+/// Interpreter, plain engine and planned engine agree on a generated ruleset and two generated exchanges.
+pub fn plan(data: &[u8]) {
+    let (rules, requests) = halves(data);
+    let text = ruleset(&mut Choices(rules), 8);
+    let forms = Forms::of_text(&text).unwrap_or_else(|error| panic!("{error}\n{text}"));
+    let mut requests = Choices(requests);
+    for _ in 0..2 {
+        let exchange = exchange(&mut requests);
+        if let Err(difference) = forms.agree(&exchange) {
+            panic!("{difference}\n{text}\n{}", exchange.show());
+        }
+    }
+}
+
+/// The letters of generated patterns: what patterns are made of, and few enough to make sense together.
+const LETTERS: &[&str] = &[
+    "a", "b", "ab", "union", "Sel", "(", "(?:", "(?i:", ")", "|", "*", "+", "?", "{2}", "{1,3}", "[ab]", "[^a]",
+    "[0-9]", ".", "^", "$", r"\b", r"\s", r"\d", r"\W", r"\x00", "-", "x", "\u{e4}", "(?i)", "*?", "+?",
+];
+
+/// The engine with and without screens finds the same, group for group.
+pub fn prefilter(data: &[u8]) {
+    let (pattern, value) = halves(data);
+    let text: String = pattern.iter().take(40).map(|&byte| LETTERS[usize::from(byte) % LETTERS.len()]).collect();
+    let rules = format!(
+        "SecRuleEngine On\nSecRequestBodyAccess On\nSecRule REQUEST_BODY \"@rx {text}\" \
+         \"id:1,phase:2,pass,capture,setvar:tx.a=%{{tx.0}},setvar:tx.b=%{{tx.1}}\"\n\
+         SecRule REQUEST_BODY \"!@rx {text}\" \"id:2,phase:2,pass,t:lowercase,t:removeNulls,multiMatch\""
+    );
+    let build = |prefilter: bool| {
+        let builder = Waf::builder().env(FixedEnv::default()).planner(Options { fold: true, prefilter });
+        builder.rules_text("rules.conf", &rules).build().ok()
+    };
+    // Most random patterns are none.
+    let (Some(on), Some(off)) = (build(true), build(false)) else { return };
+    let exchange = Exchange::post("/", "application/x-www-form-urlencoded", value);
+    let [on, off] = [on, off].map(|waf| exchange.evaluate(&waf));
+    let seen = |transaction: &fusewall::Transaction| {
+        let verdict = transaction.verdict().expect("the engine does not fail");
+        let tx = ["a", "b"].map(|name| transaction.tx(name).map(<[u8]>::to_vec));
+        (verdict.rules, verdict.interruption, tx)
+    };
+    assert_eq!(seen(&on), seen(&off), "{rules}");
+}
+
+/// A multipart body read at once, and read in pieces as the first byte says, gives the same fields, report and fuel.
+pub fn multipart(data: &[u8]) {
+    let Some((&piece, body)) = data.split_first() else { return };
+    let content_type = if piece & 0x80 == 0 {
+        &b"multipart/form-data; boundary=B"[..]
+    } else {
+        b"multipart/form-data; boundary=\"a b\""
+    };
+    let piece = usize::from(piece & 0x7f) * 37 + 1;
+    // Long bodies are cut at block boundaries: a short input is repeated to reach them.
+    let body: Vec<u8> = if body.len() > 1 && body[0] == 0xfe { body[1..].repeat(64) } else { body.to_vec() };
+    let read = |steps: &mut dyn Iterator<Item = usize>| {
+        let (mut fields, mut report, mut meter) = (Fields::with_limit(64 << 20), Report::default(), Meter::unlimited());
+        let mut parser = BodyParser::new(Processor::Multipart, content_type, &ParseLimits::default());
+        let mut end = 0;
+        loop {
+            end = (end + steps.next().unwrap_or(usize::MAX - end)).min(body.len());
+            let progress = parser
+                .step(&body[..end], end == body.len(), 4096, &mut fields, &mut report, &mut meter)
+                .expect("no budget");
+            if progress == Progress::Done {
+                let named = fields
+                    .items()
+                    .iter()
+                    .map(|field| (field.kind, fields.bytes(field.name).to_vec(), fields.bytes(field.value).to_vec()));
+                return (named.collect::<Vec<_>>(), report, meter.spent());
+            }
+        }
+    };
+    let whole = read(&mut std::iter::empty());
+    let pieces = read(&mut std::iter::repeat(piece));
+    assert_eq!(whole, pieces);
+}
+
+static BUILT_IN: LazyLock<Waf> =
+    LazyLock::new(|| Waf::builder().rules_builtin().env(FixedEnv::default()).build().expect("the built-in rules load"));
+
+/// The request that bytes spell: a line for target and each header, an empty line, the body.
+fn spelled(data: &[u8]) -> Exchange {
+    let mut exchange = Exchange::default();
+    let mut rest = data;
+    let mut first = true;
+    while !rest.is_empty() {
+        let end = rest.iter().position(|&byte| byte == b'\n').unwrap_or(rest.len());
+        let (line, after) = (&rest[..end], rest.get(end + 1..).unwrap_or_default());
+        rest = after;
+        if first {
+            let mut words = line.splitn(2, |&byte| byte == b' ');
+            exchange.method = words.next().unwrap_or_default().to_vec();
+            exchange.target = words.next().unwrap_or_default().to_vec();
+            first = false;
+        } else if line.is_empty() {
+            break;
+        } else {
+            let mut halves = line.splitn(2, |&byte| byte == b':');
+            let name = halves.next().unwrap_or_default().to_vec();
+            exchange.headers.push((name, halves.next().unwrap_or_default().trim_ascii().to_vec()));
+        }
+    }
+    exchange.body = rest.to_vec();
+    exchange
+}
+
+/// Any request: the engine does not fail, stays within its fuel, and does not care how it is paused.
+pub fn whole_request(data: &[u8]) {
+    let (steps, request) = data.split_at(data.len().min(4));
+    let exchange = spelled(request);
+    let whole = exchange.evaluate(&BUILT_IN).verdict().expect("the engine does not fail");
+    let limits = Limits::default();
+    let bytes = (data.len() + 64) as u64;
+    assert!(whole.fuel <= limits.fuel_base + limits.fuel_per_byte * bytes, "{} fuel", whole.fuel);
+    assert_eq!(whole.exhausted, None);
+    let mut fuel = steps.iter().cycle().map(|&byte| 1 + u64::from(byte) * 40);
+    let mut piece = steps.iter().rev().cycle().map(|&byte| 1 + usize::from(byte));
+    let paused = exchange.evaluate_paused(&BUILT_IN, &mut || fuel.next().unwrap_or(u64::MAX), &mut || {
+        piece.next().unwrap_or(usize::MAX)
+    });
+    assert_eq!(Some(whole), paused.verdict());
+}

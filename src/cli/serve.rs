@@ -1,0 +1,110 @@
+//! `fusewall serve`: the reverse proxy.
+
+use super::rules::RulesArgs;
+use crate::host::serve::{Config, ErrorLog, Server, config};
+use anyhow::Context;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// Arguments of `serve`.
+#[derive(Debug, clap::Args)]
+pub struct ServeArgs {
+    /// Configuration, TOML; docs/config.md lists its keys
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Where to listen; may be repeated. Without it: 127.0.0.1:8080
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    listen: Vec<SocketAddr>,
+    /// The web server to protect. Without it a built-in page answers
+    #[arg(long, value_name = "URL")]
+    upstream: Option<String>,
+    #[command(flatten)]
+    rules: RulesArgs,
+}
+
+/// Runs the command until SIGTERM or SIGINT.
+///
+/// # Errors
+/// Rules that do not load, an address that is taken, a certificate that does not fit, an upstream that is no URL.
+pub fn run(args: &ServeArgs) -> anyhow::Result<ExitCode> {
+    let Some(config) = configuration(args)? else { return Ok(ExitCode::from(1)) };
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into());
+    // Whoever has set up logging before knows better.
+    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+
+    let rules = RulesArgs { rules: config.rules.clone() };
+    let waf = rules.load(rules.builder())?;
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    if config.threads > 0 {
+        runtime.worker_threads(config.threads);
+    }
+    let runtime = runtime.enable_all().build().context("the runtime does not start")?;
+    runtime.block_on(async {
+        let scheme = if config.tls.certificate.is_some() { "https" } else { "http" };
+        let upstream = config.upstream.url.clone().unwrap_or_else(|| "built-in echo page".to_owned());
+        let server = Server::bind(config, waf, ErrorLog::stderr()).await?;
+        for address in server.addresses() {
+            eprintln!("fusewall: listening on {scheme}://{address}, upstream: {upstream}");
+        }
+        until_signalled(server).await
+    })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The file's configuration with the arguments over it; `None` if the file is wrong, which was printed.
+fn configuration(args: &ServeArgs) -> anyhow::Result<Option<Config>> {
+    let mut config = match &args.config {
+        None => Config::default(),
+        Some(path) => match read(path)? {
+            Some(config) => config,
+            None => return Ok(None),
+        },
+    };
+    if !args.listen.is_empty() {
+        config.listen.clone_from(&args.listen);
+    }
+    if args.upstream.is_some() {
+        config.upstream.url.clone_from(&args.upstream);
+    }
+    if !args.rules.rules.is_empty() {
+        config.rules.clone_from(&args.rules.rules);
+    }
+    Ok(Some(config))
+}
+
+fn read(path: &Path) -> anyhow::Result<Option<Config>> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?;
+    match config::parse(&path.display().to_string(), &text) {
+        Ok(config) => Ok(Some(config)),
+        Err(errors) => {
+            for error in errors {
+                eprintln!("error: {error}");
+            }
+            Ok(None)
+        }
+    }
+}
+
+/// Serves until the first signal, and then until running requests have ended or a second signal comes.
+async fn until_signalled(server: Server) -> anyhow::Result<()> {
+    let mut term = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let (down, wait) = tokio::sync::oneshot::channel::<()>();
+    let serving = server.run(async {
+        // A sender that is gone is as good as a signal.
+        let _ = wait.await;
+    });
+    let signalled = async {
+        tokio::select! { _ = term.recv() => {} _ = interrupt.recv() => {} }
+        eprintln!("fusewall: ending; a second signal ends at once");
+        drop(down);
+        tokio::select! { _ = term.recv() => {} _ = interrupt.recv() => {} }
+    };
+    tokio::select! {
+        () = serving => {}
+        () = signalled => {}
+    }
+    Ok(())
+}

@@ -1,0 +1,235 @@
+//! Drives an [`Exchange`] on a tokio runtime without stalling it.
+//!
+//! Inspection is pure computation. It is cut into turns of a fuel quantum, and between two turns the task yields, so that one
+//! long body does not hold up the requests behind it. The first turns of every phase are free; a phase that needs more has to
+//! take a place in the *long lane*, which has fewer places than the runtime has threads. However many long bodies there are,
+//! a thread stays free for short requests.
+
+use super::exchange::{BodyPolicy, Chunk, Ends, Exchange, Refusal, RequestHead, Turn};
+use crate::waf::Waf;
+use bytes::{Bytes, BytesMut};
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+use tokio::sync::Semaphore;
+
+/// There is no memory left for another body.
+pub(crate) const HELD: Fault = Fault::Refuse(503, "Too many bodies are held for inspection.");
+
+/// Turns that a phase gets before it has to queue for the long lane.
+const SHORT_TURNS: u32 = 4;
+/// Turns that a phase in the long lane gets before it goes to the end of the queue.
+const LONG_TURNS: u32 = 16;
+
+/// How much computing and memory all exchanges of a host may use together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InspectionLimits {
+    /// Fuel of one turn. 100,000 fuel are about 0.15 ms.
+    pub quantum: u64,
+    /// Places in the long lane; 0: one less than the machine's processors, at least one.
+    pub long_lane: usize,
+    /// Bytes of request and response bodies held at one time, over all exchanges. Above it new bodies are refused with 503.
+    pub held_bytes: usize,
+}
+
+impl Default for InspectionLimits {
+    fn default() -> Self {
+        InspectionLimits { quantum: 100_000, long_lane: 0, held_bytes: 1 << 30 }
+    }
+}
+
+/// Where the bytes of a body come from.
+pub(crate) trait BodySource: Send {
+    /// The next bytes; `None` at the end.
+    fn chunk(&mut self) -> impl Future<Output = Result<Option<Bytes>, Fault>> + Send;
+
+    /// How many bytes are still to come, if that is known.
+    fn left(&self) -> Option<u64>;
+}
+
+/// Why a host turns a request away on its own account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// Something is wrong with it: the status to answer with, and why.
+    Refuse(u16, &'static str),
+    /// The peer has gone: there is nobody to answer.
+    Gone,
+}
+
+/// A request body after its verdict.
+#[derive(Debug)]
+pub(crate) struct Inspected {
+    /// What goes upstream.
+    pub(crate) body: Bytes,
+    /// The memory that the body takes of what all exchanges share; to be kept as long as the body.
+    pub(crate) share: Share,
+    /// Whether the source has more that was not and will not be inspected.
+    pub(crate) rest: bool,
+}
+
+/// Why a request goes no further.
+#[derive(Debug)]
+pub(crate) enum Stop {
+    /// A rule's or a limit's verdict.
+    Refused(Refusal),
+    /// The host's own reason.
+    Fault(Fault),
+}
+
+/// The engine and what all exchanges share.
+#[derive(Clone)]
+pub(crate) struct Inspector {
+    waf: Waf,
+    quantum: u64,
+    lane: Arc<Semaphore>,
+    held: Arc<Held>,
+}
+
+impl Inspector {
+    pub(crate) fn new(waf: Waf, limits: &InspectionLimits) -> Self {
+        let places = match limits.long_lane {
+            0 => std::thread::available_parallelism().map_or(1, |n| n.get().saturating_sub(1).max(1)),
+            places => places,
+        };
+        Inspector {
+            waf,
+            quantum: limits.quantum.max(1),
+            lane: Arc::new(Semaphore::new(places.min(Semaphore::MAX_PERMITS))),
+            held: Arc::new(Held { bytes: AtomicUsize::new(0), limit: limits.held_bytes }),
+        }
+    }
+
+    pub(crate) fn exchange(&self, ends: Ends, policy: BodyPolicy) -> Exchange {
+        Exchange::new(&self.waf, ends, policy)
+    }
+
+    /// Runs the phase that was started to its end.
+    pub(crate) async fn run(&self, exchange: &mut Exchange) -> Option<Refusal> {
+        for _ in 0..SHORT_TURNS {
+            match exchange.step(self.quantum) {
+                Turn::Done(refusal) => return refusal,
+                Turn::Pending => tokio::task::yield_now().await,
+            }
+        }
+        loop {
+            // The semaphore is fair: whoever comes back waits behind those who wait already. It is never closed.
+            let _place = self.lane.acquire().await;
+            for _ in 0..LONG_TURNS {
+                match exchange.step(self.quantum) {
+                    Turn::Done(refusal) => return refusal,
+                    Turn::Pending => tokio::task::yield_now().await,
+                }
+            }
+        }
+    }
+
+    /// One turn of the phase that was started, for a host that cannot wait.
+    #[cfg(feature = "tower")]
+    pub(crate) fn turn(&self, exchange: &mut Exchange) -> Turn {
+        exchange.step(self.quantum)
+    }
+
+    /// Phase 1.
+    pub(crate) async fn head(&self, exchange: &mut Exchange, head: &RequestHead) -> Result<(), Stop> {
+        exchange.begin(head);
+        refused(self.run(exchange).await)
+    }
+
+    /// Reads the body, for at most `time`, and runs phase 2. Nothing may go upstream before this answers.
+    pub(crate) async fn request_body(
+        &self,
+        exchange: &mut Exchange,
+        source: &mut impl BodySource,
+        time: Option<Duration>,
+    ) -> Result<Inspected, Stop> {
+        let mut inspected = Inspected { body: Bytes::new(), share: self.share(), rest: false };
+        let mut tail = Bytes::new();
+        if exchange.inspects_request_body() {
+            let read = read(exchange, source, &mut inspected);
+            tail = match time {
+                None => read.await?,
+                Some(time) => match tokio::time::timeout(time, read).await {
+                    Ok(read) => read?,
+                    Err(_) => return Err(Stop::Fault(Fault::Refuse(408, "The request body took too long."))),
+                },
+            };
+        } else {
+            inspected.rest = source.left() != Some(0);
+        }
+        exchange.end_request_body();
+        refused(self.run(exchange).await)?;
+        inspected.body = match tail.is_empty() {
+            true => Bytes::copy_from_slice(exchange.request_body()),
+            false => {
+                let mut body = BytesMut::with_capacity(exchange.request_body().len() + tail.len());
+                body.extend_from_slice(exchange.request_body());
+                body.extend_from_slice(&tail);
+                body.freeze()
+            }
+        };
+        Ok(inspected)
+    }
+
+    /// A share of the memory for bodies; given back when it is dropped.
+    pub(crate) fn share(&self) -> Share {
+        Share { held: Arc::clone(&self.held), bytes: 0 }
+    }
+}
+
+/// Shows a body to the engine; answers what was read of it past the limit.
+async fn read(exchange: &mut Exchange, source: &mut impl BodySource, inspected: &mut Inspected) -> Result<Bytes, Stop> {
+    while let Some(mut chunk) = source.chunk().await.map_err(Stop::Fault)? {
+        if !inspected.share.grow(chunk.len()) {
+            return Err(Stop::Fault(HELD));
+        }
+        match exchange.request_body_chunk(&chunk) {
+            Chunk::Taken => {}
+            Chunk::Refused(refusal) => return Err(Stop::Refused(refusal)),
+            Chunk::Cut(taken) => {
+                inspected.rest = true;
+                return Ok(chunk.split_off(taken.min(chunk.len())));
+            }
+        }
+    }
+    Ok(Bytes::new())
+}
+
+fn refused(refusal: Option<Refusal>) -> Result<(), Stop> {
+    match refusal {
+        Some(refusal) => Err(Stop::Refused(refusal)),
+        None => Ok(()),
+    }
+}
+
+#[derive(Debug)]
+struct Held {
+    bytes: AtomicUsize,
+    limit: usize,
+}
+
+/// What one exchange holds of the memory for bodies.
+#[derive(Debug)]
+pub(crate) struct Share {
+    held: Arc<Held>,
+    bytes: usize,
+}
+
+impl Share {
+    /// Takes `more` bytes; false, and nothing taken, if that is more than there is.
+    pub(crate) fn grow(&mut self, more: usize) -> bool {
+        let before = self.held.bytes.fetch_add(more, Ordering::Relaxed);
+        if before.saturating_add(more) > self.held.limit {
+            self.held.bytes.fetch_sub(more, Ordering::Relaxed);
+            return false;
+        }
+        self.bytes += more;
+        true
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        self.held.bytes.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,357 @@
+//! The table of all keys: name, type, default, meaning, and how a value gets into the [`Config`].
+
+use super::{Config, Route};
+use crate::host::exchange::Unread;
+use crate::net::IpSet;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+use toml::de::DeValue;
+
+/// One key.
+pub(super) struct Key<T> {
+    /// Dotted name.
+    pub(super) name: &'static str,
+    /// Type and unit, for people.
+    pub(super) kind: &'static str,
+    /// The default as TOML; empty if there is none.
+    pub(super) default: &'static str,
+    /// What it is for.
+    pub(super) help: &'static str,
+    /// Stores a value.
+    pub(super) set: fn(&mut T, &DeValue<'_>) -> Result<(), String>,
+}
+
+const STRING: &str = "string";
+const PATH: &str = "path";
+const DURATION: &str = "duration, such as `\"500ms\"`, `\"10s\"`, `\"2m\"`";
+const COUNT: &str = "integer";
+const BYTES: &str = "integer, bytes";
+const UNREAD: &str = "`\"refuse\"` or `\"pass\"`";
+
+macro_rules! key {
+    ($name:literal, $kind:expr, $default:literal, $help:literal, |$target:ident, $value:ident| $set:expr) => {
+        Key {
+            name: $name,
+            kind: $kind,
+            default: $default,
+            help: $help,
+            set: |$target, $value| {
+                $set;
+                Ok(())
+            },
+        }
+    };
+}
+
+/// Keys of the file itself.
+pub(super) const SITE: &[Key<Config>] = &[
+    key!(
+        "listen",
+        "list of `address:port`",
+        r#"["127.0.0.1:8080"]"#,
+        "Where to listen. Port 0 takes a free port.",
+        |config, value| config.listen = list(value, address)?
+    ),
+    key!(
+        "rules",
+        "list of paths",
+        "[]",
+        "Rule files (SecLang, with `Include`) or folders of them, in order; relative to the working directory. Empty: the built-in ruleset.",
+        |config, value| config.rules = list(value, path)?
+    ),
+    key!(
+        "trusted_proxies",
+        "list of addresses or networks (CIDR)",
+        "[]",
+        "Peers whose `X-Forwarded-For` is believed. The client is then the rightmost address in it that is not itself in this list. From all other peers forwarding headers are replaced.",
+        |config, value| config.trusted_proxies = networks(value)?
+    ),
+    key!("threads", COUNT, "0", "Worker threads; 0: one for each processor.", |config, value| config.threads =
+        number(value)?),
+    key!(
+        "tls.certificate",
+        PATH,
+        "",
+        "Certificate chain, PEM. With it and `tls.key` all listeners speak TLS 1.2 and 1.3 and offer HTTP/2 and HTTP/1.1.",
+        |config, value| config.tls.certificate = Some(path(value)?)
+    ),
+    key!("tls.key", PATH, "", "Private key of the certificate, PEM (PKCS #8, PKCS #1 or SEC1).", |config, value| {
+        config.tls.key = Some(path(value)?)
+    }),
+    key!(
+        "upstream.url",
+        "URL: scheme `http` or `https`, host, optional port",
+        "",
+        "The web server to protect. Without it a built-in page answers that shows what was received.",
+        |config, value| config.upstream.url = Some(string(value)?)
+    ),
+    key!(
+        "upstream.http2",
+        "boolean",
+        "false",
+        "Speak HTTP/2 to the upstream (needed for gRPC): by prior knowledge on `http`, by ALPN on `https`.",
+        |config, value| config.upstream.http2 = boolean(value)?
+    ),
+    key!(
+        "upstream.ca",
+        PATH,
+        "",
+        "Certificates that sign the upstream's certificate, PEM. Without it the Mozilla roots count.",
+        |config, value| config.upstream.ca = Some(path(value)?)
+    ),
+    key!(
+        "upstream.preserve_host",
+        "boolean",
+        "true",
+        "Send the client's `Host` to the upstream; if false, the host of `upstream.url`.",
+        |config, value| config.upstream.preserve_host = boolean(value)?
+    ),
+    key!(
+        "upstream.upgrades",
+        "list of protocol names",
+        r#"["websocket"]"#,
+        "Values of `Upgrade` that are passed on. After the handshake, which is inspected, the bytes are not.",
+        |config, value| config.upstream.upgrades =
+            list(value, |value| string(value).map(|name| name.to_ascii_lowercase()))?
+    ),
+    key!(
+        "limits.connections",
+        COUNT,
+        "10000",
+        "Open client connections; more wait in the kernel's queue.",
+        |config, value| config.limits.connections = positive(value)?
+    ),
+    key!(
+        "limits.connections_per_client",
+        COUNT,
+        "1000",
+        "Open connections from one address; more are closed at once.",
+        |config, value| config.limits.connections_per_client = positive(value)?
+    ),
+    key!("limits.streams", COUNT, "100", "Concurrent requests on one HTTP/2 connection.", |config, value| config
+        .limits
+        .streams =
+        small(value)?),
+    key!(
+        "limits.head_bytes",
+        BYTES,
+        "65536",
+        "Request line and header fields together; more: 431.",
+        |config, value| config.limits.head_bytes = positive(value)?
+    ),
+    key!(
+        "limits.request_line_bytes",
+        BYTES,
+        "32768",
+        "The request line alone (HTTP/1); more: 414.",
+        |config, value| config.limits.request_line_bytes = positive(value)?
+    ),
+    key!("limits.head_fields", COUNT, "200", "Header fields of a request; more: 431.", |config, value| config
+        .limits
+        .head_fields =
+        positive(value)?),
+    key!(
+        "timeouts.head",
+        DURATION,
+        r#""10s""#,
+        "From the first byte of a request to the end of its head, and for the TLS handshake; then 408.",
+        |config, value| config.timeouts.head = duration(value)?
+    ),
+    key!("timeouts.body", DURATION, r#""30s""#, "Between two reads of a request body; then 408.", |config, value| {
+        config.timeouts.body = duration(value)?
+    }),
+    key!(
+        "timeouts.body_total",
+        DURATION,
+        r#""5m""#,
+        "For a whole request body that is inspected; then 408.",
+        |config, value| config.timeouts.body_total = duration(value)?
+    ),
+    key!(
+        "timeouts.idle",
+        DURATION,
+        r#""60s""#,
+        "For the next request on an open connection; then it is closed.",
+        |config, value| config.timeouts.idle = duration(value)?
+    ),
+    key!(
+        "timeouts.write",
+        DURATION,
+        r#""60s""#,
+        "For a client to take bytes that wait for it; then the connection is cut.",
+        |config, value| config.timeouts.write = duration(value)?
+    ),
+    key!(
+        "timeouts.upstream_connect",
+        DURATION,
+        r#""5s""#,
+        "For a connection to the upstream, TLS included; then 502.",
+        |config, value| config.timeouts.upstream_connect = duration(value)?
+    ),
+    key!(
+        "timeouts.upstream_response",
+        DURATION,
+        r#""60s""#,
+        "For the head of the upstream's response; then 504.",
+        |config, value| config.timeouts.upstream_response = duration(value)?
+    ),
+    key!(
+        "timeouts.upstream_idle",
+        DURATION,
+        r#""5m""#,
+        "Between two reads of the upstream's response body; then the connection is cut.",
+        |config, value| config.timeouts.upstream_idle = duration(value)?
+    ),
+    key!(
+        "timeouts.shutdown",
+        DURATION,
+        r#""30s""#,
+        "For running requests to end after SIGTERM or SIGINT; then they are cut.",
+        |config, value| config.timeouts.shutdown = duration(value)?
+    ),
+    key!(
+        "inspection.over_limit",
+        UNREAD,
+        r#""refuse""#,
+        "A request body over `SecRequestBodyLimit`: 413, or inspect what fits and pass the rest uninspected (noted in the log).",
+        |config, value| config.inspection.bodies.over_limit = unread(value)?
+    ),
+    key!(
+        "inspection.coded",
+        UNREAD,
+        r#""refuse""#,
+        "A request body with a `Content-Encoding`, which is not decoded: 415, or inspect the coded bytes and pass it (noted in the log).",
+        |config, value| config.inspection.bodies.coded = unread(value)?
+    ),
+    key!(
+        "inspection.quantum",
+        "integer, fuel",
+        "100000",
+        "Fuel that an inspection may use before it lets other requests run; 100,000 are about 0.15 ms.",
+        |config, value| config.inspection.limits.quantum = positive(value)? as u64
+    ),
+    key!(
+        "inspection.long_lane",
+        COUNT,
+        "0",
+        "Long inspections that run at one time; 0: one less than there are processors, at least one.",
+        |config, value| config.inspection.limits.long_lane = number(value)?
+    ),
+    key!(
+        "inspection.held_bytes",
+        BYTES,
+        "1073741824",
+        "Bytes of bodies held for inspection at one time, over all requests; above it 503.",
+        |config, value| config.inspection.limits.held_bytes = positive(value)?
+    ),
+];
+
+/// Keys of one `[[routes]]`.
+pub(super) const ROUTE: &[Key<Route>] = &[
+    key!(
+        "path",
+        STRING,
+        "",
+        "Required. Path prefix, at a segment's end: `/upload` covers `/upload` and `/upload/a`, not `/uploads`. Paths with escapes, dot or empty segments are never covered. The longest prefix wins.",
+        |route, value| route.path = prefix(value)?
+    ),
+    key!("over_limit", UNREAD, "", "`inspection.over_limit` for these paths.", |route, value| route.over_limit =
+        Some(unread(value)?)),
+    key!("coded", UNREAD, "", "`inspection.coded` for these paths.", |route, value| route.coded = Some(unread(value)?)),
+];
+
+fn found(value: &DeValue<'_>) -> String {
+    match value {
+        DeValue::String(text) => format!("{text:?}"),
+        DeValue::Integer(number) => number.to_string(),
+        DeValue::Boolean(value) => value.to_string(),
+        other => format!("a value of type {}", other.type_str()),
+    }
+}
+
+fn string(value: &DeValue<'_>) -> Result<String, String> {
+    value.as_str().map(str::to_owned).ok_or_else(|| format!("expected a string, found {}", found(value)))
+}
+
+fn path(value: &DeValue<'_>) -> Result<PathBuf, String> {
+    string(value).map(PathBuf::from)
+}
+
+fn boolean(value: &DeValue<'_>) -> Result<bool, String> {
+    value.as_bool().ok_or_else(|| format!("expected true or false, found {}", found(value)))
+}
+
+fn number(value: &DeValue<'_>) -> Result<usize, String> {
+    let number = value.as_integer().and_then(|n| i64::from_str_radix(n.as_str(), n.radix()).ok());
+    number
+        .and_then(|n| usize::try_from(n).ok())
+        .ok_or_else(|| format!("expected an integer from 0 on, found {}", found(value)))
+}
+
+fn positive(value: &DeValue<'_>) -> Result<usize, String> {
+    match number(value) {
+        Ok(0) | Err(_) => Err(format!("expected an integer from 1 on, found {}", found(value))),
+        ok => ok,
+    }
+}
+
+fn small(value: &DeValue<'_>) -> Result<u32, String> {
+    u32::try_from(positive(value)?).map_err(|_| format!("expected an integer below 2^32, found {}", found(value)))
+}
+
+fn list<T>(value: &DeValue<'_>, item: impl Fn(&DeValue<'_>) -> Result<T, String>) -> Result<Vec<T>, String> {
+    let array = value.as_array().ok_or_else(|| format!("expected a list, found {}", found(value)))?;
+    array.iter().map(|value| item(value.get_ref())).collect()
+}
+
+fn address(value: &DeValue<'_>) -> Result<SocketAddr, String> {
+    let text = string(value)?;
+    text.parse().map_err(|_| format!("expected address:port, such as 127.0.0.1:8080 or [::1]:8080, found {text:?}"))
+}
+
+fn networks(value: &DeValue<'_>) -> Result<IpSet, String> {
+    let ranges = list(value, |value| {
+        let text = string(value)?;
+        let network = text.parse::<ipnet::IpNet>().or_else(|_| text.parse::<IpAddr>().map(ipnet::IpNet::from));
+        match network {
+            Ok(ipnet::IpNet::V4(net)) => Ok((IpAddr::from(net.network()), IpAddr::from(net.broadcast()))),
+            Ok(ipnet::IpNet::V6(net)) => Ok((IpAddr::from(net.network()), IpAddr::from(net.broadcast()))),
+            Err(_) => Err(format!("expected an address or a network, such as 10.0.0.0/8, found {text:?}")),
+        }
+    })?;
+    Ok(IpSet::from_ranges(ranges))
+}
+
+fn duration(value: &DeValue<'_>) -> Result<Duration, String> {
+    let wrong =
+        || format!("expected a duration above zero, such as \"500ms\", \"10s\" or \"2m\", found {}", found(value));
+    let text = value.as_str().ok_or_else(wrong)?;
+    let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+    let (number, unit) = text.split_at(digits);
+    let number: u64 = number.parse().ok().filter(|&number| number > 0).ok_or_else(wrong)?;
+    let millis = match unit {
+        "ms" => Some(number),
+        "s" => number.checked_mul(1000),
+        "m" => number.checked_mul(60_000),
+        "h" => number.checked_mul(3_600_000),
+        _ => None,
+    };
+    // A year is more than any timer needs and far from the runtime's own limits.
+    millis.filter(|&millis| millis <= 365 * 86_400_000).map(Duration::from_millis).ok_or_else(wrong)
+}
+
+fn unread(value: &DeValue<'_>) -> Result<Unread, String> {
+    match value.as_str() {
+        Some("refuse") => Ok(Unread::Refuse),
+        Some("pass") => Ok(Unread::Pass),
+        _ => Err(format!("expected \"refuse\" or \"pass\", found {}", found(value))),
+    }
+}
+
+fn prefix(value: &DeValue<'_>) -> Result<String, String> {
+    string(value).and_then(|path| match path.starts_with('/') {
+        true => Ok(path),
+        false => Err(format!("expected a path that starts with a slash, found {path:?}")),
+    })
+}

@@ -1,0 +1,243 @@
+//! The configuration of `fusewall serve`: plain data with defaults ([`Config`]), read from TOML by [`parse`].
+//!
+//! Every key is one line of the table in [`keys`]; the parser and `docs/config.md` are made from it.
+
+mod keys;
+mod parse;
+mod reference;
+
+pub use parse::{ConfigError, parse};
+pub use reference::reference;
+
+use crate::host::exchange::{BodyPolicy, Unread};
+use crate::host::inspect::InspectionLimits;
+use crate::net::IpSet;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Everything that `fusewall serve` can be told.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Config {
+    /// `listen`
+    pub listen: Vec<SocketAddr>,
+    /// `rules`
+    pub rules: Vec<PathBuf>,
+    /// `trusted_proxies`
+    pub trusted_proxies: IpSet,
+    /// `threads`
+    pub threads: usize,
+    /// `tls`
+    pub tls: Tls,
+    /// `upstream`
+    pub upstream: Upstream,
+    /// `limits`
+    pub limits: ServeLimits,
+    /// `timeouts`
+    pub timeouts: Timeouts,
+    /// `inspection`
+    pub inspection: Inspection,
+    /// `[[routes]]`
+    pub routes: Vec<Route>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Config {
+            listen: vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 8080))],
+            rules: Vec::new(),
+            trusted_proxies: IpSet::default(),
+            threads: 0,
+            tls: Tls::default(),
+            upstream: Upstream::default(),
+            limits: ServeLimits::default(),
+            timeouts: Timeouts::default(),
+            inspection: Inspection::default(),
+            routes: Vec::new(),
+        }
+    }
+}
+
+/// `[tls]`: the client side. Both paths or none.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Tls {
+    /// `tls.certificate`
+    pub certificate: Option<PathBuf>,
+    /// `tls.key`
+    pub key: Option<PathBuf>,
+}
+
+/// `[upstream]`: where requests go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Upstream {
+    /// `upstream.url`
+    pub url: Option<String>,
+    /// `upstream.http2`
+    pub http2: bool,
+    /// `upstream.ca`
+    pub ca: Option<PathBuf>,
+    /// `upstream.preserve_host`
+    pub preserve_host: bool,
+    /// `upstream.upgrades`
+    pub upgrades: Vec<String>,
+}
+
+impl Default for Upstream {
+    fn default() -> Self {
+        Upstream { url: None, http2: false, ca: None, preserve_host: true, upgrades: vec!["websocket".to_owned()] }
+    }
+}
+
+/// `[limits]`: what one client, or all of them, may take.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServeLimits {
+    /// `limits.connections`
+    pub connections: usize,
+    /// `limits.connections_per_client`
+    pub connections_per_client: usize,
+    /// `limits.streams`
+    pub streams: u32,
+    /// `limits.head_bytes`
+    pub head_bytes: usize,
+    /// `limits.request_line_bytes`
+    pub request_line_bytes: usize,
+    /// `limits.head_fields`
+    pub head_fields: usize,
+}
+
+impl Default for ServeLimits {
+    fn default() -> Self {
+        ServeLimits {
+            connections: 10_000,
+            connections_per_client: 1_000,
+            streams: 100,
+            head_bytes: 65_536,
+            request_line_bytes: 32_768,
+            head_fields: 200,
+        }
+    }
+}
+
+/// `[timeouts]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Timeouts {
+    /// `timeouts.head`
+    pub head: Duration,
+    /// `timeouts.body`
+    pub body: Duration,
+    /// `timeouts.body_total`
+    pub body_total: Duration,
+    /// `timeouts.idle`
+    pub idle: Duration,
+    /// `timeouts.write`
+    pub write: Duration,
+    /// `timeouts.upstream_connect`
+    pub upstream_connect: Duration,
+    /// `timeouts.upstream_response`
+    pub upstream_response: Duration,
+    /// `timeouts.upstream_idle`
+    pub upstream_idle: Duration,
+    /// `timeouts.shutdown`
+    pub shutdown: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Timeouts {
+            head: Duration::from_secs(10),
+            body: Duration::from_secs(30),
+            body_total: Duration::from_secs(300),
+            idle: Duration::from_secs(60),
+            write: Duration::from_secs(60),
+            upstream_connect: Duration::from_secs(5),
+            upstream_response: Duration::from_secs(60),
+            upstream_idle: Duration::from_secs(300),
+            shutdown: Duration::from_secs(30),
+        }
+    }
+}
+
+/// `[inspection]`
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Inspection {
+    /// `inspection.over_limit`, `inspection.coded`
+    pub bodies: BodyPolicy,
+    /// `inspection.quantum`, `inspection.long_lane`, `inspection.held_bytes`
+    pub limits: InspectionLimits,
+}
+
+/// `[[routes]]`: an exception for the paths below a prefix.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Route {
+    /// `routes.path`
+    pub path: String,
+    /// `routes.over_limit`
+    pub over_limit: Option<Unread>,
+    /// `routes.coded`
+    pub coded: Option<Unread>,
+}
+
+impl Config {
+    /// The choices about bodies for a request target.
+    ///
+    /// A route loosens protection, so it only counts for a plain path: one with an escape, an empty or dot segment, a
+    /// backslash or a path parameter may mean another path to the upstream and gets the site's own choices.
+    pub fn body_policy(&self, target: &[u8]) -> BodyPolicy {
+        let mut policy = self.inspection.bodies;
+        let path = target.split(|&byte| byte == b'?').next().unwrap_or_default();
+        if !plain(path) {
+            return policy;
+        }
+        let below = |route: &&Route| {
+            let prefix = route.path.trim_end_matches('/').as_bytes();
+            path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
+        };
+        if let Some(route) = self.routes.iter().filter(below).max_by_key(|route| route.path.len()) {
+            policy.over_limit = route.over_limit.unwrap_or(policy.over_limit);
+            policy.coded = route.coded.unwrap_or(policy.coded);
+        }
+        policy
+    }
+}
+
+fn plain(path: &[u8]) -> bool {
+    let Some(rest) = path.strip_prefix(b"/") else { return false };
+    let mut segments = rest.split(|&byte| byte == b'/').peekable();
+    while let Some(segment) = segments.next() {
+        let last = segments.peek().is_none();
+        let plain = segment.iter().all(|&byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte));
+        if !plain || segment == b"." || segment == b".." || (segment.is_empty() && !last) {
+            return false;
+        }
+    }
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_route_counts_for_plain_paths_below_it_only() {
+        let route = Route { path: "/upload".into(), over_limit: Some(Unread::Pass), coded: None };
+        let config = Config { routes: vec![route], ..Config::default() };
+        let over = |target: &str| config.body_policy(target.as_bytes()).over_limit;
+        for target in ["/upload", "/upload/", "/upload/a?x=%2e", "/upload/a.b/c"] {
+            assert_eq!(over(target), Unread::Pass, "{target}");
+        }
+        for target in [
+            "/uploads",
+            "/",
+            "/upload/../admin",
+            "/upload/%2e%2e/admin",
+            "/upload//a",
+            "/upload/;x",
+            "/upload\\a",
+            "upload",
+            "http://h/upload",
+            "/upload/..",
+        ] {
+            assert_eq!(over(target), Unread::Refuse, "{target}");
+        }
+    }
+}

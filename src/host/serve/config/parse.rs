@@ -1,0 +1,226 @@
+//! TOML text to [`Config`]: all errors at once, each with line, key and the nearest key that exists.
+
+use super::keys::{Key, ROUTE, SITE};
+use super::{Config, Route};
+use std::fmt;
+use std::ops::Range;
+use toml::de::{DeTable, DeValue};
+
+/// One thing that is wrong with a configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfigError {
+    /// The file, as it was named.
+    pub file: String,
+    /// Line, from 1.
+    pub line: usize,
+    /// What, and what was expected.
+    pub message: String,
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}: {}", self.file, self.line, self.message)
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+/// Reads a configuration. `file` is used in the errors only.
+///
+/// # Errors
+/// Everything that is wrong with it: TOML syntax, unknown keys, values that do not fit.
+///
+/// ```
+/// use fusewall::host::serve::config::parse;
+/// let errors = parse("serve.toml", "[timeouts]\nhaed = \"5s\"\n").unwrap_err();
+/// assert_eq!(errors[0].to_string(), "serve.toml:2: unknown key `timeouts.haed`; did you mean `timeouts.head`?");
+/// ```
+pub fn parse(file: &str, text: &str) -> Result<Config, Vec<ConfigError>> {
+    let (table, syntax) = DeTable::parse_recoverable(text);
+    let mut reader = Reader { file, text, errors: Vec::new() };
+    for error in &syntax {
+        reader.error(error.span().unwrap_or_default(), error.message().to_owned());
+    }
+    let mut config = Config::default();
+    if reader.errors.is_empty() {
+        reader.table(&mut config, SITE, "", "", table.get_ref(), &|reader, config, name, value| {
+            name == "routes" && reader.routes(config, value)
+        });
+        if config.tls.certificate.is_some() != config.tls.key.is_some() {
+            let span = table.get_ref().get("tls").map(|value| value.span()).unwrap_or_default();
+            reader.error(span, "`tls.certificate` and `tls.key` belong together: one of them is missing".to_owned());
+        }
+    }
+    if reader.errors.is_empty() { Ok(config) } else { Err(reader.errors) }
+}
+
+struct Reader<'t> {
+    file: &'t str,
+    text: &'t str,
+    errors: Vec<ConfigError>,
+}
+
+/// Takes a key that is not in the table of keys; false if it does not know it either.
+type Other<'o, 't, T> = &'o dyn Fn(&mut Reader<'t>, &mut T, &str, &toml::Spanned<DeValue<'_>>) -> bool;
+
+impl<'t> Reader<'t> {
+    fn error(&mut self, span: Range<usize>, message: String) {
+        let before = self.text.as_bytes().get(..span.start).unwrap_or_default();
+        let line = before.iter().filter(|&&byte| byte == b'\n').count() + 1;
+        self.errors.push(ConfigError { file: self.file.to_owned(), line, message });
+    }
+
+    /// Reads one table. `prefix` is its dotted name within `keys`, `shown` the name of the whole for messages.
+    fn table<T>(
+        &mut self,
+        target: &mut T,
+        keys: &[Key<T>],
+        prefix: &str,
+        shown: &str,
+        table: &DeTable<'_>,
+        other: Other<'_, 't, T>,
+    ) {
+        for (key, value) in table {
+            let name = format!("{prefix}{}", key.get_ref());
+            if let Some(key) = keys.iter().find(|key| key.name == name) {
+                if let Err(message) = (key.set)(target, value.get_ref()) {
+                    self.error(value.span(), format!("`{shown}{name}`: {message}"));
+                }
+                continue;
+            }
+            let section = format!("{name}.");
+            if keys.iter().any(|key| key.name.starts_with(&section)) {
+                match value.get_ref() {
+                    DeValue::Table(inner) => self.table(target, keys, &section, shown, inner, other),
+                    value => {
+                        let found = value.type_str();
+                        self.error(
+                            key.span(),
+                            format!("`{shown}{name}`: expected a table, found a value of type {found}"),
+                        );
+                    }
+                }
+                continue;
+            }
+            if !other(self, target, &name, value) {
+                let hint = match nearest(&name, keys.iter().map(|key| key.name)) {
+                    Some(near) => format!("; did you mean `{shown}{near}`?"),
+                    None => String::new(),
+                };
+                self.error(key.span(), format!("unknown key `{shown}{name}`{hint}"));
+            }
+        }
+    }
+
+    fn routes(&mut self, config: &mut Config, value: &toml::Spanned<DeValue<'_>>) -> bool {
+        let Some(array) = value.get_ref().as_array() else {
+            self.error(value.span(), "`routes`: expected tables, each headed `[[routes]]`".to_owned());
+            return true;
+        };
+        for item in array.iter() {
+            let mut route = Route::default();
+            match item.get_ref() {
+                DeValue::Table(table) => self.table(&mut route, ROUTE, "", "routes.", table, &|_, _, _, _| false),
+                _ => self.error(item.span(), "`routes`: expected a table".to_owned()),
+            }
+            if route.path.is_empty() {
+                self.error(item.span(), "`routes.path` is missing".to_owned());
+            }
+            config.routes.push(route);
+        }
+        true
+    }
+}
+
+/// The known name that differs least, if it is near at all.
+fn nearest<'k>(name: &str, known: impl Iterator<Item = &'k str>) -> Option<&'k str> {
+    let own_last = name.rsplit('.').next().unwrap_or(name);
+    known
+        .map(|key| {
+            // A key put into the wrong table is as likely as a misspelt one.
+            let last = key.rsplit('.').next().unwrap_or(key);
+            let distance = distance(name, key).min(if last == own_last { 1 } else { usize::MAX });
+            (distance, key)
+        })
+        .min()
+        .filter(|&(distance, key)| distance <= key.len().div_ceil(3))
+        .map(|(_, key)| key)
+}
+
+/// Levenshtein distance, by bytes, of short names.
+fn distance(a: &str, b: &str) -> usize {
+    let a = a.get(..64).unwrap_or(a).as_bytes();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, &x) in a.iter().take(64).enumerate() {
+        let mut diagonal = i;
+        let mut left = i + 1;
+        for (slot, &y) in row.iter_mut().skip(1).zip(b.as_bytes()) {
+            let best = (diagonal + usize::from(x != y)).min(*slot + 1).min(left + 1);
+            diagonal = *slot;
+            *slot = best;
+            left = best;
+        }
+        if let Some(first) = row.first_mut() {
+            *first = i + 1;
+        }
+    }
+    row.last().copied().unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    fn errors(text: &str) -> Vec<String> {
+        parse("f.toml", text).unwrap_err().iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn every_default_in_the_table_is_the_default() {
+        for key in SITE.iter().filter(|key| !key.default.is_empty()) {
+            let text = format!("{} = {}", key.name, key.default);
+            assert_eq!(parse("f.toml", &text).as_ref(), Ok(&Config::default()), "{text}");
+        }
+    }
+
+    #[test]
+    fn values_arrive() {
+        let config = parse(
+            "f.toml",
+            "listen = ['[::1]:0']\ntrusted_proxies = ['10.0.0.0/8', '::1']\n[upstream]\nurl = 'http://127.0.0.1:3000'\n\
+             [timeouts]\nhead = '250ms'\n[[routes]]\npath = '/up'\nover_limit = 'pass'\n",
+        )
+        .unwrap();
+        assert_eq!(config.listen, ["[::1]:0".parse().unwrap()]);
+        assert!(config.trusted_proxies.contains("10.255.0.1".parse().unwrap()));
+        assert!(!config.trusted_proxies.contains("11.0.0.1".parse().unwrap()));
+        assert_eq!(config.timeouts.head, Duration::from_millis(250));
+        assert_eq!(config.routes.len(), 1);
+    }
+
+    #[test]
+    fn all_errors_come_at_once_with_file_line_and_nearest_key() {
+        assert_eq!(
+            errors("listn = []\n\n[limits]\nconnections = 0\nidle = 3\n[[routes]]\npth = '/x'\n"),
+            [
+                "f.toml:4: `limits.connections`: expected an integer from 1 on, found 0",
+                "f.toml:5: unknown key `limits.idle`; did you mean `timeouts.idle`?",
+                "f.toml:1: unknown key `listn`; did you mean `listen`?",
+                "f.toml:7: unknown key `routes.pth`; did you mean `routes.path`?",
+                "f.toml:6: `routes.path` is missing",
+            ]
+        );
+    }
+
+    #[test]
+    fn odd_values_are_errors_and_never_a_panic() {
+        assert_eq!(errors("threads = -1"), ["f.toml:1: `threads`: expected an integer from 0 on, found -1"]);
+        assert_eq!(errors("limits = 3"), ["f.toml:1: `limits`: expected a table, found a value of type integer"]);
+        assert!(errors("timeouts.head = '9999999999999999999h'")[0].contains("expected a duration"));
+        assert!(errors("timeouts.head = '0s'")[0].contains("expected a duration"));
+        assert!(errors("trusted_proxies = ['10.0.0.0/33']")[0].contains("expected an address or a network"));
+        assert!(errors("a = [")[0].starts_with("f.toml:1: "));
+        assert!(errors("[tls]\nkey = 'k'")[0].contains("belong together"));
+    }
+}

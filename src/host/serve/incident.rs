@@ -1,0 +1,113 @@
+//! One exchange together with its log lines. Whatever ends the exchange, also a client that goes away, its matches are logged.
+
+use super::proxy::Proxy;
+use crate::host::exchange::{Exchange, RequestHead};
+use std::fmt::Write as _;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+/// Bytes of the target that a log line quotes.
+const QUOTED_BYTES: usize = 512;
+
+pub(super) struct Incident {
+    pub(super) exchange: Exchange,
+    proxy: Arc<Proxy>,
+    client: SocketAddr,
+    host: String,
+    target: String,
+    logged: usize,
+    closed: bool,
+}
+
+impl Incident {
+    pub(super) fn new(proxy: &Arc<Proxy>, exchange: Exchange, client: SocketAddr, head: &RequestHead) -> Self {
+        Incident {
+            exchange,
+            proxy: Arc::clone(proxy),
+            client,
+            host: quoted(head.values("host").next().unwrap_or_default()),
+            target: quoted(&head.target),
+            logged: 0,
+            closed: false,
+        }
+    }
+
+    /// Runs phase 5 and logs what is not logged yet.
+    pub(super) async fn close(&mut self) {
+        if !self.exchange.finished() {
+            self.exchange.finish();
+            // Phase 5 never refuses.
+            let _ = self.proxy.inspector.run(&mut self.exchange).await;
+        }
+        self.log();
+    }
+
+    /// Logs that the host itself refused, in the form of a rule's line, so that tools that read those find it.
+    pub(super) fn log_refusal(&self, status: u16, reason: &str) {
+        self.proxy.log.line(format!(
+            "[client {}] ModSecurity: Access denied with code {status} (phase {}). {reason} [hostname \"{}\"] [uri \"{}\"] [unique_id \"{}\"]",
+            self.client.ip(),
+            self.exchange.phase().number(),
+            self.host,
+            self.target,
+            self.exchange.incident_id(),
+        ));
+    }
+
+    fn log(&mut self) {
+        let (lines, seen) = self.exchange.log_lines(self.logged);
+        for line in lines {
+            self.proxy.log.line(format!("[client {}] {line}", self.client.ip()));
+        }
+        self.logged = seen;
+        if !self.closed && !self.exchange.uninspected().is_empty() {
+            let names: Vec<_> = self.exchange.uninspected().iter().map(|what| what.name()).collect();
+            self.proxy.log.line(format!(
+                "[client {}] Fusewall: passed without inspection: {} [hostname \"{}\"] [uri \"{}\"] [unique_id \"{}\"]",
+                self.client.ip(),
+                names.join(", "),
+                self.host,
+                self.target,
+                self.exchange.incident_id(),
+            ));
+        }
+        self.closed = true;
+    }
+}
+
+impl Drop for Incident {
+    fn drop(&mut self) {
+        if !self.closed {
+            self.log();
+        }
+    }
+}
+
+/// Bytes as they may stand between quotes in a log line.
+fn quoted(bytes: &[u8]) -> String {
+    let mut text = String::new();
+    for &byte in bytes.iter().take(QUOTED_BYTES) {
+        match byte {
+            b'"' | b'\\' => {
+                text.push('\\');
+                text.push(byte.into());
+            }
+            b' '..=b'~' => text.push(byte.into()),
+            _ => {
+                let _ = write!(text, "\\x{byte:02x}");
+            }
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::quoted;
+
+    #[test]
+    fn no_client_byte_ends_the_quote_or_the_line() {
+        assert_eq!(quoted(b"/a\"]\r\n[id \"1\"\\\xff"), "/a\\\"]\\x0d\\x0a[id \\\"1\\\"\\\\\\xff");
+        assert_eq!(quoted(&[b'a'; 10_000]).len(), 512);
+    }
+}

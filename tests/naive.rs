@@ -1,0 +1,10 @@
+//! Planner and engine against the naive interpreter.
+
+mod oracle;
+
+#[path = "naive/corpus.rs"]
+mod corpus;
+#[path = "naive/random.rs"]
+mod random;
+#[path = "naive/table.rs"]
+mod table;

@@ -1,0 +1,477 @@
+//! Small rulesets and exchanges out of a string of bytes: for property tests and fuzzers alike.
+//!
+//! Names and values come from few choices, so that rules and requests meet.
+
+use super::exchange::{Exchange, Response};
+
+/// Bytes that decide; when they are used up every choice is the first one.
+pub struct Choices<'a>(pub &'a [u8]);
+
+impl Choices<'_> {
+    fn byte(&mut self) -> u8 {
+        let Some((&first, rest)) = self.0.split_first() else { return 0 };
+        self.0 = rest;
+        first
+    }
+
+    /// A number below `count`.
+    pub fn below(&mut self, count: usize) -> usize {
+        usize::from(self.byte()) % count.clamp(1, 256)
+    }
+
+    /// True in one of `times` cases, and never when the bytes are used up.
+    pub fn one_in(&mut self, times: usize) -> bool {
+        self.below(times) == times - 1
+    }
+
+    fn one<T: Copy>(&mut self, list: &[T]) -> T {
+        list[self.below(list.len())]
+    }
+
+    /// Some of the list, joined.
+    fn several(&mut self, list: &[&str], most: usize, separator: &str) -> String {
+        let count = self.below(most + 1);
+        (0..count).map(|_| self.one(list)).collect::<Vec<_>>().join(separator)
+    }
+}
+
+const TARGETS: &[&str] = &[
+    "ARGS",
+    "ARGS:a",
+    "ARGS:b",
+    "ARGS:/^a/",
+    "ARGS_NAMES",
+    "ARGS_NAMES:a",
+    "ARGS_GET",
+    "ARGS_POST",
+    "ARGS_GET_NAMES",
+    "ARGS_POST_NAMES",
+    "REQUEST_HEADERS",
+    "REQUEST_HEADERS:X-A",
+    "REQUEST_HEADERS:/^x-/",
+    "REQUEST_HEADERS_NAMES",
+    "REQUEST_COOKIES",
+    "REQUEST_COOKIES:c",
+    "REQUEST_COOKIES_NAMES",
+    "REQUEST_URI",
+    "REQUEST_URI_RAW",
+    "REQUEST_FILENAME",
+    "REQUEST_BASENAME",
+    "REQUEST_METHOD",
+    "REQUEST_LINE",
+    "QUERY_STRING",
+    "REQUEST_BODY",
+    "REQUEST_BODY_LENGTH",
+    "REQBODY_PROCESSOR",
+    "REQBODY_ERROR",
+    "TX:a",
+    "TX:b",
+    "TX:/^[abn]$/",
+    "TX",
+    "TX:0",
+    "TX:1",
+    "TX:n",
+    "TX:gate",
+    "MATCHED_VAR",
+    "MATCHED_VAR_NAME",
+    "MATCHED_VARS",
+    "MATCHED_VARS_NAMES",
+    "&ARGS",
+    "&ARGS:a",
+    "&ARGS:/^a/",
+    "&TX:a",
+    "&TX:gate",
+    "&TX:/^[abn]$/",
+    "&MATCHED_VARS",
+    "&REQUEST_HEADERS:x-a",
+    "&REQUEST_COOKIES",
+    "ARGS_COMBINED_SIZE",
+    "FILES",
+    "FILES_NAMES",
+    "&FILES",
+    "FILES_COMBINED_SIZE",
+    "MULTIPART_PART_HEADERS",
+    "MULTIPART_STRICT_ERROR",
+    "XML:/*",
+    "XML://@*",
+    "HIGHEST_SEVERITY",
+    "UNIQUE_ID",
+    "REMOTE_ADDR",
+    "URLENCODED_ERROR",
+    "RESPONSE_STATUS",
+    "RESPONSE_BODY",
+    "RESPONSE_HEADERS",
+    "RESPONSE_HEADERS:x-a",
+    "IP:a",
+    "FUSEWALL_UNINSPECTED",
+];
+
+const EXCLUSIONS: &[&str] = &[
+    "!ARGS:a",
+    "!ARGS:/b/",
+    "!ARGS",
+    "!REQUEST_HEADERS:x-a",
+    "!REQUEST_HEADERS:/^X/",
+    "!TX:a",
+    "!REQUEST_COOKIES:C",
+    "!ARGS_NAMES:a",
+    "!MATCHED_VARS",
+    "!XML",
+];
+
+const OPERATORS: &[&str] = &[
+    "@rx a",
+    "@rx ^a$",
+    "@rx (a)(b)?",
+    "@rx (?i)AB",
+    "@rx a+b",
+    "@rx ^[0-9]+$",
+    "@rx (x|y)z",
+    "@rx ^$",
+    "@rx .",
+    r"@rx \bab\b",
+    "@rx (a*)(b*)",
+    "@rx (?:(a)|(b)|(c))+",
+    "@rx ^TX:",
+    "@rx [^a-z]",
+    "@rxGlobal (a)|(b)",
+    "@pm a xyz",
+    "@pm ab abc bcd",
+    "@pm SELECT union",
+    "@streq a",
+    "@streq ab",
+    "@streq %{tx.a}",
+    "@streq %{MATCHED_VAR}",
+    "@streq %{tx.gate}",
+    "@contains a",
+    "@contains %{tx.b}",
+    "@containsWord ab",
+    "@beginsWith a",
+    "@beginsWith ARGS",
+    "@endsWith b",
+    "@within a b abc",
+    "@within %{tx.a} x",
+    "@strmatch b",
+    "@eq 0",
+    "@eq 1",
+    "@eq %{tx.n}",
+    "@ge 1",
+    "@gt 1",
+    "@lt 2",
+    "@lt 3",
+    "@le 0",
+    "@le %{tx.gate}",
+    "@unconditionalMatch",
+    "@noMatch",
+    "@detectSQLi",
+    "@detectXSS",
+    "@validateByteRange 97-122",
+    "@validateUrlEncoding",
+    "@validateUtf8Encoding",
+    "@ipMatch 203.0.113.0/24,a::/16",
+    "@ipMatch 192.0.2.1",
+    "@ge %{tx.limit}",
+    "@verifyCC [0-9]{3,}",
+];
+
+const TRANSFORMATIONS: &[&str] = &[
+    "t:lowercase",
+    "t:uppercase",
+    "t:urlDecodeUni",
+    "t:removeWhitespace",
+    "t:length",
+    "t:trim",
+    "t:hexEncode",
+    "t:base64Decode",
+    "t:compressWhitespace",
+    "t:htmlEntityDecode",
+    "t:normalizePath",
+    "t:removeNulls",
+    "t:sha1",
+    "t:none",
+    "t:jsDecode",
+    "t:urlDecode",
+    "t:md5",
+    "t:utf8toUnicode",
+    "t:replaceComments",
+    "t:cmdLine",
+];
+
+const SETTERS: &[&str] = &[
+    "setvar:tx.a=1",
+    "setvar:tx.a=%{MATCHED_VAR}",
+    "setvar:tx.n=+1",
+    "setvar:tx.n=-2",
+    "setvar:tx.n=+%{tx.n}",
+    "setvar:!tx.a",
+    "setvar:'tx.%{tx.a}=a'",
+    "setvar:tx.b=%{tx.0}",
+    "setvar:tx.b=%{MATCHED_VAR_NAME}",
+    "setvar:tx.c=%{rule.id}",
+    "setvar:tx.d=%{args.a}%{args.missing}",
+    "setvar:TX.A=ab",
+    "setvar:tx.b",
+    "setvar:tx.n=+abc",
+    "setvar:tx.gate=2",
+    "setvar:tx.limit=2",
+    "setvar:!tx.gate",
+    "setvar:tx.n=9223372036854775807",
+    "setvar:tx.blocking_inbound_anomaly_score=+3",
+    "setvar:tx.outbound_anomaly_score=+%{tx.limit}",
+    "setvar:tx.e=%{REQUEST_HEADERS.x-a}-%{REQUEST_HEADERS}",
+    "setvar:tx.1=a",
+    "setvar:'tx.f=%{MATCHED_VARS}'",
+    "setvar:ip.a=+1",
+    "initcol:ip=%{REMOTE_ADDR}",
+    "setvar:tx.g=%{ip.a}",
+    "setvar:tx.h=%{HIGHEST_SEVERITY}",
+    "setvar:tx.i=%{RULE.msg}",
+];
+
+const CONTROLS: &[&str] = &[
+    "ctl:ruleRemoveById=ID",
+    "ctl:ruleRemoveById=ID-ID",
+    "ctl:ruleRemoveByTag=t1",
+    "ctl:ruleRemoveByTag=^t[23]",
+    "ctl:ruleRemoveByMsg=m2",
+    "ctl:ruleRemoveTargetById=ID;ARGS:a",
+    "ctl:ruleRemoveTargetById=ID-ID;ARGS",
+    "ctl:ruleRemoveTargetById=ID;ARGS:/b/",
+    "ctl:ruleRemoveTargetById=ID;REQUEST_HEADERS:X-A",
+    "ctl:ruleRemoveTargetById=ID;TX:A",
+    "ctl:ruleRemoveTargetByTag=t1;ARGS:b",
+    "ctl:ruleRemoveTargetByTag=t2;ARGS_NAMES",
+    "ctl:ruleRemoveTargetByMsg=m1;REQUEST_COOKIES:c",
+    "ctl:ruleRemoveTargetById=ID;REQUEST_URI",
+    "ctl:ruleEngine=DetectionOnly",
+    "ctl:ruleEngine=On",
+    "ctl:ruleEngine=Off",
+    "ctl:forceRequestBodyVariable=On",
+    "ctl:requestBodyProcessor=XML",
+    "ctl:requestBodyProcessor=JSON",
+    "ctl:requestBodyProcessor=URLENCODED",
+    "ctl:requestBodyAccess=Off",
+    "ctl:responseBodyAccess=Off",
+    "ctl:auditEngine=Off",
+];
+
+const DISRUPTIVE: &[&str] = &[
+    "pass",
+    "pass",
+    "pass",
+    "pass",
+    "block",
+    "deny",
+    "deny,status:401",
+    "drop",
+    "redirect:'/r?%{tx.a}'",
+    "allow",
+    "allow:phase",
+    "allow:request",
+];
+
+const FLOWS: &[&str] = &["skip:1", "skip:2", "skipAfter:M1", "skipAfter:M2", "skipAfter:M3", "skipAfter:NOWHERE"];
+
+const GATES: &[&str] = &[
+    r#"SecAction "id:ID,phase:PHASE,pass,nolog,setvar:tx.gate=1""#,
+    r#"SecAction "id:ID,phase:PHASE,pass,nolog,setvar:tx.limit=3,setvar:tx.n=0""#,
+    r#"SecRule TX:gate "@lt 2" "id:ID,phase:PHASE,pass,nolog,skipAfter:M1""#,
+    r#"SecRule TX:gate "@lt 1" "id:ID,phase:PHASE,pass,nolog,skipAfter:M2""#,
+    r#"SecRule &TX:gate "@eq 0" "id:ID,phase:PHASE,pass,nolog,setvar:tx.gate=1""#,
+    r#"SecRule &TX:limit "@eq 0" "id:ID,phase:PHASE,pass,nolog,setvar:tx.limit=1""#,
+    r#"SecRule TX:gate "@ge %{tx.limit}" "id:ID,phase:PHASE,deny,chain"
+SecRule ARGS "@rx a" "setvar:tx.n=+1""#,
+    r#"SecRule TX:gate "@eq 1" "id:ID,phase:PHASE,pass,log,chain"
+SecRule ARGS "@rx a" "setvar:tx.gate=%{MATCHED_VAR}""#,
+];
+
+/// A ruleset of at most `most` rules.
+pub fn ruleset(from: &mut Choices<'_>, most: usize) -> String {
+    let mut text = String::new();
+    text.push_str(from.one(&[
+        "SecRuleEngine On\n",
+        "SecRuleEngine On\n",
+        "SecRuleEngine On\n",
+        "SecRuleEngine DetectionOnly\n",
+    ]));
+    text.push_str(from.one(&["SecRequestBodyAccess On\n", "SecRequestBodyAccess On\n", "SecRequestBodyAccess Off\n"]));
+    text.push_str("SecResponseBodyAccess On\n");
+    for phase in 1..=4 {
+        if from.one_in(4) {
+            let action =
+                from.one(&["pass,log", "deny,log", "pass,nolog", "drop,nolog,auditlog", "deny,status:404,log"]);
+            text.push_str(&format!("SecDefaultAction \"phase:{phase},{action}\"\n"));
+        }
+    }
+    let count = 1 + from.below(most);
+    for id in 1..=count {
+        text.push_str(&one_rule(from, id, count));
+        if from.one_in(5) {
+            text.push_str(from.one(&["SecMarker M1\n", "SecMarker M2\n", "SecMarker M3\n"]));
+        }
+    }
+    if from.one_in(4) {
+        let (id, target) = (1 + from.below(count), from.one(EXCLUSIONS));
+        text.push_str(&format!("SecRuleUpdateTargetById {id} \"{target}\"\n"));
+    }
+    text
+}
+
+fn one_rule(from: &mut Choices<'_>, id: usize, count: usize) -> String {
+    let phase = from.one(&[2, 1, 2, 1, 2, 1, 3, 4, 5]);
+    if from.one_in(5) {
+        let gate = from.one(GATES).replace("ID", &id.to_string()).replace("PHASE", &phase.to_string());
+        return if phase == 5 { gate.replace(",deny", "") } else { gate } + "\n";
+    }
+    let mut actions = vec![format!("id:{id},phase:{phase}")];
+    let disruptive = from.one(DISRUPTIVE);
+    let late = phase == 5 && !disruptive.starts_with("allow");
+    actions.push(if late { "pass" } else { disruptive }.to_owned());
+    actions.push(from.one(&["log", "nolog", "t:none"]).to_owned());
+    for (times, list) in [
+        (3, &["tag:t1", "tag:t2", "tag:t3", "tag:'t1/%{tx.a}'"][..]),
+        (3, &["msg:m1", "msg:'m2 %{tx.a}'"]),
+        (4, &["severity:CRITICAL", "severity:5"]),
+        (5, FLOWS),
+    ] {
+        if from.one_in(times) {
+            actions.push(from.one(list).to_owned());
+        }
+    }
+    if from.one_in(8) {
+        // A SecAction may not have what belongs to an operator.
+        actions.extend(acts(from, count));
+        return format!("SecAction \"{}\"\n", actions.join(","));
+    }
+    let links = if from.one_in(3) { 2 + from.below(2) } else { 1 };
+    let mut text = String::new();
+    for link in 1..=links {
+        actions.extend(matching(from));
+        actions.extend(acts(from, count));
+        if link < links {
+            actions.push("chain".to_owned());
+        }
+        let mut targets = vec![from.one(TARGETS)];
+        for _ in 0..from.below(3) {
+            targets.push(from.one(TARGETS));
+        }
+        if from.one_in(3) {
+            targets.push(from.one(EXCLUSIONS));
+        }
+        let sign = from.one(&["", "", "", "!"]);
+        let listed = std::mem::take(&mut actions).join(",");
+        text.push_str(&format!("SecRule {} \"{sign}{}\" \"{listed}\"\n", targets.join("|"), from.one(OPERATORS)));
+    }
+    text
+}
+
+fn matching(from: &mut Choices<'_>) -> Vec<String> {
+    let mut found = vec![from.several(TRANSFORMATIONS, 3, ",")];
+    if from.one_in(5) {
+        found.push("multiMatch".to_owned());
+    }
+    if from.one_in(3) {
+        found.push("capture".to_owned());
+    }
+    found.retain(|action| !action.is_empty());
+    if found.is_empty() {
+        found.push("t:none".to_owned());
+    }
+    found
+}
+
+fn acts(from: &mut Choices<'_>, count: usize) -> Vec<String> {
+    let mut found = vec![from.several(SETTERS, 3, ",")];
+    if from.one_in(4) {
+        let (one, other) = (1 + from.below(count), 1 + from.below(count));
+        let control = from.one(CONTROLS);
+        let ids = format!("{}-{}", one.min(other), one.max(other));
+        found.push(control.replace("ID-ID", &ids).replace("ID", &one.to_string()));
+    }
+    found.retain(|action| !action.is_empty());
+    found
+}
+
+const NAMES: &[&str] = &["a", "b", "A", "ab", "c", "x-a", "", "n"];
+
+const VALUES: &[&str] = &[
+    "a",
+    "b",
+    "ab",
+    "AB",
+    "abc",
+    "1",
+    "0",
+    "2",
+    "",
+    " a ",
+    "xz",
+    "%61",
+    "a%00b",
+    "%zz",
+    "a+b",
+    "1%27+or+1=1--",
+    "%ff",
+    "0041",
+    "%3Cscript%3Ealert(1)%3C/script%3E",
+    "aaab",
+    "YWI=",
+    "/a/../b",
+    "&lt;",
+    "union+select",
+    "cab bca",
+    "%u0061",
+    "79927398713",
+];
+
+const BODIES: &[(&str, &str)] = &[
+    ("", ""),
+    ("application/x-www-form-urlencoded", "ARGS"),
+    ("application/json", r#"{"a":"ab","b":["a",1],"a":"x"}"#),
+    ("application/xml", "<r x='ab'>a<b y=\"1\">b</b></r>"),
+    ("text/plain", "ab a"),
+    ("application/x-www-form-urlencoded", "a=1&b=%zz&A=ab"),
+    (
+        "multipart/form-data; boundary=B",
+        "--B\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\nab\r\n--B\r\nContent-Disposition: form-data; \
+         name=\"f\"; filename=\"a.php\"\r\nContent-Type: text/plain\r\n\r\nxz\r\n--B--\r\n",
+    ),
+    ("multipart/form-data; boundary=\"B\"", "--B\nContent-Disposition: form-data; name=a\n\nab\n--B\nx"),
+    ("", "a=1"),
+];
+
+fn arguments(from: &mut Choices<'_>) -> String {
+    let count = from.below(5);
+    (0..count).map(|_| format!("{}={}", from.one(NAMES), from.one(VALUES))).collect::<Vec<_>>().join("&")
+}
+
+/// An exchange whose names and values are those of the rulesets.
+pub fn exchange(from: &mut Choices<'_>) -> Exchange {
+    let path = from.one(&["/", "/a", "/b/a.php", "/a%20b/../c", "http://host/a", "/%2fa", "*"]);
+    let query = arguments(from);
+    let separator = from.one(&["?", "?", "?", ""]);
+    let fragment = from.one(&["", "", "", "#a"]);
+    let mut exchange = Exchange::get(&format!("{path}{separator}{query}{fragment}"));
+    exchange.method = from.one(&["GET", "POST", "PUT", "a"]).into();
+    for _ in 0..from.below(4) {
+        exchange = exchange.header(from.one(&["X-A", "x-a", "Host", "X-B", "User-Agent"]), from.one(VALUES));
+    }
+    if from.one_in(3) {
+        exchange =
+            exchange.header("Cookie", &format!("{}={}; C={}", from.one(NAMES), from.one(VALUES), from.one(VALUES)));
+    }
+    let (content_type, body) = from.one(BODIES);
+    if !content_type.is_empty() {
+        exchange = exchange.header("Content-Type", content_type);
+    }
+    exchange.body = if body == "ARGS" { arguments(from).into() } else { body.into() };
+    if from.one_in(2) {
+        let headers = vec![
+            (b"Content-Type".to_vec(), from.one(&["text/html", "text/plain; charset=x", "image/png"]).into()),
+            (b"X-A".to_vec(), from.one(VALUES).into()),
+        ];
+        let body = from.one(VALUES).into();
+        exchange.response = Some(Response { status: from.one(&[200, 404, 500]), headers, body });
+    }
+    exchange
+}

@@ -1,0 +1,96 @@
+//! Patterns and phrase lists, compiled once and run on automata that share nothing with those of the engine.
+
+use aho_corasick::AhoCorasick;
+use fusewall::Limits;
+use fusewall::lang::pcre;
+use fusewall::rule::{Pattern, Phrases};
+use regex_automata::hybrid::dfa::{Cache, DFA};
+use regex_automata::nfa::thompson::{self, pikevm::PikeVM};
+use regex_automata::{Anchored, Input};
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::ops::Range;
+use std::sync::{Arc, Mutex};
+
+/// One compiled pattern: a lazy automaton for yes or no, a simulation for groups.
+struct Compiled {
+    dfa: DFA,
+    vm: PikeVM,
+    /// Names it in the caches of a thread.
+    number: usize,
+}
+
+/// All patterns that an interpreter has met.
+#[derive(Default)]
+pub struct Patterns {
+    compiled: Mutex<HashMap<Pattern, Arc<Compiled>>>,
+    phrases: Mutex<HashMap<Phrases, Arc<AhoCorasick>>>,
+}
+
+thread_local! {
+    static CACHES: RefCell<HashMap<usize, Cache>> = RefCell::default();
+}
+
+impl Patterns {
+    /// Whether the pattern matches anywhere.
+    pub fn finds(&self, pattern: &Pattern, text: &[u8]) -> bool {
+        let compiled = self.compiled(pattern);
+        let input = Input::new(text).earliest(true);
+        let answer = CACHES.with_borrow_mut(|caches| {
+            let cache = caches.entry(compiled.number).or_insert_with(|| compiled.dfa.create_cache());
+            compiled.dfa.try_search_fwd(cache, &input)
+        });
+        match answer {
+            Ok(found) => found.is_some(),
+            Err(_) => compiled.vm.is_match(&mut compiled.vm.create_cache(), text),
+        }
+    }
+
+    /// The groups of the leftmost-first match from `start` on, the whole match first.
+    pub fn groups(&self, pattern: &Pattern, text: &[u8], start: usize) -> Option<Vec<Option<Range<usize>>>> {
+        if start == 0 && !self.finds(pattern, text) {
+            return None;
+        }
+        let compiled = self.compiled(pattern);
+        let mut captures = compiled.vm.create_captures();
+        let input = Input::new(text).range(start..).anchored(Anchored::No);
+        compiled.vm.search(&mut compiled.vm.create_cache(), &input, &mut captures);
+        captures
+            .is_match()
+            .then(|| (0..captures.group_len()).map(|group| captures.get_group(group).map(Into::into)).collect())
+    }
+
+    /// The phrase that ends first in the text; of those that end there, the longest. As the rule spells it.
+    pub fn phrase<'a>(&self, phrases: &'a Phrases, text: &[u8]) -> Option<&'a [u8]> {
+        let mut known = self.phrases.lock().unwrap();
+        let automaton = known.entry(phrases.clone()).or_insert_with(|| {
+            let build = AhoCorasick::builder().ascii_case_insensitive(true).build(phrases.list.iter());
+            Arc::new(build.expect("a phrase list that was loaded"))
+        });
+        let automaton = automaton.clone();
+        drop(known);
+        let mut found = automaton.find_overlapping_iter(text);
+        let first = found.next()?;
+        let same_end = found.take_while(|next| next.end() == first.end());
+        let longest = [first].into_iter().chain(same_end).max_by_key(|next| next.len())?;
+        phrases.list.get(longest.pattern().as_usize()).map(|phrase| &**phrase)
+    }
+
+    fn compiled(&self, pattern: &Pattern) -> Arc<Compiled> {
+        static NUMBERS: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
+        let mut known = self.compiled.lock().unwrap();
+        if let Some(compiled) = known.get(pattern) {
+            return compiled.clone();
+        }
+        let hir = pcre::parse(&pattern.text, pattern.fold_case, &Limits::default()).expect("a pattern that was loaded");
+        let config = thompson::Config::new().utf8(false);
+        let nfa = thompson::Compiler::new().configure(config).build_from_hir(&hir).expect("a pattern that was loaded");
+        let config = DFA::config().cache_capacity(8 << 20).skip_cache_capacity_check(true);
+        let dfa = DFA::builder().configure(config).build_from_nfa(nfa.clone()).expect("byte patterns have a DFA");
+        let vm = PikeVM::new_from_nfa(nfa).expect("every NFA can be simulated");
+        let number = NUMBERS.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let compiled = Arc::new(Compiled { dfa, vm, number });
+        known.insert(pattern.clone(), compiled.clone());
+        compiled
+    }
+}

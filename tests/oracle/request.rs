@@ -1,0 +1,98 @@
+//! What the parsers read from an exchange. Filled phase by phase: what is not there yet is empty.
+
+use super::exchange::Exchange;
+use fusewall::http::cookies::parse_cookies;
+use fusewall::http::uri::{basename, decode_path, split};
+use fusewall::http::{BodyParser, Fields, Kind, ParseLimits, Processor, Report, args::parse_query};
+use fusewall::meter::Meter;
+use fusewall::rule::{BodyProcessor, Settings};
+
+/// A named value.
+pub type Named = (Vec<u8>, Vec<u8>);
+
+/// Everything that rules can see of the request line, the query, the cookies and the body.
+#[derive(Debug, Default)]
+pub struct Request {
+    pub uri: Vec<u8>,
+    pub filename: Vec<u8>,
+    pub basename: Vec<u8>,
+    pub query: Option<Vec<u8>>,
+    /// Fields of query, cookies and body.
+    fields: Vec<(Kind, Named)>,
+    pub report: Report,
+    arguments: usize,
+}
+
+impl Request {
+    /// Reads request line and cookies.
+    pub fn new(exchange: &Exchange, settings: &Settings) -> Request {
+        let uri = split(&exchange.target);
+        let mut filename = Vec::new();
+        decode_path(uri.path, &mut filename);
+        let mut request = Request {
+            uri: uri.uri.to_vec(),
+            basename: basename(&filename).to_vec(),
+            filename,
+            query: uri.has_query.then(|| uri.query.to_vec()),
+            ..Request::default()
+        };
+        let mut fields = Fields::with_limit(usize::MAX);
+        let mut meter = Meter::unlimited();
+        parse_query(uri.query, &limits(settings), &mut fields, &mut request.report, &mut meter).expect("no budget");
+        for (name, value) in &exchange.headers {
+            if name.eq_ignore_ascii_case(b"cookie") {
+                parse_cookies(value, settings.cookie_format, &mut fields, &mut meter).expect("no budget");
+            }
+        }
+        request.take(&fields, 0);
+        request
+    }
+
+    /// Reads the body.
+    pub fn read_body(&mut self, exchange: &Exchange, processor: BodyProcessor, settings: &Settings) {
+        let processor = match processor {
+            BodyProcessor::UrlEncoded => Processor::UrlEncoded,
+            BodyProcessor::Multipart => Processor::Multipart,
+            BodyProcessor::Json => Processor::Json,
+            BodyProcessor::Xml => Processor::Xml,
+        };
+        let content_type = header(&exchange.headers, b"content-type").unwrap_or_default();
+        let mut fields = Fields::with_limit(usize::MAX);
+        // The limit of arguments is one of query and body together.
+        for _ in 0..self.arguments {
+            fields.push(Kind::ArgGet, b"", b"").expect("no budget");
+        }
+        let mut parser = BodyParser::new(processor, content_type, &limits(settings));
+        parser
+            .step(&exchange.body, true, usize::MAX, &mut fields, &mut self.report, &mut Meter::unlimited())
+            .expect("no budget");
+        self.take(&fields, self.arguments);
+    }
+
+    fn take(&mut self, fields: &Fields, skip: usize) {
+        let owned = |span| fields.bytes(span).to_vec();
+        let items = fields.items().iter().skip(skip);
+        self.fields.extend(items.map(|field| (field.kind, (owned(field.name), owned(field.value)))));
+        self.arguments = fields.arguments();
+    }
+
+    /// The fields of some kinds, in order of arrival.
+    pub fn of<'a>(&'a self, kinds: &'a [Kind]) -> impl Iterator<Item = &'a Named> {
+        self.fields.iter().filter(|(kind, _)| kinds.contains(kind)).map(|(_, named)| named)
+    }
+}
+
+/// The first header of that name.
+pub fn header<'a>(headers: &'a [Named], name: &[u8]) -> Option<&'a [u8]> {
+    headers.iter().find(|(own, _)| own.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_slice())
+}
+
+fn limits(settings: &Settings) -> ParseLimits {
+    ParseLimits {
+        arguments: settings.arguments_limit,
+        json_depth: settings.json_depth_limit,
+        argument_separator: settings.argument_separator,
+        upload_files: settings.upload_file_limit,
+        ..ParseLimits::default()
+    }
+}

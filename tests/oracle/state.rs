@@ -1,0 +1,126 @@
+//! What rules can change while they run.
+
+use super::request::Named;
+use fusewall::rule::{BodyProcessor, Ctl, EngineMode, Rule, Settings, Target, Variable};
+use std::collections::HashMap;
+
+/// A collection that rules write: keys without case, in order of first writing.
+#[derive(Debug, Clone, Default)]
+pub struct Collection(Vec<Named>);
+
+impl Collection {
+    pub fn get(&self, key: &[u8]) -> Option<&[u8]> {
+        self.0.iter().find(|(own, _)| own.eq_ignore_ascii_case(key)).map(|(_, value)| value.as_slice())
+    }
+
+    pub fn set(&mut self, key: &[u8], value: Vec<u8>) {
+        match self.0.iter_mut().find(|(own, _)| own.eq_ignore_ascii_case(key)) {
+            Some((_, old)) => *old = value,
+            None => self.0.push((key.to_ascii_lowercase(), value)),
+        }
+    }
+
+    pub fn unset(&mut self, key: &[u8]) {
+        self.0.retain(|(own, _)| !own.eq_ignore_ascii_case(key));
+    }
+
+    pub fn all(&self) -> &[Named] {
+        &self.0
+    }
+}
+
+/// One matched value.
+#[derive(Debug, Clone)]
+pub struct Matched {
+    /// `ARGS:x`.
+    pub name: Vec<u8>,
+    /// After transformation.
+    pub value: Vec<u8>,
+}
+
+/// Everything of a transaction that is not its input.
+#[derive(Debug)]
+pub struct State {
+    pub mode: EngineMode,
+    pub request_body_access: bool,
+    pub response_body_access: bool,
+    pub processor: Option<BodyProcessor>,
+    pub force_request_body: bool,
+    pub tx: Collection,
+    /// GLOBAL, IP, RESOURCE, SESSION, USER: they live as long as the transaction.
+    pub persistent: HashMap<Variable, Collection>,
+    /// The last match.
+    pub matched: Option<Matched>,
+    /// The matches of the rule that runs.
+    pub matched_vars: Vec<Matched>,
+    /// 255 until a rule with a severity has matched.
+    pub highest_severity: u8,
+    /// `ctl:ruleRemove...`, in order.
+    pub removals: Vec<Ctl>,
+    pub logged: Vec<u64>,
+    pub interruption: Option<(String, u16)>,
+}
+
+impl State {
+    pub fn new(settings: &Settings) -> State {
+        State {
+            mode: settings.engine,
+            request_body_access: settings.request_body_access,
+            response_body_access: settings.response_body_access,
+            processor: None,
+            force_request_body: false,
+            tx: Collection::default(),
+            persistent: HashMap::new(),
+            matched: None,
+            matched_vars: Vec::new(),
+            highest_severity: 255,
+            removals: Vec::new(),
+            logged: Vec::new(),
+            interruption: None,
+        }
+    }
+
+    /// The collection behind a variable that rules write.
+    pub fn collection(&self, variable: Variable) -> Option<&Collection> {
+        if variable == Variable::Tx { Some(&self.tx) } else { self.persistent.get(&variable) }
+    }
+
+    pub fn collection_mut(&mut self, variable: Variable) -> &mut Collection {
+        if variable == Variable::Tx { &mut self.tx } else { self.persistent.entry(variable).or_default() }
+    }
+
+    /// Whether a `ctl` has removed the rule. `finds` runs a pattern.
+    pub fn is_removed(&self, rule: &Rule, finds: &Finds<'_>) -> bool {
+        self.removals.iter().any(|ctl| match ctl {
+            Ctl::RuleRemoveById(ranges) => ranges.iter().any(|range| range.contains(rule.id.0)),
+            Ctl::RuleRemoveByTag(pattern) => has_tag(rule, &|tag| finds(pattern, tag)),
+            Ctl::RuleRemoveByMsg(pattern) => has_msg(rule, &|msg| finds(pattern, msg)),
+            _ => false,
+        })
+    }
+
+    /// The targets that `ctl`s have removed from the rule.
+    pub fn removed_targets(&self, rule: &Rule, finds: &Finds<'_>) -> Vec<Target> {
+        let removed = self.removals.iter().filter_map(|ctl| match ctl {
+            Ctl::RuleRemoveTargetById(ranges, target) => {
+                ranges.iter().any(|range| range.contains(rule.id.0)).then_some(target)
+            }
+            Ctl::RuleRemoveTargetByTag(pattern, target) => has_tag(rule, &|tag| finds(pattern, tag)).then_some(target),
+            Ctl::RuleRemoveTargetByMsg(pattern, target) => has_msg(rule, &|msg| finds(pattern, msg)).then_some(target),
+            _ => None,
+        });
+        removed.cloned().collect()
+    }
+}
+
+/// Whether a pattern finds something in a text.
+pub type Finds<'a> = dyn Fn(&fusewall::rule::Pattern, &[u8]) -> bool + 'a;
+
+/// Tags and messages are compared as the author wrote them, macros included.
+fn has_tag(rule: &Rule, finds: &dyn Fn(&[u8]) -> bool) -> bool {
+    rule.tags.iter().any(|tag| finds(&tag.to_bytes()))
+}
+
+fn has_msg(rule: &Rule, finds: &dyn Fn(&[u8]) -> bool) -> bool {
+    rule.msg.as_ref().is_some_and(|msg| finds(&msg.to_bytes()))
+}

@@ -1,0 +1,8 @@
+//! `fusewall serve` over real sockets on the loopback interface.
+
+mod bodies;
+mod http2;
+mod limits;
+mod requests;
+mod responses;
+mod site;

@@ -1,0 +1,212 @@
+//! The tower layer as a service's author meets it.
+
+use bytes::Bytes;
+use fusewall::Waf;
+use fusewall::host::InspectionLimits;
+use fusewall::host::exchange::{BodyPolicy, Ends, Unread};
+use fusewall::host::tower::{InspectedBody, WafBody, WafLayer, WafService};
+use http::{Request, Response, StatusCode};
+use http_body::{Body, Frame};
+use http_body_util::{BodyExt, Full};
+use std::convert::Infallible;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Waker};
+use tower::{Layer, Service};
+
+/// A service that answers with the body it got, and counts its calls.
+#[derive(Clone, Default)]
+struct Mirror {
+    calls: Arc<AtomicUsize>,
+    content_type: Option<&'static str>,
+}
+
+impl Service<Request<InspectedBody>> for Mirror {
+    type Response = Response<Full<Bytes>>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<InspectedBody>) -> Self::Future {
+        self.calls.fetch_add(1, Ordering::SeqCst);
+        let content_type = self.content_type.unwrap_or("application/octet-stream");
+        Box::pin(async move {
+            let body = request.into_body().collect().await.unwrap().to_bytes();
+            Ok(Response::builder().header("content-type", content_type).body(Full::new(body)).unwrap())
+        })
+    }
+}
+
+struct Wrapped {
+    service: WafService<Mirror>,
+    mirror: Mirror,
+    log: Arc<Mutex<Vec<String>>>,
+}
+
+fn waf() -> Waf {
+    let rules = Waf::builder().rules_text("host.conf", include_str!("data/host.conf"));
+    rules.build().unwrap_or_else(|report| panic!("{}", report.render(false)))
+}
+
+fn wrap(content_type: Option<&'static str>, policy: BodyPolicy) -> Wrapped {
+    let mirror = Mirror { content_type, ..Mirror::default() };
+    let log = Arc::new(Mutex::new(Vec::new()));
+    let lines = Arc::clone(&log);
+    // Small turns, so that a body takes many.
+    let limits = InspectionLimits { quantum: 5_000, ..InspectionLimits::default() };
+    let layer = WafLayer::with(waf(), policy, &limits, move |line| lines.lock().unwrap().push(line.to_owned()));
+    Wrapped { service: layer.layer(mirror.clone()), mirror, log }
+}
+
+impl Wrapped {
+    async fn ask<B>(&mut self, request: Request<B>) -> Response<WafBody<Full<Bytes>>>
+    where
+        B: Body<Data = Bytes> + Send + Unpin + 'static,
+        B::Error: Into<fusewall::host::tower::BoxError>,
+    {
+        std::future::poll_fn(|context| Service::<Request<B>>::poll_ready(&mut self.service, context)).await.unwrap();
+        self.service.call(request).await.unwrap()
+    }
+
+    fn calls(&self) -> usize {
+        self.mirror.calls.load(Ordering::SeqCst)
+    }
+}
+
+fn post(body: impl Into<Bytes>) -> Request<Full<Bytes>> {
+    Request::post("/").header("host", "a").body(Full::new(body.into())).unwrap()
+}
+
+async fn text<R>(response: Response<WafBody<R>>) -> String
+where
+    R: Body<Data = Bytes> + Unpin,
+    R::Error: Into<fusewall::host::tower::BoxError>,
+{
+    let body = response.into_body().collect().await.map_err(|error| error.to_string()).unwrap();
+    String::from_utf8(body.to_bytes().to_vec()).unwrap()
+}
+
+#[tokio::test]
+async fn a_benign_request_passes_with_its_body() {
+    let mut site = wrap(None, BodyPolicy::default());
+    let response = site.ask(post("name=value")).await;
+    assert_eq!(response.status(), StatusCode::OK);
+    assert_eq!(text(response).await, "name=value");
+}
+
+#[tokio::test]
+async fn an_attack_never_reaches_the_service() {
+    let mut site = wrap(None, BodyPolicy::default());
+    let in_body = site.ask(post("q=<script>")).await;
+    assert_eq!(in_body.status(), StatusCode::FORBIDDEN);
+    assert!(text(in_body).await.contains("Incident id: "));
+    let in_head = Request::get("/?q='%20or%20'").header("x-q", "' or '").body(Full::<Bytes>::default()).unwrap();
+    assert_eq!(site.ask(in_head).await.status(), StatusCode::FORBIDDEN);
+    assert_eq!(site.calls(), 0);
+    assert!(site.log.lock().unwrap().iter().any(|line| line.contains("[id \"942110\"]")));
+}
+
+#[tokio::test]
+async fn the_service_is_called_only_after_the_whole_body_is_there() {
+    let mut site = wrap(None, BodyPolicy::default());
+    let (sender, receiver) = tokio::sync::mpsc::channel(1);
+    let request = Request::post("/").body(Pieces(receiver)).unwrap();
+    let mut answer = Box::pin(site.service.call(request));
+    let mut context = Context::from_waker(Waker::noop());
+    for piece in ["one ", "two ", "three"] {
+        sender.send(Bytes::from(piece)).await.unwrap();
+        assert!(answer.as_mut().poll(&mut context).is_pending());
+        assert_eq!(site.mirror.calls.load(Ordering::SeqCst), 0);
+    }
+    drop(sender);
+    assert_eq!(text(answer.await.unwrap()).await, "one two three");
+}
+
+/// A body whose pieces come when they are sent.
+struct Pieces(tokio::sync::mpsc::Receiver<Bytes>);
+
+impl Body for Pieces {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        self.0.poll_recv(context).map(|piece| piece.map(|piece| Ok(Frame::data(piece))))
+    }
+}
+
+#[test]
+fn an_inspection_is_resumed_on_other_threads() {
+    // A body long enough for many turns, each polled on a thread of its own.
+    let mut site = wrap(None, BodyPolicy::default());
+    let form = format!("text={}", "select+all+".repeat(50_000));
+    let form =
+        Request::post("/").header("content-type", "application/x-www-form-urlencoded").body(Full::from(form)).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let _guard = runtime.enter();
+    let mut answer: Pin<Box<dyn Future<Output = _> + Send>> = Box::pin(site.service.call(form));
+    let mut polls = 0;
+    let response = loop {
+        polls += 1;
+        let (future, polled) = std::thread::spawn(move || {
+            let polled = answer.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+            (answer, polled)
+        })
+        .join()
+        .unwrap();
+        answer = future;
+        if let Poll::Ready(response) = polled {
+            break response.unwrap();
+        }
+    };
+    assert!(polls > 5, "{polls} turns");
+    assert_eq!(response.status(), StatusCode::OK);
+    assert_eq!(site.calls(), 1);
+}
+
+#[tokio::test]
+async fn a_body_over_the_limit_is_refused_or_passes_in_full() {
+    let mut strict = wrap(None, BodyPolicy::default());
+    assert_eq!(strict.ask(post(vec![b'a'; 3 << 20])).await.status(), StatusCode::PAYLOAD_TOO_LARGE);
+    let mut lax = wrap(None, BodyPolicy { over_limit: Unread::Pass, ..BodyPolicy::default() });
+    let response = lax.ask(post(vec![b'a'; 3 << 20])).await;
+    assert_eq!(text(response).await.len(), 3 << 20);
+}
+
+#[tokio::test]
+async fn responses_are_inspected_before_they_leave() {
+    let mut site = wrap(Some("text/html"), BodyPolicy::default());
+    let response = site.ask(post("leak-secret")).await;
+    assert_eq!(response.status(), StatusCode::FORBIDDEN);
+    assert!(!text(response).await.contains("leak-secret"));
+    let response = site.ask(post("fine")).await;
+    assert_eq!(response.body().size_hint().exact(), Some(4));
+    assert_eq!(text(response).await, "fine");
+}
+
+#[tokio::test]
+async fn an_event_stream_is_watched_and_cut() {
+    let mut site = wrap(Some("text/event-stream"), BodyPolicy::default());
+    let fine = site.ask(post("data: 1")).await;
+    assert_eq!(text(fine).await, "data: 1");
+    let leaking = site.ask(post("data: leak-secret")).await;
+    assert_eq!(leaking.status(), StatusCode::OK, "the head had left");
+    assert!(leaking.into_body().collect().await.is_err());
+    assert!(site.log.lock().unwrap().iter().any(|line| line.contains("[id \"950100\"]")));
+}
+
+#[tokio::test]
+async fn the_client_address_comes_with_the_request() {
+    let mut site = wrap(None, BodyPolicy::default());
+    let ends = Ends { client: "198.51.100.66:5".parse().unwrap(), server: "127.0.0.1:80".parse().unwrap() };
+    let mut request = post("");
+    request.extensions_mut().insert(ends);
+    assert_eq!(site.ask(request).await.status(), StatusCode::FORBIDDEN, "the rules of these tests deny that client");
+}
