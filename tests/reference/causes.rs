@@ -22,15 +22,15 @@ pub struct Cause {
 /// The causes, in the order in which they are asked.
 pub const CAUSES: [Cause; 12] = [
     Cause { name: "REQUEST_BODY of structured bodies", explains: request_body },
-    Cause { name: "REQUEST_URI decoded", explains: request_uri },
-    Cause { name: "path split after decoding", explains: path_split },
+    Cause { name: "target decoded as a whole", explains: target },
     Cause { name: "multi-line anchors", explains: multi_line },
     Cause { name: "chain head logged with multiMatch", explains: chain_head },
+    Cause { name: "MATCHED_VARS of earlier rules", explains: matched_vars },
     Cause { name: "cssDecode ends at NUL", explains: css_nul },
     Cause { name: "entity references in XML", explains: xml_entity },
-    Cause { name: "lone surrogates in JSON", explains: json_surrogate },
     Cause { name: "bodies that break their format", explains: broken_body },
-    Cause { name: "phrases inside the start of others", explains: phrase },
+    Cause { name: "line feeds in multipart values", explains: multipart_lines },
+    Cause { name: "phrases behind the start of others", explains: phrase },
     Cause { name: "runs of backslashes in normalizePathWin", explains: backslashes },
     Cause { name: "Base64 with foreign characters", explains: base64 },
 ];
@@ -42,6 +42,7 @@ pub fn cause(facts: &Facts, difference: Difference) -> Option<usize> {
 
 /// What the predicates ask of a request.
 pub struct Facts {
+    target: Vec<u8>,
     path: Vec<u8>,
     body: Vec<u8>,
     processor: Option<Processor>,
@@ -70,8 +71,12 @@ impl Facts {
             values.push(fields.bytes(field.name).to_vec());
             values.push(fields.bytes(field.value).to_vec());
         }
+        let path = uri.path.to_vec();
+        let mut file_name = Vec::new();
+        http::uri::decode_path(&path, &mut file_name);
+        values.push(file_name);
         let values = values.into_iter().flat_map(decodings).collect();
-        Facts { path: uri.path.to_vec(), body, processor, body_error: logged.body_error, values }
+        Facts { target, path, body, processor, body_error: logged.body_error, values }
     }
 
     fn any_value(&self, test: impl Fn(&[u8]) -> bool) -> bool {
@@ -101,15 +106,17 @@ fn processor(content_type: &[u8]) -> Option<Processor> {
 /// A value and what the decodings of the cross-site scripting rules make of it, one after the other.
 fn decodings(value: Vec<u8>) -> Vec<Vec<u8>> {
     let mut all = vec![value];
-    for step in ["utf8toUnicode", "urlDecodeUni", "htmlEntityDecode", "jsDecode"] {
-        let step = Transformation::from_name(step).expect("a transformation");
-        let mut out = Vec::new();
-        let last = all.last().expect("never empty");
-        if step.apply(last, &mut out, &Context::default()) == Changed::Yes {
-            all.push(out);
-        }
+    for step in ["utf8toUnicode", "urlDecodeUni", "htmlEntityDecode", "jsDecode", "cssDecode"] {
+        all.extend(all.last().and_then(|value| transformed(step, value)));
     }
     all
+}
+
+/// The value after a transformation, if that changes it.
+fn transformed(name: &str, value: &[u8]) -> Option<Vec<u8>> {
+    let mut out = Vec::new();
+    let step = Transformation::from_name(name).expect("a transformation");
+    (step.apply(value, &mut out, &Context::default()) == Changed::Yes).then_some(out)
 }
 
 fn holds(text: &[u8], part: &[u8]) -> bool {
@@ -125,21 +132,18 @@ fn request_body(facts: &Facts, difference: Difference) -> bool {
     !difference.extra && looks_at_body && facts.is_structured() && !facts.body.is_empty()
 }
 
-/// Rules that look at REQUEST_URI, when its path is encoded.
-fn request_uri(facts: &Facts, difference: Difference) -> bool {
-    !difference.extra && matches!(difference.id, 920_260 | 920_460 | 920_540) && facts.path.contains(&b'%')
-}
-
-/// Anything, when the path holds an encoded question mark or number sign.
-fn path_split(facts: &Facts, _: Difference) -> bool {
-    holds(&facts.path, b"%3f") || holds(&facts.path, b"%23")
+/// Rules that look at REQUEST_URI, when there is something to decode in the target; anything, when its path holds an encoded
+/// question mark or number sign.
+fn target(facts: &Facts, difference: Difference) -> bool {
+    let looks_at_uri = !difference.extra && matches!(difference.id, 920_260 | 920_460 | 920_540);
+    looks_at_uri && facts.target.contains(&b'%') || holds(&facts.path, b"%3f") || holds(&facts.path, b"%23")
 }
 
 /// Rules whose pattern has `^` or `$`, when a value has lines: the pattern of a negated last link must match the whole value, the
 /// others may match a line.
 fn multi_line(facts: &Facts, difference: Difference) -> bool {
     let negated = matches!(difference.id, 942_200 | 942_440);
-    let plain = matches!(difference.id, 932_350 | 934_170 | 942_330 | 942_360..=942_362 | 942_540);
+    let plain = matches!(difference.id, 932_340 | 932_350 | 934_170 | 942_330 | 942_360..=942_362 | 942_521 | 942_540);
     let lines = facts.any_value(|value| value.contains(&b'\n'));
     lines && if difference.extra { negated } else { plain }
 }
@@ -147,6 +151,11 @@ fn multi_line(facts: &Facts, difference: Difference) -> bool {
 /// Rule 942131, the only chain with `multiMatch`.
 fn chain_head(_: &Facts, difference: Difference) -> bool {
     !difference.extra && difference.id == 942_131
+}
+
+/// Rules whose chain asks MATCHED_VARS.
+fn matched_vars(_: &Facts, difference: Difference) -> bool {
+    !difference.extra && matches!(difference.id, 932_200 | 932_240 | 942_200 | 942_440 | 944_120)
 }
 
 /// Cross-site scripting rules, when decoding produces a NUL.
@@ -162,20 +171,23 @@ fn xml_entity(facts: &Facts, difference: Difference) -> bool {
         && facts.body.contains(&b'&')
 }
 
-/// Anything, when a JSON string has escapes for surrogates and is flagged.
-fn json_surrogate(facts: &Facts, _: Difference) -> bool {
-    facts.processor == Some(Processor::Json) && facts.body_error && holds(&facts.body, b"\\ud")
-}
-
 /// Anything, when a structured body breaks its format, or a multipart body has a part without content.
 fn broken_body(facts: &Facts, _: Difference) -> bool {
     let empty_part = facts.processor == Some(Processor::Multipart) && holds(&facts.body, b"\r\n\r\n--");
     facts.is_structured() && (facts.body_error || empty_part)
 }
 
-/// File name rules, when a value holds the phrases `/php.ini` or `/tmp/` behind the first letters of another phrase.
+/// Anything, when a line of a multipart body ends without carriage return.
+fn multipart_lines(facts: &Facts, _: Difference) -> bool {
+    let mut ends = memchr::memchr_iter(b'\n', &facts.body);
+    facts.processor == Some(Processor::Multipart) && ends.any(|at| at == 0 || facts.body[at - 1] != b'\r')
+}
+
+/// File name rules, when a value holds the phrases `/php.ini` or `/tmp/` behind the start of another phrase.
 fn phrase(facts: &Facts, difference: Difference) -> bool {
-    let found = |value: &[u8]| holds(value, b"windows/php.ini") || holds(value, b"www/tmp/") || holds(value, b"/tmp/");
+    let phrases = |value: &[u8]| holds(value, b"/php.ini") || holds(value, b"/tmp/");
+    let found =
+        |value: &[u8]| phrases(value) || transformed("normalizePathWin", value).is_some_and(|path| phrases(&path));
     difference.extra && matches!(difference.id, 930_120 | 930_121) && facts.any_value(found)
 }
 

@@ -6,6 +6,7 @@
 
 mod causes;
 mod corpus;
+mod minimal;
 
 use causes::{CAUSES, Difference, Facts};
 use corpus::Request;
@@ -28,6 +29,11 @@ struct Count {
     requests: usize,
     equal: usize,
     explained: usize,
+    /// Of these, the ones that the first cause alone explains.
+    first: usize,
+    /// Rules logged by both engines, and by either.
+    common: usize,
+    either: usize,
     failed: usize,
     /// Requests in which the cause explains at least one rule.
     causes: [usize; CAUSES.len()],
@@ -39,6 +45,8 @@ impl Count {
     fn add(&mut self, request: &Request, ours: &corpus::Logged, theirs: &std::collections::BTreeSet<u64>) {
         self.requests += 1;
         self.failed += usize::from(ours.failed);
+        self.common += ours.detection.intersection(theirs).count();
+        self.either += ours.detection.union(theirs).count();
         if ours.detection == *theirs {
             self.equal += 1;
             return;
@@ -57,6 +65,7 @@ impl Count {
         }
         if open.is_empty() {
             self.explained += 1;
+            self.first += usize::from(found.iter().skip(1).all(|other| !other));
         } else {
             self.unexplained.push((request.id.clone(), open));
         }
@@ -66,6 +75,9 @@ impl Count {
         self.requests += other.requests;
         self.equal += other.equal;
         self.explained += other.explained;
+        self.first += other.first;
+        self.common += other.common;
+        self.either += other.either;
         self.failed += other.failed;
         for (count, other) in self.causes.iter_mut().zip(other.causes) {
             *count += other;
@@ -82,13 +94,11 @@ impl Count {
     }
 
     fn print(&self, set: &str, show: usize) {
-        println!(
-            "{set}: {} requests, {:.2} % equal, {:.2} % after the causes, {} unexplained",
-            self.requests,
-            self.raw(),
-            self.argued(),
-            self.unexplained.len()
-        );
+        let share = |part: usize, whole: usize| 100.0 * part as f64 / whole as f64;
+        println!("{set}: {} requests, {:.2} % equal as logged", self.requests, self.raw());
+        println!("  {:.2} % without the first cause", share(self.equal + self.first, self.requests));
+        println!("  {:.2} % after all causes, {} unexplained", self.argued(), self.unexplained.len());
+        println!("  {:.2} % of {} rules logged are logged by both", share(self.common, self.either), self.either);
         for (cause, count) in CAUSES.iter().zip(self.causes).filter(|(_, count)| *count > 0) {
             println!("  {count:5}  {}", cause.name);
         }
@@ -138,7 +148,7 @@ fn rules_logged_are_those_of_libmodsecurity() {
     let least = BTreeMap::from([
         ("attacks", Least { raw: 93.0, argued: 99.0 }),
         ("evasions", Least { raw: 93.0, argued: 99.0 }),
-        ("benign", Least { raw: 0.0, argued: 99.0 }),
+        ("benign", Least { raw: 93.0, argued: 99.0 }),
     ]);
     for (set, least) in least {
         let count = compare(&waf, &corpus, set, if full { 1 } else { SAMPLE });
