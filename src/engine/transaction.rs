@@ -1,18 +1,18 @@
 //! One request and its response: the verbs that a host calls, in the order of the exchange.
 
+mod ask;
+mod tell;
+
 use super::cursor::Cursor;
 use super::env::Env;
 use super::eval::{self, Progress};
 use super::prepare;
-use super::record::MatchRecord;
 use super::scratch::Scratch;
-use super::verdict::{Exhaustion, Interruption, InterruptionAction, Policy, Reason, Score, Verdict};
+use super::verdict::{Exhaustion, Interruption, InterruptionAction, Policy, Reason};
 use crate::http::{self, BodyParser, Kind};
 use crate::meter::{Exhausted, Meter, Scope};
-use crate::ops::numeric;
 use crate::program::Loaded;
-use crate::rule::{AllowScope, AuditEngine, BodyProcessor, EngineMode, LimitAction, Phase, RuleId, Variable};
-use std::net::IpAddr;
+use crate::rule::{AllowScope, BodyProcessor, EngineMode, Phase, Variable};
 use std::sync::Arc;
 
 /// Bytes that a body parser reads between two chances to pause.
@@ -115,127 +115,6 @@ impl Transaction {
     pub fn into_scratch(self) -> Box<Scratch> {
         self.scratch
     }
-
-    // ---- what the host tells ---------------------------------------------------------------------------------------
-
-    /// The two ends of the connection.
-    pub fn process_connection(&mut self, client: IpAddr, client_port: u16, server: IpAddr, server_port: u16) {
-        let client = client.to_string();
-        let facts = [
-            (Variable::RemoteAddr, client.clone()),
-            (Variable::RemoteHost, client.clone()),
-            (Variable::UserAgentIp, client),
-            (Variable::RemotePort, client_port.to_string()),
-            (Variable::ServerAddr, server.to_string()),
-            (Variable::ServerPort, server_port.to_string()),
-        ];
-        for (variable, text) in facts {
-            self.tell(variable, text.as_bytes());
-        }
-    }
-
-    /// The request line: method, target and version as received. An empty version is HTTP/0.9.
-    pub fn process_request_line(&mut self, method: &[u8], target: &[u8], version: &[u8]) {
-        let mut line = Vec::with_capacity(method.len() + target.len() + version.len() + 2);
-        line.extend_from_slice(method);
-        line.push(b' ');
-        line.extend_from_slice(target);
-        if !version.is_empty() {
-            line.push(b' ');
-            line.extend_from_slice(version);
-        }
-        self.grant(line.len());
-        self.tell(Variable::RequestLine, &line);
-        self.tell(Variable::RequestMethod, method);
-        self.tell(Variable::RequestUriRaw, target);
-        self.tell(Variable::RequestProtocol, version);
-    }
-
-    /// A request header. Past the limits the header is left out and the transaction is flagged; it is refused when the
-    /// rules enforce.
-    pub fn add_request_header(&mut self, name: &[u8], value: &[u8]) {
-        self.add_header(Kind::RequestHeader, name, value);
-    }
-
-    /// A response header.
-    pub fn add_response_header(&mut self, name: &[u8], value: &[u8]) {
-        self.add_header(Kind::ResponseHeader, name, value);
-    }
-
-    fn add_header(&mut self, kind: Kind, name: &[u8], value: &[u8]) {
-        self.headers += 1;
-        self.header_bytes += name.len() + value.len();
-        let limits = &self.loaded.program().limits;
-        let fits = self.headers <= limits.headers && self.header_bytes <= limits.header_bytes;
-        self.grant(name.len() + value.len());
-        if !fits || self.scratch.memory.fields.push(kind, name, value).is_err() {
-            self.scratch.flags.note("headers over the limit");
-            if kind == Kind::RequestHeader {
-                self.refuse(431, Reason::HeaderLimit, Phase::RequestHeaders);
-            }
-        }
-    }
-
-    /// The response's status and protocol version.
-    pub fn set_response_status(&mut self, status: u16, version: &[u8]) {
-        self.tell(Variable::ResponseStatus, status.to_string().as_bytes());
-        self.tell(Variable::ResponseProtocol, version);
-        let mut line = version.to_vec();
-        line.extend_from_slice(format!(" {status}").as_bytes());
-        self.tell(Variable::StatusLine, &line);
-    }
-
-    fn tell(&mut self, variable: Variable, text: &[u8]) {
-        if prepare::keep(&mut self.scratch, variable, text).is_err() {
-            self.exhausted(Exhausted { scope: Scope::Memory }, Phase::RequestHeaders);
-        }
-    }
-
-    /// A piece of the request body. It is kept for phase 2.
-    pub fn write_request_body(&mut self, chunk: &[u8]) -> Option<Interruption> {
-        if !self.inspects_request_body() {
-            if !chunk.is_empty() && self.scratch.state.mode != EngineMode::Off {
-                self.scratch.flags.note("request body");
-            }
-            return self.interruption();
-        }
-        let (limit, action) = (self.scratch.state.request_body_limit, self.scratch.state.request_body_limit_action);
-        let room = usize::try_from(limit).unwrap_or(usize::MAX).saturating_sub(self.scratch.memory.request_body.len());
-        let taken = chunk.get(..room.min(chunk.len())).unwrap_or_default();
-        self.scratch.memory.request_body.extend_from_slice(taken);
-        self.grant(taken.len());
-        if taken.len() < chunk.len() {
-            self.scratch.set_scalar(Variable::InboundDataError, super::memory::Slice::Static(b"1"));
-            self.scratch.flags.note("request body over the limit");
-            if action == LimitAction::Reject {
-                self.refuse(413, Reason::BodyLimit, Phase::RequestBody);
-            }
-        }
-        self.interruption()
-    }
-
-    /// A piece of the response body. It is kept for phase 4 if [`inspects_response_body`](Self::inspects_response_body).
-    pub fn write_response_body(&mut self, chunk: &[u8]) -> Option<Interruption> {
-        if !self.inspects_response_body() {
-            return self.interruption();
-        }
-        let settings = &self.loaded.program().ruleset.settings;
-        let (limit, action) = (self.scratch.state.response_body_limit, settings.response_body_limit_action);
-        let room = usize::try_from(limit).unwrap_or(usize::MAX).saturating_sub(self.scratch.memory.response_body.len());
-        let taken = chunk.get(..room.min(chunk.len())).unwrap_or_default();
-        self.scratch.memory.response_body.extend_from_slice(taken);
-        self.grant(taken.len());
-        if taken.len() < chunk.len() {
-            self.scratch.set_scalar(Variable::OutboundDataError, super::memory::Slice::Static(b"1"));
-            self.scratch.flags.note("response body over the limit");
-            if action == LimitAction::Reject {
-                self.refuse(500, Reason::BodyLimit, Phase::ResponseBody);
-            }
-        }
-        self.interruption()
-    }
-
-    // ---- what runs -------------------------------------------------------------------------------------------------
 
     /// Runs phase 1 to its end.
     pub fn process_request_headers(&mut self) -> Option<Interruption> {
@@ -475,129 +354,6 @@ impl Transaction {
         let limits = &self.loaded.program().limits;
         let fuel = limits.fuel_base.saturating_add(limits.fuel_per_byte.saturating_mul(self.inspected));
         self.meter.set_limit(fuel.min(limits.fuel_cap));
-    }
-
-    // ---- what the host asks ----------------------------------------------------------------------------------------
-
-    /// What has ended the exchange, if anything has.
-    pub fn interruption(&self) -> Option<Interruption> {
-        self.scratch.state.interruption.clone()
-    }
-
-    /// Whether the request body will be looked at.
-    pub fn inspects_request_body(&self) -> bool {
-        self.scratch.state.mode != EngineMode::Off && self.scratch.state.request_body_access
-    }
-
-    /// Whether the response body will be looked at: access is on and the media type is one of the configured.
-    pub fn inspects_response_body(&self) -> bool {
-        if self.scratch.state.mode == EngineMode::Off || !self.scratch.state.response_body_access {
-            return false;
-        }
-        let media = prepare::bytes_of(&self.scratch, Variable::ResponseContentType);
-        let types = &self.loaded.program().ruleset.settings.response_body_mime_types;
-        types.iter().any(|known| media.eq_ignore_ascii_case(known.as_bytes()))
-    }
-
-    /// The request body as it was inspected.
-    pub fn request_body(&self) -> &[u8] {
-        &self.scratch.memory.request_body
-    }
-
-    /// The response body as it was inspected.
-    pub fn response_body(&self) -> &[u8] {
-        &self.scratch.memory.response_body
-    }
-
-    /// Whether response bodies of the configured media types will be looked at.
-    pub fn response_body_access(&self) -> bool {
-        self.scratch.state.mode != EngineMode::Off && self.scratch.state.response_body_access
-    }
-
-    /// What happens when the request body is longer than its limit; overrides `SecRequestBodyLimitAction`.
-    pub fn set_request_body_limit_action(&mut self, action: LimitAction) {
-        self.scratch.state.request_body_limit_action = action;
-    }
-
-    /// Notes in the verdict that the host lets something pass without inspection.
-    pub fn note_uninspected(&mut self, what: &'static str) {
-        self.scratch.flags.note(what);
-    }
-
-    /// The rules that matched and log, in order.
-    pub fn records(&self) -> &[MatchRecord] {
-        &self.scratch.records
-    }
-
-    /// The transaction's id: what a block page shows and every log line carries.
-    pub fn unique_id(&self) -> &str {
-        &self.scratch.state.unique_id
-    }
-
-    /// Whether the engine would act on this transaction, only watch it, or leave it alone.
-    pub fn mode(&self) -> EngineMode {
-        self.scratch.state.mode
-    }
-
-    /// Whether the transaction belongs into the audit log.
-    pub fn is_relevant(&self, status: u16) -> bool {
-        match self.scratch.state.audit {
-            AuditEngine::On => true,
-            AuditEngine::Off => false,
-            AuditEngine::RelevantOnly => {
-                let statuses = self.loaded.program().ruleset.settings.audit.relevant_status.as_deref();
-                self.scratch.state.relevant || statuses.is_some_and(|list| list.contains(&status))
-            }
-        }
-    }
-
-    /// Environment variables that rules have set for the host (`setenv`).
-    pub fn environment(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
-        let entries = self.scratch.collections.iter().filter(|(collection, ..)| *collection == Variable::Env);
-        entries.map(|(_, name, value)| (&**name, value.as_slice()))
-    }
-
-    /// A TX entry, by name without case.
-    pub fn tx(&self, name: &str) -> Option<&[u8]> {
-        let key = self.scratch.tx.find(self.loaded.program(), name.to_ascii_lowercase().as_bytes())?;
-        self.scratch.tx.get(key)
-    }
-
-    /// Fuel spent so far.
-    pub fn fuel(&self) -> u64 {
-        self.meter.spent()
-    }
-
-    /// The rules that spent most fuel of their own, dearest first.
-    pub fn dearest_rules(&self, most: usize) -> Vec<(RuleId, u64)> {
-        let mut spent: Vec<_> = self
-            .scratch
-            .rule_fuel
-            .iter()
-            .zip(&self.loaded.program().ruleset.rules)
-            .filter(|(fuel, _)| **fuel > 0)
-            .map(|(fuel, rule)| (rule.id, *fuel))
-            .collect();
-        spent.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(&b.0)));
-        spent.truncate(most);
-        spent
-    }
-
-    /// The outcome so far.
-    pub fn verdict(&self) -> Verdict {
-        let score = |name: &str| self.tx(name).map(numeric::integer);
-        let inbound = score("blocking_inbound_anomaly_score").or_else(|| score("inbound_anomaly_score"));
-        let outbound = score("blocking_outbound_anomaly_score").or_else(|| score("outbound_anomaly_score"));
-        Verdict {
-            interruption: self.interruption(),
-            rules: self.scratch.records.iter().filter(|record| record.log).map(|record| record.rule).collect(),
-            score: Score { inbound: inbound.unwrap_or(0), outbound: outbound.unwrap_or(0) },
-            fuel: self.meter.spent(),
-            fuel_by_phase: self.fuel_by_phase,
-            exhausted: self.scratch.state.exhausted,
-            uninspected: self.scratch.flags.uninspected().to_vec(),
-            generation: self.generation,
-        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! The planner: from what rules mean ([`crate::rule`]) to how they are run ([`Program`]).
 //!
-//! One file per pass: [`fold`] decides constant conditions and finds rules that no path leads to, `keys` collects TX names,
+//! One file per pass: `fold` decides constant conditions and finds rules that no path leads to, `keys` collects TX names,
 //! `draft` interns selections, pipelines and operators, `patterns` compiles expressions and chooses their engine, `price`
 //! adds up what rules may cost. Each pass explains itself in `fusewall explain`.
 

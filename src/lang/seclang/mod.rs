@@ -1,9 +1,9 @@
 //! SecLang: the rule language of ModSecurity, read into the rule model.
 //!
-//! The way of a rule file: [`lexer`] joins lines and splits them into words, keeping the place of every byte ([`text`]);
-//! [`load`] follows includes and hands each directive on; [`rules`] reads rules with the help of [`target`], [`operator`] and
-//! [`action`]; [`update`] applies removals and updates to the rules loaded so far; [`finish`] resolves default actions and
-//! checks what can only be checked at the end. [`names`] says of every name in the reference manuals what becomes of it.
+//! The way of a rule file: `lexer` joins lines and splits them into words, keeping the place of every byte (`text`);
+//! [`load`] follows includes and hands each directive on; `rules` reads rules with the help of `target`, `operator` and
+//! `action`; `update` applies removals and updates to the rules loaded so far; `finish` resolves default actions and
+//! checks what can only be checked at the end. `names` says of every name in the reference manuals what becomes of it.
 //!
 //! Nothing is dropped silently and nothing stops at the first error. Where ModSecurity v2, v3 and Coraza differ, v2 is followed:
 //! `Include` without a match is an error (`IncludeOptional` is not), removals and updates act on rules loaded before them.

@@ -1,6 +1,6 @@
 //! The configuration of `fusewall serve`: plain data with defaults ([`Config`]), read from TOML by [`parse`].
 //!
-//! Every key is one line of the table in [`keys`]; the parser and `docs/config.md` are made from it.
+//! Every key is one line of the table in `keys`; the parser and `docs/config.md` are made from it.
 
 mod keys;
 mod parse;

@@ -1,0 +1,131 @@
+//! What the host asks: interruption, records, bodies, the verdict.
+
+use super::Transaction;
+use crate::engine::prepare;
+use crate::engine::record::MatchRecord;
+use crate::engine::verdict::{Interruption, Score, Verdict};
+use crate::ops::numeric;
+use crate::rule::{AuditEngine, EngineMode, LimitAction, RuleId, Variable};
+
+impl Transaction {
+    /// What has ended the exchange, if anything has.
+    pub fn interruption(&self) -> Option<Interruption> {
+        self.scratch.state.interruption.clone()
+    }
+
+    /// Whether the request body will be looked at.
+    pub fn inspects_request_body(&self) -> bool {
+        self.scratch.state.mode != EngineMode::Off && self.scratch.state.request_body_access
+    }
+
+    /// Whether the response body will be looked at: access is on and the media type is one of the configured.
+    pub fn inspects_response_body(&self) -> bool {
+        if self.scratch.state.mode == EngineMode::Off || !self.scratch.state.response_body_access {
+            return false;
+        }
+        let media = prepare::bytes_of(&self.scratch, Variable::ResponseContentType);
+        let types = &self.loaded.program().ruleset.settings.response_body_mime_types;
+        types.iter().any(|known| media.eq_ignore_ascii_case(known.as_bytes()))
+    }
+
+    /// The request body as it was inspected.
+    pub fn request_body(&self) -> &[u8] {
+        &self.scratch.memory.request_body
+    }
+
+    /// The response body as it was inspected.
+    pub fn response_body(&self) -> &[u8] {
+        &self.scratch.memory.response_body
+    }
+
+    /// Whether response bodies of the configured media types will be looked at.
+    pub fn response_body_access(&self) -> bool {
+        self.scratch.state.mode != EngineMode::Off && self.scratch.state.response_body_access
+    }
+
+    /// What happens when the request body is longer than its limit; overrides `SecRequestBodyLimitAction`.
+    pub fn set_request_body_limit_action(&mut self, action: LimitAction) {
+        self.scratch.state.request_body_limit_action = action;
+    }
+
+    /// Notes in the verdict that the host lets something pass without inspection.
+    pub fn note_uninspected(&mut self, what: &'static str) {
+        self.scratch.flags.note(what);
+    }
+
+    /// The rules that matched and log, in order.
+    pub fn records(&self) -> &[MatchRecord] {
+        &self.scratch.records
+    }
+
+    /// The transaction's id: what a block page shows and every log line carries.
+    pub fn unique_id(&self) -> &str {
+        &self.scratch.state.unique_id
+    }
+
+    /// Whether the engine would act on this transaction, only watch it, or leave it alone.
+    pub fn mode(&self) -> EngineMode {
+        self.scratch.state.mode
+    }
+
+    /// Whether the transaction belongs into the audit log.
+    pub fn is_relevant(&self, status: u16) -> bool {
+        match self.scratch.state.audit {
+            AuditEngine::On => true,
+            AuditEngine::Off => false,
+            AuditEngine::RelevantOnly => {
+                let statuses = self.loaded.program().ruleset.settings.audit.relevant_status.as_deref();
+                self.scratch.state.relevant || statuses.is_some_and(|list| list.contains(&status))
+            }
+        }
+    }
+
+    /// Environment variables that rules have set for the host (`setenv`).
+    pub fn environment(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        let entries = self.scratch.collections.iter().filter(|(collection, ..)| *collection == Variable::Env);
+        entries.map(|(_, name, value)| (&**name, value.as_slice()))
+    }
+
+    /// A TX entry, by name without case.
+    pub fn tx(&self, name: &str) -> Option<&[u8]> {
+        let key = self.scratch.tx.find(self.loaded.program(), name.to_ascii_lowercase().as_bytes())?;
+        self.scratch.tx.get(key)
+    }
+
+    /// Fuel spent so far.
+    pub fn fuel(&self) -> u64 {
+        self.meter.spent()
+    }
+
+    /// The rules that spent most fuel of their own, dearest first.
+    pub fn dearest_rules(&self, most: usize) -> Vec<(RuleId, u64)> {
+        let mut spent: Vec<_> = self
+            .scratch
+            .rule_fuel
+            .iter()
+            .zip(&self.loaded.program().ruleset.rules)
+            .filter(|(fuel, _)| **fuel > 0)
+            .map(|(fuel, rule)| (rule.id, *fuel))
+            .collect();
+        spent.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(&b.0)));
+        spent.truncate(most);
+        spent
+    }
+
+    /// The outcome so far.
+    pub fn verdict(&self) -> Verdict {
+        let score = |name: &str| self.tx(name).map(numeric::integer);
+        let inbound = score("blocking_inbound_anomaly_score").or_else(|| score("inbound_anomaly_score"));
+        let outbound = score("blocking_outbound_anomaly_score").or_else(|| score("outbound_anomaly_score"));
+        Verdict {
+            interruption: self.interruption(),
+            rules: self.scratch.records.iter().filter(|record| record.log).map(|record| record.rule).collect(),
+            score: Score { inbound: inbound.unwrap_or(0), outbound: outbound.unwrap_or(0) },
+            fuel: self.meter.spent(),
+            fuel_by_phase: self.fuel_by_phase,
+            exhausted: self.scratch.state.exhausted,
+            uninspected: self.scratch.flags.uninspected().to_vec(),
+            generation: self.generation,
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! What the host tells: connection, request line, headers, bodies. Nothing is decided here but limits.
+
+use super::Transaction;
+use crate::engine::memory::Slice;
+use crate::engine::prepare;
+use crate::engine::verdict::{Interruption, Reason};
+use crate::http::Kind;
+use crate::meter::{Exhausted, Scope};
+use crate::rule::{EngineMode, LimitAction, Phase, Variable};
+use std::net::IpAddr;
+
+impl Transaction {
+    /// The two ends of the connection.
+    pub fn process_connection(&mut self, client: IpAddr, client_port: u16, server: IpAddr, server_port: u16) {
+        let client = client.to_string();
+        let facts = [
+            (Variable::RemoteAddr, client.clone()),
+            (Variable::RemoteHost, client.clone()),
+            (Variable::UserAgentIp, client),
+            (Variable::RemotePort, client_port.to_string()),
+            (Variable::ServerAddr, server.to_string()),
+            (Variable::ServerPort, server_port.to_string()),
+        ];
+        for (variable, text) in facts {
+            self.tell(variable, text.as_bytes());
+        }
+    }
+
+    /// The request line: method, target and version as received. An empty version is HTTP/0.9.
+    pub fn process_request_line(&mut self, method: &[u8], target: &[u8], version: &[u8]) {
+        let mut line = Vec::with_capacity(method.len() + target.len() + version.len() + 2);
+        line.extend_from_slice(method);
+        line.push(b' ');
+        line.extend_from_slice(target);
+        if !version.is_empty() {
+            line.push(b' ');
+            line.extend_from_slice(version);
+        }
+        self.grant(line.len());
+        self.tell(Variable::RequestLine, &line);
+        self.tell(Variable::RequestMethod, method);
+        self.tell(Variable::RequestUriRaw, target);
+        self.tell(Variable::RequestProtocol, version);
+    }
+
+    /// A request header. Past the limits the header is left out and the transaction is flagged; it is refused when the
+    /// rules enforce.
+    pub fn add_request_header(&mut self, name: &[u8], value: &[u8]) {
+        self.add_header(Kind::RequestHeader, name, value);
+    }
+
+    /// A response header.
+    pub fn add_response_header(&mut self, name: &[u8], value: &[u8]) {
+        self.add_header(Kind::ResponseHeader, name, value);
+    }
+
+    fn add_header(&mut self, kind: Kind, name: &[u8], value: &[u8]) {
+        self.headers += 1;
+        self.header_bytes += name.len() + value.len();
+        let limits = &self.loaded.program().limits;
+        let fits = self.headers <= limits.headers && self.header_bytes <= limits.header_bytes;
+        self.grant(name.len() + value.len());
+        if !fits || self.scratch.memory.fields.push(kind, name, value).is_err() {
+            self.scratch.flags.note("headers over the limit");
+            if kind == Kind::RequestHeader {
+                self.refuse(431, Reason::HeaderLimit, Phase::RequestHeaders);
+            }
+        }
+    }
+
+    /// The response's status and protocol version.
+    pub fn set_response_status(&mut self, status: u16, version: &[u8]) {
+        self.tell(Variable::ResponseStatus, status.to_string().as_bytes());
+        self.tell(Variable::ResponseProtocol, version);
+        let mut line = version.to_vec();
+        line.extend_from_slice(format!(" {status}").as_bytes());
+        self.tell(Variable::StatusLine, &line);
+    }
+
+    fn tell(&mut self, variable: Variable, text: &[u8]) {
+        if prepare::keep(&mut self.scratch, variable, text).is_err() {
+            self.exhausted(Exhausted { scope: Scope::Memory }, Phase::RequestHeaders);
+        }
+    }
+
+    /// A piece of the request body. It is kept for phase 2.
+    pub fn write_request_body(&mut self, chunk: &[u8]) -> Option<Interruption> {
+        if !self.inspects_request_body() {
+            if !chunk.is_empty() && self.scratch.state.mode != EngineMode::Off {
+                self.scratch.flags.note("request body");
+            }
+            return self.interruption();
+        }
+        let (limit, action) = (self.scratch.state.request_body_limit, self.scratch.state.request_body_limit_action);
+        let room = usize::try_from(limit).unwrap_or(usize::MAX).saturating_sub(self.scratch.memory.request_body.len());
+        let taken = chunk.get(..room.min(chunk.len())).unwrap_or_default();
+        self.scratch.memory.request_body.extend_from_slice(taken);
+        self.grant(taken.len());
+        if taken.len() < chunk.len() {
+            self.scratch.set_scalar(Variable::InboundDataError, Slice::Static(b"1"));
+            self.scratch.flags.note("request body over the limit");
+            if action == LimitAction::Reject {
+                self.refuse(413, Reason::BodyLimit, Phase::RequestBody);
+            }
+        }
+        self.interruption()
+    }
+
+    /// A piece of the response body. It is kept for phase 4 if [`inspects_response_body`](Self::inspects_response_body).
+    pub fn write_response_body(&mut self, chunk: &[u8]) -> Option<Interruption> {
+        if !self.inspects_response_body() {
+            return self.interruption();
+        }
+        let settings = &self.loaded.program().ruleset.settings;
+        let (limit, action) = (self.scratch.state.response_body_limit, settings.response_body_limit_action);
+        let room = usize::try_from(limit).unwrap_or(usize::MAX).saturating_sub(self.scratch.memory.response_body.len());
+        let taken = chunk.get(..room.min(chunk.len())).unwrap_or_default();
+        self.scratch.memory.response_body.extend_from_slice(taken);
+        self.grant(taken.len());
+        if taken.len() < chunk.len() {
+            self.scratch.set_scalar(Variable::OutboundDataError, Slice::Static(b"1"));
+            self.scratch.flags.note("response body over the limit");
+            if action == LimitAction::Reject {
+                self.refuse(500, Reason::BodyLimit, Phase::ResponseBody);
+            }
+        }
+        self.interruption()
+    }
+}
