@@ -27,3 +27,8 @@ pub use engine::{Interruption, InterruptionAction, MatchRecord, Policy, Reason, 
 pub use limits::Limits;
 pub use rule::Phase;
 pub use waf::{Transaction, Waf, WafBuilder};
+
+/// The examples of the README, run as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
