@@ -15,7 +15,7 @@ const COPY: Price = Price::new(32, 512);
 pub(super) fn parse_limits(program: &Program) -> ParseLimits {
     let settings = &program.ruleset.settings;
     ParseLimits {
-        arguments: settings.arguments_limit.min(program.limits.arguments.max(settings.arguments_limit)),
+        arguments: settings.arguments_limit,
         json_depth: settings.json_depth_limit,
         xml_depth: program.limits.xml_depth,
         multipart_parts: program.limits.multipart_parts,
