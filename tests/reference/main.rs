@@ -29,8 +29,10 @@ struct Count {
     requests: usize,
     equal: usize,
     explained: usize,
-    /// Of these, the ones that the first cause alone explains.
-    first: usize,
+    /// Of these, the ones that this cause alone explains: equal too if it were decided as libmodsecurity does.
+    alone: [usize; CAUSES.len()],
+    /// Of these, the ones that the other causes explain: equal too if all but this cause were decided as libmodsecurity does.
+    without: [usize; CAUSES.len()],
     /// Rules logged by both engines, and by either.
     common: usize,
     either: usize,
@@ -65,7 +67,10 @@ impl Count {
         }
         if open.is_empty() {
             self.explained += 1;
-            self.first += usize::from(found.iter().skip(1).all(|other| !other));
+            for (cause, (alone, without)) in self.alone.iter_mut().zip(&mut self.without).enumerate() {
+                *alone += usize::from(found.iter().enumerate().all(|(other, found)| *found == (other == cause)));
+                *without += usize::from(!found[cause]);
+            }
         } else {
             self.unexplained.push((request.id.clone(), open));
         }
@@ -75,11 +80,11 @@ impl Count {
         self.requests += other.requests;
         self.equal += other.equal;
         self.explained += other.explained;
-        self.first += other.first;
         self.common += other.common;
         self.either += other.either;
         self.failed += other.failed;
-        for (count, other) in self.causes.iter_mut().zip(other.causes) {
+        let sums = self.causes.iter_mut().chain(&mut self.alone).chain(&mut self.without);
+        for (count, other) in sums.zip(other.causes.into_iter().chain(other.alone).chain(other.without)) {
             *count += other;
         }
         self.unexplained.extend(other.unexplained);
@@ -96,11 +101,13 @@ impl Count {
     fn print(&self, set: &str, show: usize) {
         let share = |part: usize, whole: usize| 100.0 * part as f64 / whole as f64;
         println!("{set}: {} requests, {:.2} % equal as logged", self.requests, self.raw());
-        println!("  {:.2} % without the first cause", share(self.equal + self.first, self.requests));
         println!("  {:.2} % after all causes, {} unexplained", self.argued(), self.unexplained.len());
         println!("  {:.2} % of {} rules logged are logged by both", share(self.common, self.either), self.either);
-        for (cause, count) in CAUSES.iter().zip(self.causes).filter(|(_, count)| *count > 0) {
-            println!("  {count:5}  {}", cause.name);
+        println!("  requests, equal if decided as libmodsecurity does: this cause alone, all but this cause");
+        for (cause, name) in CAUSES.iter().map(|cause| cause.name).enumerate().filter(|(at, _)| self.causes[*at] > 0) {
+            let equal = |more: usize| share(self.equal + more, self.requests);
+            let (alone, without) = (equal(self.alone[cause]), equal(self.without[cause]));
+            println!("  {:5}  {alone:.2} %  {without:.2} %  {name}", self.causes[cause]);
         }
         for (id, rules) in self.unexplained.iter().take(show) {
             println!("  {id}: {}", rules.join(" "));
