@@ -2,6 +2,7 @@
 //!
 //! Exit status: 0 ok, 1 findings or failures, 2 usage.
 
+mod bench;
 mod check;
 mod explain;
 mod ftw;
@@ -30,6 +31,8 @@ enum Command {
     Check(check::CheckArgs),
     /// Evaluate requests from a file, one answer a line
     Run(run::RunArgs),
+    /// Measure what rules cost on given traffic
+    Bench(bench::BenchArgs),
     /// Run go-ftw regression tests in process
     Ftw(ftw::FtwArgs),
     /// Protect a web server: a reverse proxy that blocks
@@ -53,6 +56,7 @@ pub fn main() -> ExitCode {
     let outcome = match &cli.command {
         Command::Check(args) => check::run(args),
         Command::Run(args) => run::run(args),
+        Command::Bench(args) => bench::run(args),
         Command::Ftw(args) => ftw::run(args),
         #[cfg(feature = "serve")]
         Command::Serve(args) => serve::run(args),

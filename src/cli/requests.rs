@@ -50,40 +50,102 @@ impl Request {
         }
     }
 
+    /// Everything as bytes.
+    ///
+    /// # Errors
+    /// A body that is not Base64.
+    pub fn prepare(&self) -> anyhow::Result<Prepared> {
+        let headers = |headers: &[(String, String)]| {
+            headers.iter().map(|(name, value)| (self.bytes(name), self.bytes(value))).collect()
+        };
+        let response = match &self.response {
+            Some(response) => Some(PreparedResponse {
+                status: response.status,
+                headers: headers(&response.headers),
+                body: decode(response.body_b64.as_deref())?,
+            }),
+            None => None,
+        };
+        Ok(Prepared {
+            id: self.id.clone(),
+            method: self.bytes(&self.method),
+            uri: self.bytes(&self.uri),
+            version: self.bytes(&self.version),
+            headers: headers(&self.headers),
+            body: decode(self.body_b64.as_deref())?,
+            client: self.remote_addr.unwrap_or(IpAddr::V4(Ipv4Addr::new(203, 0, 113, 7))),
+            response,
+        })
+    }
+
     /// Takes the exchange through the phases that it has, up to an interruption, and phase 5.
     ///
     /// # Errors
     /// A body that is not Base64.
     pub fn evaluate(&self, waf: &Waf) -> anyhow::Result<Transaction> {
+        Ok(self.prepare()?.evaluate(waf))
+    }
+}
+
+/// A request as bytes, as a host would hand it over.
+#[derive(Debug, Clone)]
+pub struct Prepared {
+    id: String,
+    method: Vec<u8>,
+    uri: Vec<u8>,
+    version: Vec<u8>,
+    headers: Vec<(Vec<u8>, Vec<u8>)>,
+    body: Vec<u8>,
+    client: IpAddr,
+    response: Option<PreparedResponse>,
+}
+
+#[derive(Debug, Clone)]
+struct PreparedResponse {
+    status: u16,
+    headers: Vec<(Vec<u8>, Vec<u8>)>,
+    body: Vec<u8>,
+}
+
+impl Prepared {
+    /// Its name in answers.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Bytes of request line, header fields and bodies.
+    pub fn bytes(&self) -> usize {
+        let headers =
+            |headers: &[(Vec<u8>, Vec<u8>)]| -> usize { headers.iter().map(|(n, v)| n.len() + v.len()).sum() };
+        let response = self.response.as_ref().map_or(0, |response| headers(&response.headers) + response.body.len());
+        self.method.len() + self.uri.len() + self.version.len() + headers(&self.headers) + self.body.len() + response
+    }
+
+    /// Takes the exchange through the phases that it has, up to an interruption, and phase 5.
+    pub fn evaluate(&self, waf: &Waf) -> Transaction {
         let mut transaction = waf.transaction_with_id(&self.id);
-        let body = decode(self.body_b64.as_deref())?;
-        let response = match &self.response {
-            Some(response) => Some((response, decode(response.body_b64.as_deref())?)),
-            None => None,
-        };
-        self.request_phases(&mut transaction, &body);
-        if let Some((response, body)) = response.filter(|_| transaction.interruption().is_none()) {
+        self.request_phases(&mut transaction);
+        if let Some(response) = self.response.as_ref().filter(|_| transaction.interruption().is_none()) {
             for (name, value) in &response.headers {
-                transaction.add_response_header(&self.bytes(name), &self.bytes(value));
+                transaction.add_response_header(name, value);
             }
-            if transaction.process_response_headers(response.status, self.version.as_bytes()).is_none()
-                && transaction.write_response_body(&body).is_none()
+            if transaction.process_response_headers(response.status, &self.version).is_none()
+                && transaction.write_response_body(&response.body).is_none()
             {
                 transaction.process_response_body();
             }
         }
         transaction.process_logging();
-        Ok(transaction)
+        transaction
     }
 
-    fn request_phases(&self, transaction: &mut Transaction, body: &[u8]) {
-        let client = self.remote_addr.unwrap_or(IpAddr::V4(Ipv4Addr::new(203, 0, 113, 7)));
-        transaction.process_connection(client, 40000, IpAddr::V4(Ipv4Addr::LOCALHOST), 80);
-        transaction.process_request_line(&self.bytes(&self.method), &self.bytes(&self.uri), &self.bytes(&self.version));
+    fn request_phases(&self, transaction: &mut Transaction) {
+        transaction.process_connection(self.client, 40000, IpAddr::V4(Ipv4Addr::LOCALHOST), 80);
+        transaction.process_request_line(&self.method, &self.uri, &self.version);
         for (name, value) in &self.headers {
-            transaction.add_request_header(&self.bytes(name), &self.bytes(value));
+            transaction.add_request_header(name, value);
         }
-        if transaction.process_request_headers().is_some() || transaction.write_request_body(body).is_some() {
+        if transaction.process_request_headers().is_some() || transaction.write_request_body(&self.body).is_some() {
             return;
         }
         transaction.process_request_body();

@@ -3,7 +3,11 @@
 //! CPU shares, the per-rule ledger and the quarantine have their place here.
 
 mod clock;
+#[cfg(feature = "cli")]
+mod cpu;
 mod identity;
 
 pub use clock::SystemEnv;
+#[cfg(feature = "cli")]
+pub use cpu::thread_cpu_time;
 pub use identity::Identities;
