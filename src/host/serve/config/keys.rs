@@ -204,6 +204,13 @@ pub(super) const SITE: &[Key<Config>] = &[
         |config, value| config.timeouts.upstream_idle = duration(value)?
     ),
     key!(
+        "timeouts.tunnel",
+        DURATION,
+        r#""10m""#,
+        "Without a byte in either direction after an upgrade (a WebSocket); then the connection is cut.",
+        |config, value| config.timeouts.tunnel = duration(value)?
+    ),
+    key!(
         "timeouts.shutdown",
         DURATION,
         r#""30s""#,
