@@ -1,7 +1,7 @@
 //! `fusewall serve`: the reverse proxy.
 
 use super::rules::RulesArgs;
-use crate::host::serve::{Config, ErrorLog, Server, config};
+use crate::host::serve::{Config, ErrorLog, Server, config, raise_descriptor_limit};
 use anyhow::Context;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -34,6 +34,7 @@ pub fn run(args: &ServeArgs) -> anyhow::Result<ExitCode> {
     // Whoever has set up logging before knows better.
     let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
 
+    raise_descriptor_limit();
     let rules = RulesArgs { rules: config.rules.clone() };
     let waf = rules.load(rules.builder())?;
     let mut runtime = tokio::runtime::Builder::new_multi_thread();

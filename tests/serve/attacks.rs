@@ -214,3 +214,12 @@ async fn the_logging_phase_runs_when_the_client_goes_away() {
     waiting.abort();
     site.logged(&["[id \"980100\"]"]).await;
 }
+
+#[tokio::test]
+async fn what_the_engine_left_out_is_in_the_log() {
+    let upstream = Upstream::start().await;
+    let site = Site::start(Some(&upstream), |_| {}).await;
+    let arguments: String = (0..1100).map(|number| format!("{number}=&")).collect();
+    assert_eq!(site.send(format!("GET /many?{arguments} HTTP/1.1\r\nHost: a\r\n\r\n")).await.status, 200);
+    site.logged(&["passed without inspection: arguments over the limit", "/many"]).await;
+}

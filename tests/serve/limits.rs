@@ -89,6 +89,23 @@ async fn connections_of_one_client_are_counted() {
 }
 
 #[tokio::test]
+async fn connections_of_a_trusted_proxy_are_not() {
+    let site = Site::start(None, |config| {
+        config.limits.connections_per_client = 1;
+        config.trusted_proxies =
+            fusewall::host::serve::config::parse("t", "trusted_proxies = ['127.0.0.1']").unwrap().trusted_proxies;
+    })
+    .await;
+    let mut open = Vec::new();
+    for _ in 0..5 {
+        let mut client = site.connect().await;
+        client.write("GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
+        assert_eq!(client.reply().await.status, 200);
+        open.push(client);
+    }
+}
+
+#[tokio::test]
 async fn bodies_share_a_bound_of_memory() {
     let site = Site::start(None, |config| config.inspection.limits.held_bytes = 100_000).await;
     let upload =
