@@ -2,6 +2,7 @@
 
 mod attacks;
 mod bodies;
+mod command;
 mod http2;
 mod limits;
 mod requests;
