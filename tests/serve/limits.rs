@@ -149,3 +149,20 @@ async fn shutting_down_has_an_end_itself() {
     site.ended().await;
     assert!(start.elapsed() < Duration::from_secs(2));
 }
+
+#[test]
+fn a_long_body_leaves_no_memory_behind() {
+    use fusewall::engine::{FixedEnv, Scratch, Transaction};
+    let waf = super::site::waf();
+    let scratch = Box::new(Scratch::new(waf.loaded().program()));
+    let mut exchange = Transaction::new(waf.loaded(), scratch, std::sync::Arc::new(FixedEnv::default()), "id");
+    exchange.process_request_line(b"POST", b"/", b"HTTP/1.1");
+    exchange.add_request_header(b"Content-Type", b"application/x-www-form-urlencoded");
+    exchange.process_request_headers();
+    for _ in 0..500 {
+        exchange.write_request_body(format!("{}=%41{}&", "n".repeat(2000), "v".repeat(2000)).as_bytes());
+    }
+    exchange.process_request_body();
+    assert!(exchange.request_body().len() > 1 << 20);
+    assert!(exchange.into_scratch().memory() <= 5 * 256 << 10);
+}
