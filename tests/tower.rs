@@ -210,3 +210,99 @@ async fn the_client_address_comes_with_the_request() {
     request.extensions_mut().insert(ends);
     assert_eq!(site.ask(request).await.status(), StatusCode::FORBIDDEN, "the rules of these tests deny that client");
 }
+
+impl Wrapped {
+    fn logged(&self, parts: &[&str]) -> bool {
+        self.log.lock().unwrap().iter().any(|line| parts.iter().all(|part| line.contains(part)))
+    }
+}
+
+#[tokio::test]
+async fn what_the_layer_refuses_or_lets_pass_unseen_is_in_the_log() {
+    let mut strict = wrap(None, BodyPolicy::default());
+    let coded = || {
+        Request::post("/").header("host", "a").header("content-encoding", "compress").body(Full::from("abc")).unwrap()
+    };
+    assert_eq!(strict.ask(coded()).await.status(), StatusCode::UNSUPPORTED_MEDIA_TYPE);
+    assert!(strict.logged(&["code 415"]));
+    assert_eq!(strict.ask(post(vec![b'a'; 3 << 20])).await.status(), StatusCode::PAYLOAD_TOO_LARGE);
+    assert!(strict.logged(&["code 413 (phase 2)"]));
+
+    let mut lax = wrap(None, BodyPolicy { over_limit: Unread::Pass, coded: Unread::Pass });
+    assert_eq!(lax.ask(coded()).await.status(), StatusCode::OK);
+    assert!(lax.logged(&["passed without inspection: request-body-coded"]));
+    drop(lax.ask(post(vec![b'a'; 3 << 20])).await);
+    assert!(lax.logged(&["passed without inspection: request-body-rest"]));
+}
+
+#[tokio::test]
+async fn an_exchange_that_is_given_up_runs_its_logging_phase() {
+    let mut site = wrap(None, BodyPolicy::default());
+    let (sender, receiver) = tokio::sync::mpsc::channel(1);
+    let request = Request::post("/phase-five").header("host", "a").body(Pieces(receiver)).unwrap();
+    let mut answer = Box::pin(site.service.call(request));
+    sender.send(Bytes::from("piece")).await.unwrap();
+    assert!(answer.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    drop(answer);
+    assert!(site.logged(&["[id \"980100\"]"]));
+}
+
+/// A service that panics.
+#[derive(Clone)]
+struct Broken;
+
+impl Service<Request<InspectedBody>> for Broken {
+    type Response = Response<Full<Bytes>>;
+    type Error = Infallible;
+    type Future = std::future::Ready<Result<Self::Response, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _: Request<InspectedBody>) -> Self::Future {
+        panic!("a bug in the service")
+    }
+}
+
+#[tokio::test]
+async fn a_panic_in_the_service_leaves_the_log_line_and_the_layer_alone() {
+    let log = Arc::new(Mutex::new(Vec::new()));
+    let lines = Arc::clone(&log);
+    let layer = WafLayer::with(waf(), BodyPolicy::default(), &InspectionLimits::default(), move |line| {
+        lines.lock().unwrap().push(line.to_owned());
+    });
+    for _ in 0..2 {
+        let mut service = layer.layer(Broken);
+        let request = Request::get("/phase-five").header("host", "a").body(Full::<Bytes>::default()).unwrap();
+        assert!(tokio::spawn(service.call(request)).await.is_err_and(|error| error.is_panic()));
+    }
+    assert_eq!(log.lock().unwrap().iter().filter(|line| line.contains("[id \"980100\"]")).count(), 2);
+}
+
+#[tokio::test]
+async fn bodies_share_a_bound_of_memory_until_the_service_has_let_go_of_them() {
+    /// A service that keeps the body.
+    #[derive(Clone, Default)]
+    struct Keeper(Arc<Mutex<Vec<InspectedBody>>>);
+    impl Service<Request<InspectedBody>> for Keeper {
+        type Response = Response<Full<Bytes>>;
+        type Error = Infallible;
+        type Future = std::future::Ready<Result<Self::Response, Infallible>>;
+        fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, request: Request<InspectedBody>) -> Self::Future {
+            self.0.lock().unwrap().push(request.into_body());
+            std::future::ready(Ok(Response::new(Full::default())))
+        }
+    }
+    let keeper = Keeper::default();
+    let limits = InspectionLimits { held_bytes: 100_000, ..InspectionLimits::default() };
+    let mut service = WafLayer::with(waf(), BodyPolicy::default(), &limits, |_| {}).layer(keeper.clone());
+    let mut status = async || service.call(post(vec![b'a'; 60_000])).await.unwrap().status();
+    assert_eq!(status().await, StatusCode::OK);
+    assert_eq!(status().await, StatusCode::SERVICE_UNAVAILABLE);
+    keeper.0.lock().unwrap().clear();
+    assert_eq!(status().await, StatusCode::OK);
+}

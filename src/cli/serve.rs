@@ -1,12 +1,18 @@
 //! `fusewall serve`: the reverse proxy.
 
-use super::rules::RulesArgs;
-use crate::host::serve::{Config, ErrorLog, Server, config};
+use super::rules::{RulesArgs, print_findings};
+use crate::host::serve::{Config, ErrorLog, Server, config, raise_descriptor_limit};
+use crate::waf::Waf;
 use anyhow::Context;
+use std::io::IsTerminal;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
+
+/// How long the last lines of the log may take when the proxy ends.
+const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// Arguments of `serve`.
 #[derive(Debug, clap::Args)]
@@ -15,7 +21,7 @@ pub struct ServeArgs {
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Where to listen; may be repeated. Without it: 127.0.0.1:8080
-    #[arg(long, value_name = "ADDRESS:PORT")]
+    #[arg(long, value_name = "ADDRESS:PORT", value_parser = address)]
     listen: Vec<SocketAddr>,
     /// The web server to protect. Without it a built-in page answers
     #[arg(long, value_name = "URL")]
@@ -24,33 +30,51 @@ pub struct ServeArgs {
     rules: RulesArgs,
 }
 
-/// Runs the command until SIGTERM or SIGINT.
+fn address(text: &str) -> Result<SocketAddr, &'static str> {
+    text.parse().map_err(|_| "expected address:port, such as 127.0.0.1:8080, 0.0.0.0:80 or [::1]:8080")
+}
+
+/// Runs the command until SIGTERM or SIGINT. SIGHUP loads the rules anew, unless the command runs in a terminal, where it says that
+/// the terminal has gone.
 ///
 /// # Errors
 /// Rules that do not load, an address that is taken, a certificate that does not fit, an upstream that is no URL.
 pub fn run(args: &ServeArgs) -> anyhow::Result<ExitCode> {
     let Some(config) = configuration(args)? else { return Ok(ExitCode::from(1)) };
     let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into());
+    let log = ErrorLog::stderr();
+    let messages = log.clone();
+    let colours = std::io::stderr().is_terminal();
     // Whoever has set up logging before knows better.
-    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(colours)
+        .with_writer(move || messages.writer())
+        .try_init();
 
+    raise_descriptor_limit();
     let rules = RulesArgs { rules: config.rules.clone() };
     let waf = rules.load(rules.builder())?;
+    let reloaded = (waf.clone(), rules);
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     if config.threads > 0 {
         runtime.worker_threads(config.threads);
     }
     let runtime = runtime.enable_all().build().context("the runtime does not start")?;
-    runtime.block_on(async {
+    let served: anyhow::Result<()> = runtime.block_on(async {
         let scheme = if config.tls.certificate.is_some() { "https" } else { "http" };
         let upstream = config.upstream.url.clone().unwrap_or_else(|| "built-in echo page".to_owned());
-        let server = Server::bind(config, waf, ErrorLog::stderr()).await?;
+        let server = Server::bind(config, waf, log.clone()).await?;
         for address in server.addresses() {
             eprintln!("fusewall: listening on {scheme}://{address}, upstream: {upstream}");
         }
-        until_signalled(server).await
-    })?;
-    Ok(ExitCode::SUCCESS)
+        tokio::select! {
+            ended = until_signalled(server) => ended,
+            failed = reload_on_hangup(reloaded), if !colours => failed,
+        }
+    });
+    log.flush(LAST_WORDS);
+    served.map(|()| ExitCode::SUCCESS)
 }
 
 /// The file's configuration with the arguments over it; `None` if the file is wrong, which was printed.
@@ -85,6 +109,22 @@ fn read(path: &Path) -> anyhow::Result<Option<Config>> {
             Ok(None)
         }
     }
+}
+
+/// Puts the rules into service that the files hold now, on every SIGHUP. Rules with errors are printed and left aside.
+async fn reload_on_hangup((waf, rules): (Waf, RulesArgs)) -> anyhow::Result<()> {
+    let mut hangup = signal(SignalKind::hangup())?;
+    while hangup.recv().await.is_some() {
+        let (waf, source) = (waf.clone(), rules.source());
+        match tokio::task::spawn_blocking(move || waf.replace(&source)).await? {
+            Ok(generation) => eprintln!("fusewall: rules loaded anew, generation {generation}"),
+            Err(report) => {
+                print_findings(&report.without_notes());
+                eprintln!("fusewall: the rules do not load; those in service stay there");
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Serves until the first signal, and then until running requests have ended or a second signal comes.

@@ -68,6 +68,15 @@ impl Buffers {
         self.hits.clear();
     }
 
+    /// Gives back what is not in use beyond about `bytes` for each part.
+    pub(super) fn shrink_to(&mut self, bytes: usize) {
+        self.list.shrink_to(bytes / size_of::<Buffer>());
+        self.fields.shrink_to(bytes / size_of::<[u32; 2]>());
+        self.rows.shrink_to(bytes / size_of::<u32>());
+        self.hits.shrink_to(bytes / size_of::<u64>());
+        self.out.shrink_to(bytes);
+    }
+
     /// A scalar has a new value.
     pub(super) fn forget(&mut self, variable: Variable) {
         if let Some(row) = self.scalars.get_mut(variable as usize) {

@@ -54,6 +54,19 @@ impl Memory {
         self.fields.memory() + self.work.len() + self.request_body.len() + self.response_body.len()
     }
 
+    /// Bytes that are allocated, in use or not.
+    pub(super) fn allocated(&self) -> usize {
+        self.work.capacity() + self.request_body.capacity() + self.response_body.capacity() + self.fields.allocated()
+    }
+
+    /// Gives back what is not in use beyond `bytes` for each part.
+    pub(super) fn shrink_to(&mut self, bytes: usize) {
+        self.fields.shrink_to(bytes);
+        for part in [&mut self.work, &mut self.request_body, &mut self.response_body] {
+            part.shrink_to(bytes);
+        }
+    }
+
     pub(super) fn clear(&mut self) {
         self.fields.clear();
         self.work.clear();

@@ -15,6 +15,9 @@ use crate::rule::{AuditEngine, BodyProcessor, EngineMode, LimitAction, Variable}
 use crate::scan;
 use std::sync::Arc;
 
+/// Bytes that each growing part keeps for the next request: above what requests without a long body need.
+const KEPT: usize = 256 << 10;
+
 /// The memory of one evaluation. Belongs to one program; cleared between requests.
 pub struct Scratch {
     pub(super) memory: Memory,
@@ -202,9 +205,19 @@ impl Scratch {
         state.unique_id.clear();
     }
 
-    /// Bytes that the next request finds allocated.
+    /// Forgets what grows with a request, and gives back what is more than an ordinary one needs: a pool of these must not keep
+    /// the memory of the longest bodies that were ever seen.
+    pub(super) fn rest(&mut self) {
+        self.memory.clear();
+        self.memory.shrink_to(KEPT);
+        self.buffers.clear();
+        self.buffers.shrink_to(KEPT);
+        self.records.clear();
+    }
+
+    /// Bytes that the next request finds allocated for heads, bodies and values.
     pub fn memory(&self) -> usize {
-        self.memory.len()
+        self.memory.allocated()
     }
 
     /// Microseconds since 1970, as the host's clock says.

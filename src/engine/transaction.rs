@@ -112,7 +112,8 @@ impl Transaction {
     }
 
     /// Gives the memory back for the next request.
-    pub fn into_scratch(self) -> Box<Scratch> {
+    pub fn into_scratch(mut self) -> Box<Scratch> {
+        self.scratch.rest();
         self.scratch
     }
 

@@ -9,7 +9,8 @@
 //! [`finish`](Exchange::finish). The calls without `chunk` in them start a phase: the host then calls
 //! [`step`](Exchange::step) until it answers [`Turn::Done`], and may do other work, on any thread, between two steps.
 
-use crate::engine::{Interruption, InterruptionAction, MatchRecord, Step};
+use crate::engine::{Interruption, InterruptionAction, MatchRecord, Reason, Step};
+use crate::meter::Scope;
 use crate::rule::{LimitAction, Phase};
 use crate::waf::{Transaction, Waf};
 use std::net::SocketAddr;
@@ -108,6 +109,17 @@ pub enum Refusal {
     Drop,
 }
 
+/// A refusal by the engine that no rule asked for, so that no match record tells of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Unruled {
+    /// The status of the answer.
+    pub status: u16,
+    /// The phase in which it was decided.
+    pub phase: Phase,
+    /// Why, for the log.
+    pub reason: &'static str,
+}
+
 /// What one [`Exchange::step`] came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Turn {
@@ -169,6 +181,7 @@ pub struct Exchange {
     policy: BodyPolicy,
     phase: Phase,
     refusal: Option<Refusal>,
+    unruled: Option<Unruled>,
     uninspected: Vec<Uninspected>,
     finished: bool,
 }
@@ -181,7 +194,15 @@ impl Exchange {
         if policy.over_limit == Unread::Pass {
             tx.set_request_body_limit_action(LimitAction::ProcessPartial);
         }
-        Exchange { tx, policy, phase: Phase::RequestHeaders, refusal: None, uninspected: Vec::new(), finished: false }
+        Exchange {
+            tx,
+            policy,
+            phase: Phase::RequestHeaders,
+            refusal: None,
+            unruled: None,
+            uninspected: Vec::new(),
+            finished: false,
+        }
     }
 
     /// The request's head is here: starts phase 1.
@@ -329,6 +350,11 @@ impl Exchange {
         self.refusal.as_ref()
     }
 
+    /// The engine's refusal, if it was a limit, a budget or an error that refused and not a rule.
+    pub fn unruled(&self) -> Option<Unruled> {
+        self.unruled
+    }
+
     /// Notes that something passes without inspection.
     pub fn skipped(&mut self, what: Uninspected) {
         if !self.uninspected.contains(&what) {
@@ -337,9 +363,24 @@ impl Exchange {
         }
     }
 
-    /// What passed without inspection.
+    /// What passed without inspection because the host let it.
     pub fn uninspected(&self) -> &[Uninspected] {
         &self.uninspected
+    }
+
+    /// The names of everything that passed without inspection, for the log: what the host let pass, and what the engine could
+    /// not look at in an exchange that was not refused.
+    pub fn passed_unseen(&self) -> Vec<&'static str> {
+        let mut names: Vec<_> = self.uninspected.iter().map(|what| what.name()).collect();
+        if self.refusal.is_none() {
+            for &name in self.tx.uninspected() {
+                // A body over its limit is among the host's own already.
+                if !names.contains(&name) && !name.ends_with("body over the limit") {
+                    names.push(name);
+                }
+            }
+        }
+        names
     }
 
     /// The matches so far that go to the error log, after the first `seen` records; and how many records there are.
@@ -361,6 +402,9 @@ impl Exchange {
 
     fn remember(&mut self, interruption: Option<Interruption>) -> Option<Refusal> {
         let interruption = interruption?;
+        if let Some(reason) = unruled(interruption.reason) {
+            self.unruled.get_or_insert(Unruled { status: interruption.status, phase: interruption.phase, reason });
+        }
         let refusal = match interruption.action {
             InterruptionAction::Deny => Refusal::Page(interruption.status),
             InterruptionAction::Drop => Refusal::Drop,
@@ -368,6 +412,19 @@ impl Exchange {
         };
         self.refusal.get_or_insert_with(|| refusal.clone());
         Some(refusal)
+    }
+}
+
+/// Why the engine refused without a rule.
+fn unruled(reason: Reason) -> Option<&'static str> {
+    match reason {
+        Reason::Rule(_) => None,
+        Reason::Budget(Scope::Request) => Some("The budget for the request is spent."),
+        Reason::Budget(Scope::Rule) => Some("The budget of a rule is spent."),
+        Reason::Budget(Scope::Memory) => Some("The memory for the request is spent."),
+        Reason::BodyLimit => Some("The body is longer than its limit."),
+        Reason::HeaderLimit => Some("There are more header fields than the limit admits."),
+        Reason::InternalError => Some("The engine failed."),
     }
 }
 

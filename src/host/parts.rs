@@ -6,8 +6,9 @@ use http::header::{COOKIE, HOST};
 use http::request::Parts;
 
 /// A request's head as HTTP/1 would say it. Of HTTP/2: `:authority` as `Host` in the first place, the crumbs of `Cookie` joined
-/// (RFC 9113, section 8.2.3). The second value is false when `:authority` and `Host` disagree.
-pub(crate) fn head(parts: &Parts) -> (RequestHead, bool) {
+/// (RFC 9113, section 8.2.3). The second value says what two servers could read in two ways, if anything: such a request is
+/// refused with 400.
+pub(crate) fn head(parts: &Parts) -> (RequestHead, Option<&'static str>) {
     let http2 = parts.version >= Version::HTTP_2;
     let authority = parts.uri.authority().filter(|_| http2).map(|authority| authority.as_str().as_bytes());
     let target = match parts.uri.path_and_query() {
@@ -15,18 +16,26 @@ pub(crate) fn head(parts: &Parts) -> (RequestHead, bool) {
         _ => parts.uri.to_string(),
     };
     let mut headers = Vec::with_capacity(parts.headers.len() + 1);
-    let mut agrees = true;
+    let mut objection = None;
     if let Some(authority) = authority {
         headers.push((HOST.as_str().as_bytes().to_vec(), authority.to_vec()));
     }
     let mut cookies: Option<usize> = None;
+    let mut hosts = usize::from(authority.is_some());
     for (name, value) in &parts.headers {
         let value = value.as_bytes();
-        if name == HOST
-            && let Some(authority) = authority
-        {
-            agrees &= value.eq_ignore_ascii_case(authority);
-            continue;
+        // HTTP/1 would take the blanks off on the next hop, and rules that are anchored would have read another value.
+        if http2 && value.trim_ascii() != value {
+            objection = Some("A header value begins or ends with a blank.");
+        }
+        if name == HOST && http2 {
+            if let Some(authority) = authority {
+                if !value.eq_ignore_ascii_case(authority) {
+                    objection = Some("The :authority and Host name different hosts.");
+                }
+                continue;
+            }
+            hosts += 1;
         }
         if name == COOKIE && http2 {
             if let Some((_, whole)) = cookies.and_then(|at| headers.get_mut(at)) {
@@ -38,9 +47,12 @@ pub(crate) fn head(parts: &Parts) -> (RequestHead, bool) {
         }
         headers.push((name.as_str().as_bytes().to_vec(), value.to_vec()));
     }
+    if hosts > 1 {
+        objection = Some("There is more than one Host.");
+    }
     let method = parts.method.as_str().as_bytes().to_vec();
     let version = version(parts.version).to_vec();
-    (RequestHead { method, target: target.into_bytes(), version, headers }, agrees)
+    (RequestHead { method, target: target.into_bytes(), version, headers }, objection)
 }
 
 /// A version as a request or status line says it.
@@ -60,11 +72,11 @@ mod tests {
     use http::Request;
 
     fn lines(request: Request<()>) -> (Vec<String>, bool) {
-        let (head, agrees) = head(&request.into_parts().0);
+        let (head, objection) = head(&request.into_parts().0);
         let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
         let mut lines = vec![format!("{} {} {}", text(&head.method), text(&head.target), text(&head.version))];
         lines.extend(head.headers.iter().map(|(name, value)| format!("{}: {}", text(name), text(value))));
-        (lines, agrees)
+        (lines, objection.is_none())
     }
 
     #[test]
@@ -80,6 +92,10 @@ mod tests {
         assert_eq!(lines(request.body(()).unwrap()), (expected, true));
         let request = Request::builder().version(Version::HTTP_2).uri("https://a/").header("host", "b");
         assert!(!lines(request.body(()).unwrap()).1);
+        let relative = || Request::builder().version(Version::HTTP_2).uri("/");
+        assert!(lines(relative().header("host", "a").body(()).unwrap()).1);
+        assert!(!lines(relative().header("host", "a").header("host", "a").body(()).unwrap()).1);
+        assert!(!lines(relative().header("host", "a").header("x", "y\t").body(()).unwrap()).1);
     }
 
     #[test]

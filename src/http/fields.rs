@@ -101,6 +101,17 @@ impl Fields {
         self.arguments = 0;
     }
 
+    /// Bytes that are allocated, in use or not.
+    pub fn allocated(&self) -> usize {
+        self.arena.capacity() + self.items.capacity() * size_of::<Field>()
+    }
+
+    /// Gives back memory beyond about `bytes` that is not in use.
+    pub fn shrink_to(&mut self, bytes: usize) {
+        self.arena.shrink_to(bytes);
+        self.items.shrink_to(bytes / size_of::<Field>());
+    }
+
     /// Adds a field.
     ///
     /// # Errors

@@ -89,6 +89,23 @@ async fn connections_of_one_client_are_counted() {
 }
 
 #[tokio::test]
+async fn connections_of_a_trusted_proxy_are_not() {
+    let site = Site::start(None, |config| {
+        config.limits.connections_per_client = 1;
+        config.trusted_proxies =
+            fusewall::host::serve::config::parse("t", "trusted_proxies = ['127.0.0.1']").unwrap().trusted_proxies;
+    })
+    .await;
+    let mut open = Vec::new();
+    for _ in 0..5 {
+        let mut client = site.connect().await;
+        client.write("GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
+        assert_eq!(client.reply().await.status, 200);
+        open.push(client);
+    }
+}
+
+#[tokio::test]
 async fn bodies_share_a_bound_of_memory() {
     let site = Site::start(None, |config| config.inspection.limits.held_bytes = 100_000).await;
     let upload =
@@ -131,4 +148,21 @@ async fn shutting_down_has_an_end_itself() {
     let start = Instant::now();
     site.ended().await;
     assert!(start.elapsed() < Duration::from_secs(2));
+}
+
+#[test]
+fn a_long_body_leaves_no_memory_behind() {
+    use fusewall::engine::{FixedEnv, Scratch, Transaction};
+    let waf = super::site::waf();
+    let scratch = Box::new(Scratch::new(waf.loaded().program()));
+    let mut exchange = Transaction::new(waf.loaded(), scratch, std::sync::Arc::new(FixedEnv::default()), "id");
+    exchange.process_request_line(b"POST", b"/", b"HTTP/1.1");
+    exchange.add_request_header(b"Content-Type", b"application/x-www-form-urlencoded");
+    exchange.process_request_headers();
+    for _ in 0..500 {
+        exchange.write_request_body(format!("{}=%41{}&", "n".repeat(2000), "v".repeat(2000)).as_bytes());
+    }
+    exchange.process_request_body();
+    assert!(exchange.request_body().len() > 1 << 20);
+    assert!(exchange.into_scratch().memory() <= 5 * 256 << 10);
 }

@@ -1,6 +1,8 @@
 //! `fusewall serve` over real sockets on the loopback interface.
 
+mod attacks;
 mod bodies;
+mod command;
 mod http2;
 mod limits;
 mod requests;

@@ -111,6 +111,11 @@ impl Client {
         Client { stream, read: Vec::new() }
     }
 
+    /// Both halves, for a client that reads while it writes.
+    pub fn into_split(self) -> (tokio::net::tcp::OwnedReadHalf, tokio::net::tcp::OwnedWriteHalf) {
+        self.stream.into_split()
+    }
+
     pub async fn write(&mut self, bytes: impl AsRef<[u8]>) {
         self.stream.write_all(bytes.as_ref()).await.unwrap();
     }
@@ -252,6 +257,10 @@ async fn serve(mut client: Client, received: Arc<Mutex<Vec<Received>>>) {
         }
         let head = String::from_utf8(client.until(b"\r\n\r\n").await).unwrap();
         let mut body = Vec::new();
+        if head.starts_with("POST /early ") {
+            let _ = client.try_write("HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno").await;
+            tokio::time::sleep(PATIENCE).await;
+        }
         if let Some(length) = header(&head, "content-length") {
             body = client.take(length.parse().unwrap()).await;
         } else if header(&head, "transfer-encoding").is_some() {
@@ -313,6 +322,7 @@ async fn respond(client: &mut Client, head: &str) -> std::io::Result<()> {
         "/leak" => html(client, "all of it: leak-secret").await,
         "/long-page" => html(client, &"<p>fine</p>".repeat(100_000)).await,
         "/none" => client.try_write("HTTP/1.1 204 No Content\r\n\r\n").await,
+        "/none-with-length" => client.try_write("HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\n").await,
         "/chunked" => {
             let answer = "HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\nTransfer-Encoding: chunked\r\nConnection: x-hop\r\nX-Hop: 1\r\n\r\n\
                           3\r\nabc\r\n4\r\ndefg\r\n0\r\n\r\n";

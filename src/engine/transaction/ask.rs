@@ -53,6 +53,11 @@ impl Transaction {
         self.scratch.flags.note(what);
     }
 
+    /// What was not inspected so far; empty if everything was.
+    pub fn uninspected(&self) -> &[&'static str] {
+        self.scratch.flags.uninspected()
+    }
+
     /// The rules that matched and log, in order.
     pub fn records(&self) -> &[MatchRecord] {
         &self.scratch.records

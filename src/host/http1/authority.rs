@@ -12,7 +12,7 @@ const NAME: ByteSet = ByteSet::of(b"-._~!$&'()*+,;=")
     .union(ByteSet::range(b'a', b'z'));
 
 /// Whether `authority` is `host` or `host:port` without user information.
-pub(super) fn is_valid(authority: &[u8]) -> bool {
+pub(crate) fn is_valid(authority: &[u8]) -> bool {
     split(authority).is_some_and(|port| port.is_none_or(|port| port.is_empty() || is_port(port)))
 }
 

@@ -26,6 +26,8 @@ mod head;
 mod request_line;
 mod search;
 
+#[cfg(feature = "serve")]
+pub(crate) use authority::is_valid as is_authority;
 pub use body::BodyDecoder;
 pub use framing::Framing;
 pub use head::{Head, HeadLimits, HeadReader, Parsed, Refused, cut_short, parse_head};

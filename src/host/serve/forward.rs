@@ -9,8 +9,6 @@ use http::uri::PathAndQuery;
 use http::{Method, Request, Version};
 use std::net::{IpAddr, SocketAddr};
 
-const FORWARDED: HeaderName = HeaderName::from_static("forwarded");
-const X_REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
@@ -25,6 +23,21 @@ const HOP_BY_HOP: [HeaderName; 8] = [
     header::TRAILER,
     header::TRANSFER_ENCODING,
     header::UPGRADE,
+];
+
+/// Fields for the recipient at the end, which `Connection` has no business to name (RFC 9110, section 7.6.1). A sender that
+/// could take them away would have one request inspected and another one sent on.
+const END_TO_END: [HeaderName; 10] = [
+    header::HOST,
+    header::AUTHORIZATION,
+    header::CONTENT_DISPOSITION,
+    header::CONTENT_ENCODING,
+    header::CONTENT_LANGUAGE,
+    header::CONTENT_LOCATION,
+    header::CONTENT_RANGE,
+    header::CONTENT_TYPE,
+    header::COOKIE,
+    header::ORIGIN,
 ];
 
 /// What forwarding a request has to know besides its head.
@@ -52,6 +65,8 @@ pub(super) fn client(trusted: &IpSet, peer: SocketAddr, head: &RequestHead) -> S
     for entry in entries {
         // What does not parse, a trusted proxy did not write: what stands before it is not believed either.
         let Some(address) = address(entry.trim_ascii()) else { break };
+        // A proxy that listens for both families writes IPv4 addresses as ::ffff:192.0.2.1, which no rule expects.
+        let address = address.to_canonical();
         client = SocketAddr::new(address, 0);
         if !trusted.contains(address) {
             break;
@@ -80,11 +95,21 @@ pub(super) fn request(head: &RequestHead, upstream: &Upstream, hop: &Hop<'_>) ->
     {
         return Err("Request target and Host name different hosts.");
     }
-    let target = encode_target(target).ok_or("The request target cannot be sent on.")?;
+    if authority.is_none() && !target.starts_with(b"/") && target != b"*" {
+        return Err("The request target has a scheme other than http.");
+    }
+    let target = match (method == Method::OPTIONS, target) {
+        // RFC 9112, section 3.2.4: no path at all asks for the server itself.
+        (true, b"") => PathAndQuery::from_static("*"),
+        _ => encode_target(target).ok_or("The request target cannot be sent on.")?,
+    };
     let uri = upstream.uri(target).map_err(|_| "The request target cannot be sent on.")?;
 
     let mut headers = HeaderMap::with_capacity(head.headers.len() + 4);
     for (name, value) in &head.headers {
+        if is_disguised(name) || (!hop.trusted && tells_of_forwarding(name)) {
+            continue;
+        }
         let name = HeaderName::from_bytes(name).map_err(|_| "A header name cannot be sent on.")?;
         let value = HeaderValue::from_bytes(value).map_err(|_| "A header value cannot be sent on.")?;
         headers.try_append(name, value).map_err(|_| "There are too many header fields.")?;
@@ -121,11 +146,6 @@ pub(super) fn request(head: &RequestHead, upstream: &Upstream, hop: &Hop<'_>) ->
 }
 
 fn add_forwarded(headers: &mut HeaderMap, host: Option<&[u8]>, hop: &Hop<'_>) {
-    if !hop.trusted {
-        for name in [FORWARDED, X_REAL_IP, X_FORWARDED_FOR, X_FORWARDED_HOST, X_FORWARDED_PROTO] {
-            headers.remove(name);
-        }
-    }
     let mut chain = Vec::new();
     for value in headers.get_all(X_FORWARDED_FOR) {
         chain.extend_from_slice(value.as_bytes());
@@ -142,6 +162,25 @@ fn add_forwarded(headers: &mut HeaderMap, host: Option<&[u8]>, hop: &Hop<'_>) {
     }
 }
 
+/// Whether a field tells where a request came from: `Forwarded`, `X-Real-IP`, `X-Forwarded-...`, with underscores too, which
+/// servers that make variables of header names cannot tell from hyphens.
+fn tells_of_forwarding(name: &[u8]) -> bool {
+    let is = |known: &[u8]| same_variable(name, known);
+    is(b"forwarded") || is(b"x-real-ip") || name.get(..12).is_some_and(|start| same_variable(start, b"x-forwarded-"))
+}
+
+/// Whether a field with underscores becomes the variable of one that the proxy itself writes or takes out.
+fn is_disguised(name: &[u8]) -> bool {
+    let own = [header::CONTENT_LENGTH, X_FORWARDED_FOR, X_FORWARDED_HOST, X_FORWARDED_PROTO];
+    name.contains(&b'_') && HOP_BY_HOP.iter().chain(&own).any(|known| same_variable(name, known.as_str().as_bytes()))
+}
+
+/// Whether two names are the same but for case and for underscores in the place of hyphens.
+fn same_variable(name: &[u8], known: &[u8]) -> bool {
+    let plain = |&byte: &u8| if byte == b'_' { b'-' } else { byte.to_ascii_lowercase() };
+    name.len() == known.len() && name.iter().map(plain).eq(known.iter().map(plain))
+}
+
 /// Takes out what means the upstream's connection only. `Content-Length` is left to whoever frames the body.
 pub(super) fn response_headers(headers: &mut HeaderMap) {
     remove_hop_by_hop(headers);
@@ -152,9 +191,9 @@ fn remove_hop_by_hop(headers: &mut HeaderMap) {
     let mut named = Vec::new();
     for value in headers.get_all(header::CONNECTION) {
         for token in value.as_bytes().split(|&byte| byte == b',') {
-            // A sender must not take away what says where the request goes.
             if let Ok(name) = HeaderName::from_bytes(token.trim_ascii())
-                && name != header::HOST
+                && !END_TO_END.contains(&name)
+                && !tells_of_forwarding(name.as_str().as_bytes())
             {
                 named.push(name);
             }
@@ -277,6 +316,8 @@ mod tests {
         assert_eq!(of("10.0.0.1", &["203.0.113.9", "198.51.100.1:80"]), "198.51.100.1");
         assert_eq!(of("10.0.0.1", &["198.51.100.1, junk, 10.0.0.2"]), "10.0.0.2");
         assert_eq!(of("10.0.0.1", &["[2001:db8::1]:443"]), "2001:db8::1");
+        assert_eq!(of("10.0.0.1", &["198.51.100.1, ::ffff:10.0.0.2"]), "198.51.100.1", "the family does not matter");
+        assert_eq!(of("10.0.0.1", &["::ffff:198.51.100.1"]), "198.51.100.1");
     }
 
     #[test]

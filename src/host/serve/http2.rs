@@ -1,9 +1,12 @@
 //! HTTP/2 from clients, read by hyper. Requests that hyper itself refuses (a malformed `:path`, a broken frame) are answered with a
-//! stream or connection error and never become transactions.
+//! stream or connection error and never become transactions; a connection that ends for such a reason leaves a line in the log.
 
 use super::channel::{self, Channel};
 use super::http1::Link;
+use super::incident::quoted;
 use super::proxy::{Answer, AnswerBody, ClientRequest, Proxy};
+use crate::host::exchange::RequestHead;
+use crate::host::http1::is_authority;
 use crate::host::inspect::{BodySource, Fault};
 use crate::host::parts;
 use bytes::Bytes;
@@ -16,6 +19,7 @@ use hyper::server::conn::http2;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use std::io;
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -48,7 +52,7 @@ where
         tokio::select! {
             ended = connection.as_mut() => {
                 if let Err(error) = ended {
-                    tracing::debug!(%error, peer = %link.peer, "HTTP/2 connection ended");
+                    log_end(&proxy, link.peer, &error);
                 }
                 return;
             }
@@ -67,6 +71,18 @@ where
                 connection.as_mut().graceful_shutdown();
             }
         }
+    }
+}
+
+/// Logs that a connection ended because of what the client sent: requests that the library refused, and those that were cut with
+/// them, have no other trace. A client that merely goes away is no news.
+fn log_end(proxy: &Proxy, peer: SocketAddr, error: &hyper::Error) {
+    match std::error::Error::source(error) {
+        Some(cause) if !cause.is::<io::Error>() => {
+            let cause = quoted(cause.to_string().as_bytes());
+            proxy.log.line(format!("[client {}] Fusewall: HTTP/2 connection ended: {cause}", peer.ip()));
+        }
+        _ => tracing::debug!(%error, %peer, "HTTP/2 connection ended"),
     }
 }
 
@@ -111,11 +127,13 @@ async fn respond(
     let running = Running(activity);
     let (parts, body) = request.into_parts();
     let mut body = StreamBody { body, time: proxy.config.timeouts.body };
-    let (head, agrees) = parts::head(&parts);
-    let request = ClientRequest { head, peer: link.peer, server: link.server, secure: link.secure, upgrade: false };
-    let answer = match agrees {
-        true => proxy.handle(request, &mut body).await,
-        false => proxy.refuse(request, 400, "The :authority and Host name different hosts.").await,
+    let (head, objection) = parts::head(&parts);
+    let objection = objection.map(|reason| (400, reason)).or_else(|| unreadable(&head, &proxy));
+    let request =
+        ClientRequest { head, peer: link.peer, server: link.server, secure: link.secure, speaks: true, upgrade: false };
+    let answer = match objection {
+        None => proxy.handle(request, &mut body).await,
+        Some((status, reason)) => proxy.refuse(request, status, reason).await,
     };
     let Answer { status, mut headers, body } = answer.ok_or(Dropped)?;
     let body = match body {
@@ -153,6 +171,16 @@ async fn respond(
     *response.status_mut() = status;
     *response.headers_mut() = headers;
     Ok(response)
+}
+
+/// What the HTTP/1 front end would refuse too: status and reason.
+fn unreadable(head: &RequestHead, proxy: &Proxy) -> Option<(u16, &'static str)> {
+    match head.values("host").next() {
+        None => return Some((400, "The request names no host.")),
+        Some(host) if !is_authority(host) => return Some((400, "Host is not a host.")),
+        Some(_) => {}
+    }
+    (head.headers.len() > proxy.config.limits.head_fields).then_some((431, "There are too many header fields."))
 }
 
 struct StreamBody {

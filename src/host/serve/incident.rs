@@ -2,6 +2,7 @@
 
 use super::proxy::Proxy;
 use crate::host::exchange::{Exchange, RequestHead};
+use crate::rule::Phase;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -44,10 +45,14 @@ impl Incident {
 
     /// Logs that the host itself refused, in the form of a rule's line, so that tools that read those find it.
     pub(super) fn log_refusal(&self, status: u16, reason: &str) {
+        self.log_denial(status, self.exchange.phase(), reason);
+    }
+
+    fn log_denial(&self, status: u16, phase: Phase, reason: &str) {
         self.proxy.log.line(format!(
             "[client {}] ModSecurity: Access denied with code {status} (phase {}). {reason} [hostname \"{}\"] [uri \"{}\"] [unique_id \"{}\"]",
             self.client.ip(),
-            self.exchange.phase().number(),
+            phase.number(),
             self.host,
             self.target,
             self.exchange.incident_id(),
@@ -60,8 +65,15 @@ impl Incident {
             self.proxy.log.line(format!("[client {}] {line}", self.client.ip()));
         }
         self.logged = seen;
-        if !self.closed && !self.exchange.uninspected().is_empty() {
-            let names: Vec<_> = self.exchange.uninspected().iter().map(|what| what.name()).collect();
+        if self.closed {
+            return;
+        }
+        self.closed = true;
+        if let Some(unruled) = self.exchange.unruled() {
+            self.log_denial(unruled.status, unruled.phase, unruled.reason);
+        }
+        let names = self.exchange.passed_unseen();
+        if !names.is_empty() {
             self.proxy.log.line(format!(
                 "[client {}] Fusewall: passed without inspection: {} [hostname \"{}\"] [uri \"{}\"] [unique_id \"{}\"]",
                 self.client.ip(),
@@ -71,20 +83,20 @@ impl Incident {
                 self.exchange.incident_id(),
             ));
         }
-        self.closed = true;
     }
 }
 
 impl Drop for Incident {
     fn drop(&mut self) {
         if !self.closed {
+            self.proxy.inspector.abandon(&mut self.exchange);
             self.log();
         }
     }
 }
 
 /// Bytes as they may stand between quotes in a log line.
-fn quoted(bytes: &[u8]) -> String {
+pub(super) fn quoted(bytes: &[u8]) -> String {
     let mut text = String::new();
     for &byte in bytes.iter().take(QUOTED_BYTES) {
         match byte {

@@ -1,5 +1,6 @@
 //! Accepts connections, keeps their number within bounds, finds out which HTTP they speak, and ends them when the proxy ends.
 
+use super::descriptors;
 use super::http1::{self, Link};
 use super::http2;
 use super::proxy::Proxy;
@@ -7,7 +8,7 @@ use bytes::BytesMut;
 use std::collections::HashMap;
 use std::future::Future;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
@@ -31,7 +32,11 @@ pub(super) async fn run(
     shutdown: impl Future<Output = ()> + Send,
 ) {
     let (down, watching) = watch::channel(false);
-    let places = proxy.config.limits.connections.min(Semaphore::MAX_PERMITS);
+    let wanted = proxy.config.limits.connections.min(Semaphore::MAX_PERMITS);
+    let places = descriptors::affordable(wanted);
+    if places < wanted {
+        tracing::warn!("limits.connections is {wanted}; the limit of open files (ulimit -n) allows for {places}");
+    }
     let all = Arc::new(Semaphore::new(places));
     let clients = Arc::new(Clients::new(proxy.config.limits.connections_per_client));
     let mut accepting = JoinSet::new();
@@ -85,16 +90,20 @@ impl Door {
             let (place, socket, peer) = match accepted {
                 // On a socket for both families IPv4 addresses come in the form ::ffff:192.0.2.1, which no rule expects.
                 Ok((place, socket, peer)) => (place, socket, SocketAddr::new(peer.ip().to_canonical(), peer.port())),
+                // A connection that its client gave up before it was taken.
+                Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => continue,
                 Err(error) => {
                     tracing::warn!(%error, "accept failed");
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                     continue;
                 }
             };
-            let Some(seat) = self.clients.seat(peer.ip()) else {
+            let seat = self.clients.seat(peer.ip());
+            // Behind a trusted proxy there are many clients.
+            if seat.is_none() && !self.proxy.config.trusted_proxies.contains(peer.ip()) {
                 tracing::debug!(%peer, "closed: limits.connections_per_client");
                 continue;
-            };
+            }
             let (proxy, tls, down) = (Arc::clone(&self.proxy), self.tls.clone(), self.down.clone());
             connections.spawn(async move {
                 let _held = (place, seat);
@@ -196,7 +205,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Rewound<S> {
     }
 }
 
-/// Open connections by client address.
+/// Open connections by client network.
 struct Clients {
     open: Mutex<HashMap<IpAddr, usize>>,
     limit: usize,
@@ -208,6 +217,7 @@ impl Clients {
     }
 
     fn seat(self: &Arc<Self>, client: IpAddr) -> Option<Seat> {
+        let client = network(client);
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         let count = open.entry(client).or_default();
         if *count >= self.limit {
@@ -215,6 +225,14 @@ impl Clients {
         }
         *count += 1;
         Some(Seat { clients: Arc::clone(self), client })
+    }
+}
+
+/// What counts as one client: an IPv4 address, or the IPv6 network of 64 bits that a subscriber has at the least.
+fn network(client: IpAddr) -> IpAddr {
+    match client {
+        IpAddr::V4(_) => client,
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & (!0 << 64)).into(),
     }
 }
 
@@ -233,5 +251,24 @@ impl Drop for Seat {
                 open.remove(&self.client);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_is_an_ipv4_address_or_an_ipv6_network() {
+        let clients = Arc::new(Clients::new(1));
+        let seat = |address: &str| clients.seat(address.parse().unwrap());
+        let first = seat("2001:db8:0:1::1");
+        assert!(first.is_some() && seat("2001:db8:0:1:ffff::2").is_none(), "the same network");
+        let others = [seat("2001:db8:0:2::1"), seat("192.0.2.1"), seat("192.0.2.2")];
+        assert!(others.iter().all(Option::is_some) && seat("192.0.2.1").is_none());
+        drop(first);
+        assert!(seat("2001:db8:0:1:ffff::2").is_some(), "the seat is given back");
+        drop(others);
+        assert!(clients.open.lock().unwrap().is_empty());
     }
 }

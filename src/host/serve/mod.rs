@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`config`] | what it can be told, from TOML |
 //! | `listener` | accepts connections, counts them, ends them |
+//! | `descriptors` | how many connections the system allows |
 //! | `tls` | certificates, for both sides |
 //! | `http1` | HTTP/1 from clients: the strict front end, bodies, responses, tunnels |
 //! | `http2` | HTTP/2 from clients, by hyper |
@@ -17,6 +18,7 @@
 mod channel;
 pub mod config;
 mod connector;
+mod descriptors;
 mod echo;
 mod forward;
 mod http1;
@@ -31,6 +33,7 @@ mod tls;
 mod upstream;
 
 pub use config::Config;
+pub use descriptors::raise_descriptor_limit;
 pub use log::ErrorLog;
 
 use crate::waf::Waf;

@@ -26,7 +26,9 @@ pub(super) fn refusal(refusal: &Refusal, incident_id: &str, accept: &[u8], head_
 }
 
 fn page(status: u16, incident_id: &str, accept: &[u8], head_only: bool) -> Answer {
-    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::FORBIDDEN);
+    // A status below 200 announces an answer, it is none.
+    let status =
+        StatusCode::from_u16(status).ok().filter(|status| !status.is_informational()).unwrap_or(StatusCode::FORBIDDEN);
     let title = status.canonical_reason().unwrap_or("Refused");
     let html = memchr::memmem::find(accept, b"text/html").is_some();
     let body = match html {

@@ -37,6 +37,8 @@ pub(super) struct ClientRequest {
     pub(super) server: SocketAddr,
     /// Whether it came over TLS.
     pub(super) secure: bool,
+    /// Whether the version is one that the front end speaks.
+    pub(super) speaks: bool,
     /// Whether the client asks to leave HTTP and the front end could.
     pub(super) upgrade: bool,
 }
@@ -142,7 +144,7 @@ impl Proxy {
         if head.method == b"CONNECT" {
             return Err(fault(405, "CONNECT asks for a forward proxy."));
         }
-        if !matches!(head.version.get(..7), Some(b"HTTP/1." | b"HTTP/2.")) {
+        if !request.speaks {
             return Err(fault(505, "The HTTP version is not supported."));
         }
         if let Some(refusal) = exchange.check_coding(head) {
@@ -203,8 +205,11 @@ impl Proxy {
         match early {
             Some(response) => {
                 let response = response.map_err(unanswered)?;
-                pumping.await?;
-                Ok(response)
+                // An upstream that has answered may well leave the rest of the body alone.
+                match pumping.await {
+                    Ok(()) | Err(Stop::Fault(LATE)) => Ok(response),
+                    Err(stop) => Err(stop),
+                }
             }
             None => match tokio::time::timeout(time, sending).await {
                 Ok(response) => response.map_err(unanswered),
@@ -241,6 +246,8 @@ impl Proxy {
             || status == StatusCode::NO_CONTENT
             || status == StatusCode::NOT_MODIFIED;
         let length = match bodiless {
+            // Only an answer that stands for one with a body may say how long that is (RFC 9110, section 8.6).
+            true if head.method != b"HEAD" && status != StatusCode::NOT_MODIFIED => None,
             true => field(CONTENT_LENGTH).and_then(|value| std::str::from_utf8(value).ok()?.parse().ok()),
             false => response.body().size_hint().exact(),
         };
@@ -362,6 +369,8 @@ async fn pump(sender: channel::Sender, first: Bytes, rest: &mut impl BodySource,
     }
 }
 
+const LATE: Fault = Fault::Refuse(504, "The upstream did not answer in time.");
+
 fn fault(status: u16, reason: &'static str) -> Stop {
     Stop::Fault(Fault::Refuse(status, reason))
 }
@@ -369,6 +378,6 @@ fn fault(status: u16, reason: &'static str) -> Stop {
 fn unanswered(error: UpstreamError) -> Stop {
     match error {
         UpstreamError::Broken => fault(502, "The upstream cannot be reached or broke off."),
-        UpstreamError::Late => fault(504, "The upstream did not answer in time."),
+        UpstreamError::Late => Stop::Fault(LATE),
     }
 }

@@ -4,6 +4,7 @@ use super::channel::Channel;
 use super::config::Config;
 use super::connector::Connector;
 use super::{ServeError, echo};
+use crate::host::http1::is_authority;
 use bytes::Bytes;
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{Request, Response, Uri};
@@ -49,11 +50,14 @@ impl Upstream {
         let secure = match uri.scheme_str() {
             Some("http") => false,
             Some("https") => true,
-            _ => return Err(problem("the scheme must be http or https")),
+            _ => return Err(problem("it must begin with http:// or https://")),
         };
         let authority = uri.authority().cloned().ok_or_else(|| problem("it names no host"))?;
         if authority.as_str().contains('@') {
             return Err(problem("user information has no place in it"));
+        }
+        if !is_authority(authority.as_str().as_bytes()) || authority.port_u16() == Some(0) {
+            return Err(problem("the host or the port is none"));
         }
         if uri.path_and_query().is_some_and(|path| path.as_str() != "/") {
             return Err(problem("it must not have a path: requests keep their own"));
@@ -150,6 +154,39 @@ impl Failure {
         match self {
             Failure::Broken | Failure::Closed => UpstreamError::Broken,
             Failure::Late => UpstreamError::Late,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_upstream_is_a_scheme_a_host_and_a_port_that_exists() {
+        let of = |url: &str| {
+            let mut config = Config::default();
+            config.upstream.url = Some(url.to_owned());
+            Upstream::new(&config).map(drop).map_err(|error| error.to_string())
+        };
+        for good in ["http://localhost", "http://127.0.0.1:3000", "http://[::1]:3000/", "https://a.example:8443"] {
+            assert_eq!(of(good), Ok(()), "{good}");
+        }
+        for bad in [
+            "localhost:3000",
+            "127.0.0.1:3000",
+            "ftp://a",
+            "http://",
+            "http://a:99999",
+            "http://a:x",
+            "http://a:0",
+            "http://u@a",
+            "http://a/path",
+            "http://a/?q",
+            "http://:80",
+            "",
+        ] {
+            assert!(of(bad).is_err(), "{bad}");
         }
     }
 }

@@ -16,15 +16,17 @@ use std::task::{Context, Poll, ready};
 pub struct InspectedBody {
     first: Option<Bytes>,
     rest: Option<UnsyncBoxBody<Bytes, BoxError>>,
+    /// Kept as long as the body may be in memory.
+    _share: Share,
 }
 
 impl InspectedBody {
-    pub(super) fn new<B>(first: Bytes, rest: Option<B>) -> Self
+    pub(super) fn new<B>(first: Bytes, rest: Option<B>, share: Share) -> Self
     where
         B: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
     {
         let first = Some(first).filter(|first| !first.is_empty());
-        InspectedBody { first, rest: rest.map(|rest| rest.map_err(Into::into).boxed_unsync()) }
+        InspectedBody { first, rest: rest.map(|rest| rest.map_err(Into::into).boxed_unsync()), _share: share }
     }
 }
 

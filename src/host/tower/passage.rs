@@ -2,9 +2,10 @@
 
 use super::body::{InspectedBody, WafBody};
 use super::{BoxError, Shared, ends};
-use crate::host::exchange::{Chunk, Exchange, Refusal, ResponsePlan, Turn};
+use crate::host::exchange::{Chunk, Exchange, Refusal, ResponsePlan, Turn, Uninspected};
 use crate::host::inspect::{BodySource, Fault, HELD, Share, Stop};
 use crate::host::parts::{self, version};
+use crate::rule::Phase;
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, LOCATION};
 use http::request::Parts;
@@ -18,12 +19,13 @@ pub(super) struct Passage {
     shared: Arc<Shared>,
     exchange: Exchange,
     logged: usize,
+    closed: bool,
 }
 
 impl Passage {
     pub(super) fn new(shared: &Arc<Shared>, parts: &Parts) -> Self {
         let exchange = shared.inspector.exchange(ends(&parts.extensions), shared.policy);
-        Passage { shared: Arc::clone(shared), exchange, logged: 0 }
+        Passage { shared: Arc::clone(shared), exchange, logged: 0, closed: false }
     }
 
     /// Phases 1 and 2.
@@ -32,17 +34,18 @@ impl Passage {
         B: Body<Data = Bytes, Error: Into<BoxError>> + Send + Unpin + 'static,
     {
         let Passage { shared, exchange, .. } = self;
-        let (head, agrees) = parts::head(parts);
+        let (head, objection) = parts::head(parts);
         shared.inspector.head(exchange, &head).await?;
-        if !agrees {
-            return Err(Stop::Fault(Fault::Refuse(400, "The :authority and Host name different hosts.")));
+        if let Some(reason) = objection {
+            return Err(Stop::Fault(Fault::Refuse(400, reason)));
         }
         if let Some(refusal) = exchange.check_coding(&head) {
+            self.log_refusal(415, "The request body has a Content-Encoding, which is not decoded.");
             return Err(Stop::Refused(refusal));
         }
         let mut source = Source(body);
         let inspected = shared.inspector.request_body(exchange, &mut source, None).await?;
-        Ok(InspectedBody::new(inspected.body, inspected.rest.then_some(source.0)))
+        Ok(InspectedBody::new(inspected.body, inspected.rest.then_some(source.0), inspected.share))
     }
 
     /// Phases 3 to 5, as far as they come before the response leaves.
@@ -58,6 +61,9 @@ impl Passage {
             return self.turn_away(Stop::Refused(refusal)).await;
         }
         let field = |name| parts.headers.get(name).map(HeaderValue::as_bytes);
+        if parts.status == StatusCode::SWITCHING_PROTOCOLS {
+            self.exchange.skipped(Uninspected::Tunnel);
+        }
         let plan = self.exchange.response_plan(field(CONTENT_TYPE), field(CONTENT_ENCODING));
         if plan == ResponsePlan::Watch {
             return Response::from_parts(parts, WafBody::watched(body, self));
@@ -103,11 +109,7 @@ impl Passage {
         let refusal = match stop {
             Stop::Refused(refusal) => refusal,
             Stop::Fault(Fault::Refuse(status, reason)) => {
-                let phase = self.exchange.phase().number();
-                let id = self.exchange.incident_id();
-                (self.shared.log)(&format!(
-                    "ModSecurity: Access denied with code {status} (phase {phase}). {reason} [unique_id \"{id}\"]"
-                ));
+                self.log_refusal(status, reason);
                 self.exchange.refuse(status)
             }
             Stop::Fault(Fault::Gone) => self.exchange.refuse(400),
@@ -137,6 +139,18 @@ impl Passage {
         // Phase 5 never refuses.
         let _ = inspector.run(&mut self.exchange).await;
         self.log();
+    }
+
+    /// Logs that the layer itself refused.
+    fn log_refusal(&self, status: u16, reason: &str) {
+        self.log_denial(status, self.exchange.phase(), reason);
+    }
+
+    fn log_denial(&self, status: u16, phase: Phase, reason: &str) {
+        let (phase, id) = (phase.number(), self.exchange.incident_id());
+        (self.shared.log)(&format!(
+            "ModSecurity: Access denied with code {status} (phase {phase}). {reason} [unique_id \"{id}\"]"
+        ));
     }
 
     /// Shows a chunk of a watched response to the engine. `false`: no more of them are wanted.
@@ -173,12 +187,30 @@ impl Passage {
             (self.shared.log)(&line);
         }
         self.logged = seen;
+        if self.closed {
+            return;
+        }
+        self.closed = true;
+        if let Some(unruled) = self.exchange.unruled() {
+            self.log_denial(unruled.status, unruled.phase, unruled.reason);
+        }
+        let names = self.exchange.passed_unseen();
+        if !names.is_empty() {
+            let id = self.exchange.incident_id();
+            (self.shared.log)(&format!(
+                "Fusewall: passed without inspection: {} [unique_id \"{id}\"]",
+                names.join(", ")
+            ));
+        }
     }
 }
 
 impl Drop for Passage {
     fn drop(&mut self) {
-        self.log();
+        if !self.closed {
+            self.shared.inspector.abandon(&mut self.exchange);
+            self.log();
+        }
     }
 }
 

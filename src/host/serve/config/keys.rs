@@ -1,6 +1,6 @@
 //! The table of all keys: name, type, default, meaning, and how a value gets into the [`Config`].
 
-use super::{Config, Route};
+use super::{Config, Route, plain};
 use crate::host::exchange::Unread;
 use crate::net::IpSet;
 use std::net::{IpAddr, SocketAddr};
@@ -50,8 +50,8 @@ pub(super) const SITE: &[Key<Config>] = &[
         "listen",
         "list of `address:port`",
         r#"["127.0.0.1:8080"]"#,
-        "Where to listen. Port 0 takes a free port.",
-        |config, value| config.listen = list(value, address)?
+        "Where to listen, at least one. Port 0 takes a free port. `[::]:443` takes IPv4 as well, where the system does not say otherwise.",
+        |config, value| config.listen = addresses(value)?
     ),
     key!(
         "rules",
@@ -67,8 +67,9 @@ pub(super) const SITE: &[Key<Config>] = &[
         "Peers whose `X-Forwarded-For` is believed. The client is then the rightmost address in it that is not itself in this list. From all other peers forwarding headers are replaced.",
         |config, value| config.trusted_proxies = networks(value)?
     ),
-    key!("threads", COUNT, "0", "Worker threads; 0: one for each processor.", |config, value| config.threads =
-        number(value)?),
+    key!("threads", COUNT, "0", "Worker threads, at most 1024; 0: one for each processor.", |config, value| config
+        .threads =
+        threads(value)?),
     key!(
         "tls.certificate",
         PATH,
@@ -119,14 +120,14 @@ pub(super) const SITE: &[Key<Config>] = &[
         "limits.connections",
         COUNT,
         "10000",
-        "Open client connections; more wait in the kernel's queue.",
+        "Open client connections; more wait in the kernel's queue. Never more than half of what the limit of open files (`ulimit -n`) leaves, so that the upstream can be reached.",
         |config, value| config.limits.connections = positive(value)?
     ),
     key!(
         "limits.connections_per_client",
         COUNT,
         "1000",
-        "Open connections from one address; more are closed at once.",
+        "Open connections from one IPv4 address or IPv6 /64 network; more are closed at once. Trusted proxies may have any number.",
         |config, value| config.limits.connections_per_client = positive(value)?
     ),
     key!("limits.streams", COUNT, "100", "Concurrent requests on one HTTP/2 connection.", |config, value| config
@@ -202,6 +203,13 @@ pub(super) const SITE: &[Key<Config>] = &[
         r#""5m""#,
         "Between two reads of the upstream's response body; then the connection is cut.",
         |config, value| config.timeouts.upstream_idle = duration(value)?
+    ),
+    key!(
+        "timeouts.tunnel",
+        DURATION,
+        r#""10m""#,
+        "Without a byte in either direction after an upgrade (a WebSocket); then the connection is cut.",
+        |config, value| config.timeouts.tunnel = duration(value)?
     ),
     key!(
         "timeouts.shutdown",
@@ -289,6 +297,11 @@ fn number(value: &DeValue<'_>) -> Result<usize, String> {
         .ok_or_else(|| format!("expected an integer from 0 on, found {}", found(value)))
 }
 
+fn threads(value: &DeValue<'_>) -> Result<usize, String> {
+    let threads = number(value).ok().filter(|&threads| threads <= 1024);
+    threads.ok_or_else(|| format!("expected an integer from 0 to 1024, found {}", found(value)))
+}
+
 fn positive(value: &DeValue<'_>) -> Result<usize, String> {
     match number(value) {
         Ok(0) | Err(_) => Err(format!("expected an integer from 1 on, found {}", found(value))),
@@ -303,6 +316,13 @@ fn small(value: &DeValue<'_>) -> Result<u32, String> {
 fn list<T>(value: &DeValue<'_>, item: impl Fn(&DeValue<'_>) -> Result<T, String>) -> Result<Vec<T>, String> {
     let array = value.as_array().ok_or_else(|| format!("expected a list, found {}", found(value)))?;
     array.iter().map(|value| item(value.get_ref())).collect()
+}
+
+fn addresses(value: &DeValue<'_>) -> Result<Vec<SocketAddr>, String> {
+    list(value, address).and_then(|addresses| match addresses.is_empty() {
+        true => Err("expected at least one address:port".to_owned()),
+        false => Ok(addresses),
+    })
 }
 
 fn address(value: &DeValue<'_>) -> Result<SocketAddr, String> {
@@ -350,8 +370,14 @@ fn unread(value: &DeValue<'_>) -> Result<Unread, String> {
 }
 
 fn prefix(value: &DeValue<'_>) -> Result<String, String> {
-    string(value).and_then(|path| match path.starts_with('/') {
-        true => Ok(path),
-        false => Err(format!("expected a path that starts with a slash, found {path:?}")),
-    })
+    let path = string(value)?;
+    if !path.starts_with('/') {
+        return Err(format!("expected a path that starts with a slash, found {path:?}"));
+    }
+    if !plain(path.as_bytes()) {
+        return Err(format!(
+            "{path:?} is never covered: a route is made of letters, digits, `-._~` and single slashes, without dot segments"
+        ));
+    }
+    Ok(path)
 }

@@ -137,6 +137,8 @@ pub struct Timeouts {
     pub upstream_response: Duration,
     /// `timeouts.upstream_idle`
     pub upstream_idle: Duration,
+    /// `timeouts.tunnel`
+    pub tunnel: Duration,
     /// `timeouts.shutdown`
     pub shutdown: Duration,
 }
@@ -152,6 +154,7 @@ impl Default for Timeouts {
             upstream_connect: Duration::from_secs(5),
             upstream_response: Duration::from_secs(60),
             upstream_idle: Duration::from_secs(300),
+            tunnel: Duration::from_secs(600),
             shutdown: Duration::from_secs(30),
         }
     }

@@ -126,6 +126,11 @@ impl<'t> Reader<'t> {
             if route.path.is_empty() {
                 self.error(item.span(), "`routes.path` is missing".to_owned());
             }
+            let path = route.path.trim_end_matches('/');
+            if !route.path.is_empty() && config.routes.iter().any(|above| above.path.trim_end_matches('/') == path) {
+                let path = &route.path;
+                self.error(item.span(), format!("`routes.path`: {path:?} covers the same paths as a route above it"));
+            }
             config.routes.push(route);
         }
         true
@@ -215,12 +220,26 @@ mod tests {
 
     #[test]
     fn odd_values_are_errors_and_never_a_panic() {
-        assert_eq!(errors("threads = -1"), ["f.toml:1: `threads`: expected an integer from 0 on, found -1"]);
+        assert_eq!(errors("threads = -1"), ["f.toml:1: `threads`: expected an integer from 0 to 1024, found -1"]);
         assert_eq!(errors("limits = 3"), ["f.toml:1: `limits`: expected a table, found a value of type integer"]);
         assert!(errors("timeouts.head = '9999999999999999999h'")[0].contains("expected a duration"));
         assert!(errors("timeouts.head = '0s'")[0].contains("expected a duration"));
         assert!(errors("trusted_proxies = ['10.0.0.0/33']")[0].contains("expected an address or a network"));
         assert!(errors("a = [")[0].starts_with("f.toml:1: "));
         assert!(errors("[tls]\nkey = 'k'")[0].contains("belong together"));
+        assert!(errors("threads = 5000")[0].contains("expected an integer from 0 to 1024"));
+    }
+
+    #[test]
+    fn what_could_never_work_is_an_error() {
+        assert_eq!(errors("listen = []"), ["f.toml:1: `listen`: expected at least one address:port"]);
+        for path in ["/a%20b", "/a/../b", "/a//b", "/a b", "/a;v=1", "/./a", "/a?b"] {
+            let text = format!("[[routes]]\npath = '{path}'");
+            assert!(errors(&text)[0].contains("is never covered"), "{path}");
+        }
+        assert_eq!(
+            errors("[[routes]]\npath = '/a'\n[[routes]]\npath = '/a/'"),
+            ["f.toml:3: `routes.path`: \"/a/\" covers the same paths as a route above it"]
+        );
     }
 }

@@ -1,6 +1,7 @@
 //! HTTP/1 from clients: one connection, request after request, read by the strict front end so that the engine sees every byte.
 
 mod body;
+mod tunnel;
 mod wire;
 mod write;
 
@@ -121,12 +122,14 @@ fn head_limits(proxy: &Proxy) -> HeadLimits {
 }
 
 fn client_request(head: Head, link: Link) -> ClientRequest {
+    let speaks = head.is_http1();
     let Head { method, target, version, headers, framing, upgrade, .. } = head;
     ClientRequest {
         head: RequestHead { method, target, version, headers },
         peer: link.peer,
         server: link.server,
         secure: link.secure,
+        speaks,
         upgrade: upgrade && framing == Framing::None,
     }
 }
@@ -142,10 +145,9 @@ where
         return;
     }
     let mut upstream = TokioIo::new(upstream);
-    let (mut client, read) = wire.into_parts();
+    let (client, read) = wire.into_parts();
     // What came right behind the handshake belongs to the tunnel.
     if tokio::io::AsyncWriteExt::write_all(&mut upstream, &read).await.is_ok() {
-        // However it ends, there is nobody left to tell.
-        let _ = tokio::io::copy_bidirectional(&mut client, &mut upstream).await;
+        tunnel::carry(client, &mut upstream, proxy.config.timeouts.tunnel).await;
     }
 }

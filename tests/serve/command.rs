@@ -1,0 +1,119 @@
+//! The command `fusewall serve` as its operator meets it.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::process::{Child, ChildStderr, Command, Stdio};
+
+/// Rules that load at once.
+const RULES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/host.conf");
+
+struct Serving {
+    child: Child,
+    errors: BufReader<ChildStderr>,
+    address: SocketAddr,
+}
+
+fn serve(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_fusewall"));
+    command.arg("serve").args(arguments).stderr(Stdio::piped());
+    command
+}
+
+impl Serving {
+    fn start(arguments: &[&str]) -> Self {
+        let mut child = serve(&["--listen", "127.0.0.1:0"]).args(arguments).spawn().unwrap();
+        let mut errors = BufReader::new(child.stderr.take().unwrap());
+        let line = line_with(&mut errors, "listening on");
+        let address = line.split("http://").nth(1).unwrap().split(',').next().unwrap().parse().unwrap();
+        Serving { child, errors, address }
+    }
+
+    fn status(&self, target: &str) -> String {
+        let mut stream = TcpStream::connect(self.address).unwrap();
+        write!(stream, "GET {target} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer.split(' ').nth(1).unwrap_or_default().to_owned()
+    }
+
+    fn signal(&self, signal: &str) {
+        let sent = Command::new("kill").args([signal, &self.child.id().to_string()]).status().unwrap();
+        assert!(sent.success());
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn line_with(reader: &mut impl BufRead, part: &str) -> String {
+    let mut all = String::new();
+    loop {
+        let mut line = String::new();
+        assert!(reader.read_line(&mut line).unwrap() > 0, "no {part:?} in {all}");
+        if line.contains(part) {
+            return line;
+        }
+        all += &line;
+    }
+}
+
+#[test]
+fn the_last_lines_of_the_log_are_written_before_the_process_ends() {
+    let mut site = Serving::start(&["--rules", RULES]);
+    for _ in 0..200 {
+        assert_eq!(site.status("/?q=<script>"), "403");
+    }
+    site.signal("-INT");
+    let mut log = String::new();
+    site.errors.read_to_string(&mut log).unwrap();
+    let ids: std::collections::HashSet<_> = log
+        .lines()
+        .filter(|line| line.contains("Access denied"))
+        .filter_map(|line| line.split("[unique_id ").nth(1))
+        .collect();
+    assert_eq!(ids.len(), 200);
+    assert!(site.child.wait().unwrap().success());
+}
+
+#[test]
+fn a_hangup_loads_the_rules_anew_and_keeps_the_old_ones_if_they_are_wrong() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("rules.conf");
+    let rule =
+        |word: &str| format!("SecRuleEngine On\nSecRule REQUEST_URI \"@contains {word}\" \"id:1,phase:1,deny\"\n");
+    std::fs::write(&file, rule("first")).unwrap();
+    let mut site = Serving::start(&["--rules", file.to_str().unwrap()]);
+    assert_eq!((site.status("/first"), site.status("/second")), ("403".into(), "200".into()));
+    std::fs::write(&file, rule("second")).unwrap();
+    site.signal("-HUP");
+    line_with(&mut site.errors, "rules loaded anew");
+    assert_eq!((site.status("/first"), site.status("/second")), ("200".into(), "403".into()));
+    std::fs::write(&file, "SecRule nonsense").unwrap();
+    site.signal("-HUP");
+    line_with(&mut site.errors, "those in service stay there");
+    assert_eq!(site.status("/second"), "403");
+}
+
+#[test]
+fn what_keeps_it_from_starting_is_said() {
+    let holder = TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = holder.local_addr().unwrap().to_string();
+    for (arguments, parts) in [
+        (&["--listen", "8080"][..], &["127.0.0.1:8080"][..]),
+        (&["--rules", RULES, "--listen", "192.0.2.1:80"], &["cannot listen on 192.0.2.1:80"]),
+        (&["--rules", RULES, "--upstream", "localhost:3000"], &["localhost:3000", "http://"]),
+        (&["--rules", RULES, "--upstream", "http://a:99999"], &["http://a:99999", "port"]),
+        (&["--rules", "/no/such/file.conf"], &["/no/such/file.conf"]),
+        (&["--config", "/no/such/file.toml"], &["/no/such/file.toml"]),
+        (&["--rules", RULES, "--listen", taken.as_str()], &["cannot listen on", taken.as_str()]),
+    ] {
+        let output = serve(arguments).output().unwrap();
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success(), "{arguments:?}: {errors}");
+        assert!(parts.iter().all(|part| errors.contains(part)), "{arguments:?}: {errors}");
+    }
+}
