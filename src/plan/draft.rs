@@ -345,6 +345,15 @@ fn is_dynamic(variable: Variable) -> bool {
             | Variable::Rule
             | Variable::HighestSeverity
             | Variable::Duration
+            | Variable::Time
+            | Variable::TimeEpoch
+            | Variable::TimeHour
+            | Variable::TimeMin
+            | Variable::TimeSec
+            | Variable::TimeDay
+            | Variable::TimeMon
+            | Variable::TimeYear
+            | Variable::TimeWday
             | Variable::UserId
             | Variable::SessionId
             | Variable::BudgetExhausted
