@@ -11,6 +11,8 @@ use crate::rule::Variable;
 
 /// Copying bytes of a macro.
 const COPY: Price = Price::new(8, 128);
+/// Looking at one member on the way to the one that a macro names.
+const LOOK: u64 = 6;
 
 /// Appends the expanded text to `out`, which never grows past the limit for macros: what is longer is cut and flagged.
 pub(super) fn expand(
@@ -73,7 +75,7 @@ fn member(
 ) -> Result<Option<Slice>, Exhausted> {
     if let Some((group, part)) = shows(variable) {
         for &at in scratch.values.members(group) {
-            meter.charge_rule(2)?;
+            meter.charge_rule(LOOK)?;
             let Some(field) = scratch.memory.fields.items().get(at as usize) else { break };
             let name = scratch.memory.fields.bytes(field.name);
             let fits =
@@ -99,7 +101,7 @@ fn member(
         Variable::Rule => rule_member(key.unwrap_or(b"id"), loaded, scratch, meter),
         Variable::Ip | Variable::Global | Variable::Session | Variable::User | Variable::Resource | Variable::Env => {
             for (collection, name, value) in &scratch.collections {
-                meter.charge_rule(2)?;
+                meter.charge_rule(LOOK)?;
                 if *collection == variable && key.is_none_or(|key| name.eq_ignore_ascii_case(key)) {
                     meter.charge_rule(COPY.of(value.len()))?;
                     return scratch.memory.keep(value).map(Some);
