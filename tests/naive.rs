@@ -4,6 +4,8 @@ mod oracle;
 
 #[path = "naive/corpus.rs"]
 mod corpus;
+#[path = "naive/planner.rs"]
+mod planner;
 #[path = "naive/random.rs"]
 mod random;
 #[path = "naive/table.rs"]

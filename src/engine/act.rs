@@ -9,6 +9,8 @@ use crate::rule::{PartsMode, Variable};
 
 /// Setting one entry.
 const SET: Price = Price::new(16, 128);
+/// Comparing the name of one entry.
+const LOOK: u64 = 2;
 
 /// Runs one action.
 pub(super) fn run(step: &Step, loaded: &Loaded, scratch: &mut Scratch, meter: &mut Meter) -> Result<(), Exhausted> {
@@ -34,22 +36,20 @@ pub(super) fn run(step: &Step, loaded: &Loaded, scratch: &mut Scratch, meter: &m
         }
         Step::InitCollection(collection, key) => {
             let key = expanded(key, loaded, scratch, meter)?;
-            meter.charge_rule(SET.of(key.len()))?;
+            meter.charge_rule(SET.of(key.len()).saturating_add(entries(scratch)))?;
             match collection {
                 // setsid and setuid also name the session and the user.
                 Variable::Session => keep_scalar(Variable::SessionId, &key, scratch),
                 Variable::User => keep_scalar(Variable::UserId, &key, scratch),
                 _ => {}
             }
-            put(*collection, b"key", &key, scratch, loaded.program().limits.tx_entries);
-            Ok(())
+            put(*collection, b"key", &key, scratch, loaded.program().limits.tx_entries)
         }
         Step::SetEnv(name, value) => {
             let name = expanded(name, loaded, scratch, meter)?;
             let value = expanded(value, loaded, scratch, meter)?;
-            meter.charge_rule(SET.of(name.len() + value.len()))?;
-            put(Variable::Env, &name, &value, scratch, loaded.program().limits.tx_entries);
-            Ok(())
+            meter.charge_rule(SET.of(name.len() + value.len()).saturating_add(entries(scratch)))?;
+            put(Variable::Env, &name, &value, scratch, loaded.program().limits.tx_entries)
         }
     }
 }
@@ -87,6 +87,7 @@ fn set_tx(
     let mut value = std::mem::take(&mut scratch.expanded);
     value.clear();
     let done = expand(text, &mut value, loaded, scratch, meter).and_then(|()| meter.charge_rule(SET.of(value.len())));
+    let done = done.and_then(|()| scratch.memory.admit(scratch.tx.memory() + value.len()));
     if done.is_ok() {
         let base = scratch.tx.get(key).map_or(0, numeric::integer);
         let limit = loaded.program().limits.tx_value_bytes;
@@ -129,7 +130,7 @@ fn set_other(
     let name = expanded(name, loaded, scratch, meter)?;
     let (text, sign) = match right {
         SetStep::Unset => {
-            meter.charge_rule(SET.of(scratch.collections.len()))?;
+            meter.charge_rule(entries(scratch))?;
             scratch.collections.retain(|(c, key, _)| *c != collection || !key.eq_ignore_ascii_case(&name));
             return Ok(());
         }
@@ -138,7 +139,8 @@ fn set_other(
         SetStep::Subtract(text) => (text, -1),
     };
     let mut value = expanded(text, loaded, scratch, meter)?;
-    meter.charge_rule(SET.of(name.len() + value.len() + scratch.collections.len()))?;
+    // Looked up once, and once more to be stored.
+    meter.charge_rule(SET.of(name.len() + value.len()).saturating_add(2 * entries(scratch)))?;
     if sign != 0 {
         let base = scratch
             .collections
@@ -149,12 +151,23 @@ fn set_other(
         value.clear();
         write_number(sum, &mut value);
     }
-    value.truncate(loaded.program().limits.tx_value_bytes);
-    put(collection, &name, &value, scratch, loaded.program().limits.tx_entries);
-    Ok(())
+    let limit = loaded.program().limits.tx_value_bytes;
+    if value.len() > limit {
+        scratch.flags.note("collection value");
+        value.truncate(limit);
+    }
+    put(collection, &name, &value, scratch, loaded.program().limits.tx_entries)
 }
 
-fn put(collection: Variable, name: &[u8], value: &[u8], scratch: &mut Scratch, limit: usize) {
+/// What looking through the collections costs.
+fn entries(scratch: &Scratch) -> u64 {
+    SET.per_call + LOOK * scratch.collections.len() as u64
+}
+
+/// Stores an entry of a collection. What the entries hold counts to the memory of the request.
+fn put(collection: Variable, name: &[u8], value: &[u8], scratch: &mut Scratch, limit: usize) -> Result<(), Exhausted> {
+    let held: usize = scratch.collections.iter().map(|(_, name, value)| name.len() + value.len()).sum();
+    scratch.memory.admit(held + name.len() + value.len())?;
     let full = scratch.collections.len() >= limit;
     let known = scratch.collections.iter_mut().find(|(c, key, _)| *c == collection && key.eq_ignore_ascii_case(name));
     if let Some((_, _, place)) = known {
@@ -165,6 +178,7 @@ fn put(collection: Variable, name: &[u8], value: &[u8], scratch: &mut Scratch, l
     } else {
         scratch.collections.push((collection, name.into(), value.to_vec()));
     }
+    Ok(())
 }
 
 fn control(ctl: &CtlStep, loaded: &Loaded, scratch: &mut Scratch, meter: &mut Meter) -> Result<(), Exhausted> {
@@ -181,6 +195,7 @@ fn control(ctl: &CtlStep, loaded: &Loaded, scratch: &mut Scratch, meter: &mut Me
             let rules = program.rule_sets.get(set.index()).map(Vec::as_slice).unwrap_or_default();
             meter.charge_rule(rules.len() as u64)?;
             rules.iter().for_each(|rule| scratch.narrowed_rules.insert(rule.index()));
+            meter.charge_rule(scratch.narrowed.len() as u64)?;
             let known = scratch.narrowed.iter().any(|(other, target)| other == set && target == source);
             if !known {
                 scratch.narrowed.push((*set, source.clone()));

@@ -3,7 +3,7 @@
 
 use super::memory::{Memory, Slice};
 use crate::byteset::ByteSet;
-use crate::meter::{Exhausted, Meter, Price, Scope};
+use crate::meter::{Exhausted, Meter, Price};
 use crate::program::{NodeId, Program, Screen};
 use crate::rule::Variable;
 use crate::scan;
@@ -92,15 +92,19 @@ impl Buffers {
         self.list.get(id.0 as usize).map_or(0, |buffer| buffer.len)
     }
 
-    /// Number of buffers, to bound them.
-    pub(super) fn count(&self) -> usize {
-        self.list.len()
+    /// Bytes of the tables, to bound them.
+    pub(super) fn memory(&self) -> usize {
+        self.list.len() * size_of::<Buffer>()
+            + self.fields.len() * size_of::<[u32; 2]>()
+            + self.rows.len() * size_of::<u32>()
+            + self.hits.len() * size_of::<u64>()
     }
 
     /// A buffer for bytes that no cell holds. They are classified anew each time.
     pub(super) fn add(&mut self, slice: Slice, source: &mut Source<'_>) -> Result<BufferId, Exhausted> {
         let len = source.memory.get(slice).len();
         source.meter.charge(CLASSIFY.of(len))?;
+        source.memory.admit(self.memory())?;
         let mask = ByteSet::in_bytes(source.memory.get(slice));
         self.list.push(Buffer { slice, len, mask, hits: None });
         Ok(BufferId((self.list.len() - 1) as u32))
@@ -115,7 +119,9 @@ impl Buffers {
         source: &mut Source<'_>,
     ) -> Result<BufferId, Exhausted> {
         source.meter.charge(LOOK_UP)?;
-        let row = self.row(cell, source.program.nodes.len());
+        let nodes = source.program.nodes.len();
+        source.memory.admit(self.memory().saturating_add(nodes * size_of::<u32>()))?;
+        let row = self.row(cell, nodes);
         if let Some(known) = self.known(row, node) {
             return Ok(known);
         }
@@ -173,15 +179,12 @@ impl Buffers {
             return Ok(from);
         }
         source.meter.charge(step.price().of(buffer.len))?;
-        let most = step.max_output(buffer.len);
-        if source.memory.len().saturating_add(most) > source.program.limits.request_memory {
-            return Err(Exhausted { scope: Scope::Memory });
-        }
+        source.memory.admit(self.memory().saturating_add(step.max_output(buffer.len)))?;
         let context = Context { unicode_map: source.program.ruleset.settings.unicode_map.as_deref() };
         match step.apply(source.memory.get(buffer.slice), &mut self.out, &context) {
             Changed::No => Ok(from),
             Changed::Yes => {
-                let kept = source.memory.keep(&self.out);
+                let kept = source.memory.keep(&self.out)?;
                 self.add(kept, source)
             }
         }
@@ -210,6 +213,7 @@ impl Buffers {
             Some(start) => start as usize,
             None => {
                 let start = self.hits.len();
+                source.memory.admit(self.memory().saturating_add(words * size_of::<u64>()))?;
                 self.hits.resize(start + words, 0);
                 let hits = self.hits.get_mut(start..).unwrap_or_default();
                 literals.scan(source.memory.get(buffer.slice), hits, source.meter)?;

@@ -20,8 +20,8 @@ const VISIT: u64 = 4;
 const CAPTURE: Price = Price::new(8, 128);
 /// The work arena is emptied between rules above this size: what is needed again is computed (and charged) again.
 const WORK_BYTES: usize = 24 << 20;
-/// So are the buffers above this number.
-const WORK_BUFFERS: usize = 1 << 20;
+/// So are the tables of buffers.
+const BUFFER_BYTES: usize = 16 << 20;
 
 /// How far a call to [`run`] got.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,9 +67,9 @@ pub(super) fn run(
                 cursor.go_to(cursor.position + 1);
                 continue;
             }
-            if scratch.memory.work.len() > WORK_BYTES || scratch.buffers.count() > WORK_BUFFERS {
+            if scratch.memory.work.len() > WORK_BYTES || scratch.buffers.memory() > BUFFER_BYTES {
                 scratch.buffers.clear();
-                scratch.matched.rescue(&mut scratch.memory);
+                scratch.matched.rescue(&mut scratch.memory)?;
             }
             scratch.matched.enter_rule();
             scratch.state.rule = Some(rule);
@@ -179,14 +179,21 @@ fn is_narrowed(
 ) -> Result<bool, Exhausted> {
     let selection = loaded.program().selections.get(look.selection.index());
     let targets = selection.map(|selection| selection.targets.as_slice()).unwrap_or_default();
-    for at in 0..known.min(scratch.narrowed.len()) {
-        let Some((set, source)) = scratch.narrowed.get(at).cloned() else { break };
+    let narrowed = std::mem::take(&mut scratch.narrowed);
+    let mut found = Ok(false);
+    for (set, source) in narrowed.iter().take(known) {
         let rules = loaded.program().rule_sets.get(set.index()).map(Vec::as_slice).unwrap_or_default();
-        if rules.binary_search(&rule).is_ok() && selection::selects(&source, item, targets, loaded, scratch, meter)? {
-            return Ok(true);
+        found = meter.charge(VISIT).and_then(|()| {
+            Ok(source.variable == item.variable
+                && rules.binary_search(&rule).is_ok()
+                && selection::selects(source, item, targets, loaded, scratch, meter)?)
+        });
+        if found != Ok(false) {
+            break;
         }
     }
-    Ok(false)
+    scratch.narrowed = narrowed;
+    found
 }
 
 /// Tests one value: after the whole pipeline, or (multiMatch) before it and after each step that changes it.

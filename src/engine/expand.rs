@@ -11,8 +11,10 @@ use crate::rule::Variable;
 
 /// Copying bytes of a macro.
 const COPY: Price = Price::new(8, 128);
+/// Looking at one member on the way to the one that a macro names.
+const LOOK: u64 = 6;
 
-/// Appends the expanded text to `out`, which never grows past the limit for macros.
+/// Appends the expanded text to `out`, which never grows past the limit for macros: what is longer is cut and flagged.
 pub(super) fn expand(
     text: &Text,
     out: &mut Vec<u8>,
@@ -21,33 +23,46 @@ pub(super) fn expand(
     meter: &mut Meter,
 ) -> Result<(), Exhausted> {
     let limit = loaded.program().limits.macro_bytes;
-    for part in &text.parts {
-        let before = out.len();
-        match part {
-            TextPart::Literal(text) => append(out, text, limit, meter)?,
-            TextPart::Tx(key) => {
-                if let Some(value) = scratch.tx.get(*key) {
-                    append(out, value, limit, meter)?;
-                }
-            }
-            TextPart::Variable(variable, key) => {
-                if let Some(slice) = member(*variable, key.as_deref(), loaded, scratch, meter)? {
-                    append(out, scratch.memory.get(slice), limit, meter)?;
-                }
-            }
-        }
-        if out.len() == limit && before < limit {
-            scratch.flags.macro_cut = true;
-        }
+    if expand_to(limit, text, out, loaded, scratch, meter)? {
+        scratch.flags.note("macro");
     }
     Ok(())
 }
 
-fn append(out: &mut Vec<u8>, bytes: &[u8], limit: usize, meter: &mut Meter) -> Result<(), Exhausted> {
+/// The same up to `limit` bytes, for a log; answers whether something was cut off.
+pub(super) fn expand_to(
+    limit: usize,
+    text: &Text,
+    out: &mut Vec<u8>,
+    loaded: &Loaded,
+    scratch: &mut Scratch,
+    meter: &mut Meter,
+) -> Result<bool, Exhausted> {
+    for part in &text.parts {
+        let fits = match part {
+            TextPart::Literal(text) => append(out, text, limit, meter)?,
+            TextPart::Tx(key) => match scratch.tx.get(*key) {
+                Some(value) => append(out, value, limit, meter)?,
+                None => true,
+            },
+            TextPart::Variable(variable, key) => match member(*variable, key.as_deref(), loaded, scratch, meter)? {
+                Some(slice) => append(out, scratch.memory.get(slice), limit, meter)?,
+                None => true,
+            },
+        };
+        if !fits {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Appends what fits; answers whether that was all.
+fn append(out: &mut Vec<u8>, bytes: &[u8], limit: usize, meter: &mut Meter) -> Result<bool, Exhausted> {
     let room = limit.saturating_sub(out.len()).min(bytes.len());
     meter.charge_rule(COPY.of(room))?;
     out.extend_from_slice(bytes.get(..room).unwrap_or_default());
-    Ok(())
+    Ok(room == bytes.len())
 }
 
 /// The first value that a macro's variable selects.
@@ -60,7 +75,7 @@ fn member(
 ) -> Result<Option<Slice>, Exhausted> {
     if let Some((group, part)) = shows(variable) {
         for &at in scratch.values.members(group) {
-            meter.charge_rule(2)?;
+            meter.charge_rule(LOOK)?;
             let Some(field) = scratch.memory.fields.items().get(at as usize) else { break };
             let name = scratch.memory.fields.bytes(field.name);
             let fits =
@@ -86,10 +101,10 @@ fn member(
         Variable::Rule => rule_member(key.unwrap_or(b"id"), loaded, scratch, meter),
         Variable::Ip | Variable::Global | Variable::Session | Variable::User | Variable::Resource | Variable::Env => {
             for (collection, name, value) in &scratch.collections {
-                meter.charge_rule(2)?;
+                meter.charge_rule(LOOK)?;
                 if *collection == variable && key.is_none_or(|key| name.eq_ignore_ascii_case(key)) {
                     meter.charge_rule(COPY.of(value.len()))?;
-                    return Ok(Some(scratch.memory.keep(value)));
+                    return scratch.memory.keep(value).map(Some);
                 }
             }
             Ok(None)
@@ -105,11 +120,9 @@ fn name_of(found: super::matched::Match, scratch: &mut Scratch, meter: &mut Mete
     let mut name = std::mem::take(&mut scratch.name);
     name.clear();
     full_name(&found, &scratch.memory, &mut name);
-    let charged = meter.charge_rule(COPY.of(name.len()));
-    let slice = scratch.memory.keep(&name);
+    let kept = meter.charge_rule(COPY.of(name.len())).and_then(|()| scratch.memory.keep(&name));
     scratch.name = name;
-    charged?;
-    Ok(slice)
+    kept
 }
 
 /// A scalar that changes while rules run.
@@ -157,12 +170,12 @@ pub(super) fn live_scalar(
                         *ones = b'0' + (number % 10) as u8;
                     }
                 }
-                return Ok(Some(scratch.memory.keep(&text)));
+                return scratch.memory.keep(&text).map(Some);
             }
             None => return Ok(None),
         },
     };
-    Ok(Some(scratch.memory.keep(itoa(number).as_bytes())))
+    scratch.memory.keep(itoa(number).as_bytes()).map(Some)
 }
 
 /// A member of RULE: something about the rule that runs.
@@ -176,30 +189,28 @@ pub(super) fn rule_member(
     let (Some(rule), Some(planned)) = (loaded.program().source(ix), loaded.program().rules.get(ix.index())) else {
         return Ok(None);
     };
-    meter.charge_rule(COPY.of(16))?;
-    let keep =
-        |scratch: &mut Scratch, text: &Option<Box<str>>| text.as_ref().map(|text| scratch.memory.keep(text.as_bytes()));
-    Ok(match key {
-        b"id" => Some(scratch.memory.keep(itoa(rule.id.0).as_bytes())),
-        b"rev" => keep(scratch, &rule.revision),
-        b"ver" => keep(scratch, &rule.version),
-        b"severity" => rule.severity.map(|severity| scratch.memory.keep(itoa(u64::from(severity.0)).as_bytes())),
-        b"msg" | b"logdata" => {
-            let text = if key == b"msg" { &planned.msg } else { &planned.logdata };
-            // Only literal parts: a text that names itself must not loop.
-            let literals = text.iter().flat_map(|text| &text.parts).filter_map(|part| match part {
-                TextPart::Literal(text) => Some(&**text),
-                _ => None,
-            });
-            let mut joined = std::mem::take(&mut scratch.name);
-            joined.clear();
-            literals.for_each(|text| joined.extend_from_slice(text));
-            let charged = meter.charge_rule(COPY.of(joined.len()));
-            let slice = scratch.memory.keep(&joined);
-            scratch.name = joined;
-            charged?;
-            text.as_ref().map(|_| slice)
-        }
+    let mut out = std::mem::take(&mut scratch.name);
+    out.clear();
+    let write = |text: Option<&str>, out: &mut Vec<u8>| text.map(|text| out.extend_from_slice(text.as_bytes()));
+    let found = match key {
+        b"id" => Some(out.extend_from_slice(itoa(rule.id.0).as_bytes())),
+        b"rev" => write(rule.revision.as_deref(), &mut out),
+        b"ver" => write(rule.version.as_deref(), &mut out),
+        b"severity" => rule.severity.map(|severity| out.extend_from_slice(itoa(u64::from(severity.0)).as_bytes())),
+        b"msg" => planned.msg.as_ref().map(|text| literals(text, &mut out)),
+        b"logdata" => planned.logdata.as_ref().map(|text| literals(text, &mut out)),
         _ => None,
-    })
+    };
+    let kept = meter.charge_rule(COPY.of(out.len())).and_then(|()| scratch.memory.keep(&out));
+    scratch.name = out;
+    kept.map(|slice| found.map(|()| slice))
+}
+
+/// The literal parts of a text alone: one that names itself must not loop.
+fn literals(text: &Text, out: &mut Vec<u8>) {
+    for part in &text.parts {
+        if let TextPart::Literal(text) = part {
+            out.extend_from_slice(text);
+        }
+    }
 }

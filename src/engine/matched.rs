@@ -2,6 +2,7 @@
 
 use super::buffers::{BufferId, Buffers};
 use super::memory::{Memory, Slice};
+use crate::meter::Exhausted;
 use crate::rule::Variable;
 
 /// One match.
@@ -18,18 +19,21 @@ pub(super) struct Match {
 #[derive(Debug, Default)]
 pub(super) struct Matched {
     list: Vec<Match>,
+    /// There were more than the list may hold.
+    cut: bool,
     last: Option<Match>,
 }
 
 impl Matched {
     pub(super) fn clear(&mut self) {
-        self.list.clear();
+        self.enter_rule();
         self.last = None;
     }
 
     /// A new rule head: the plural variables start afresh.
     pub(super) fn enter_rule(&mut self) {
         self.list.clear();
+        self.cut = false;
     }
 
     pub(super) fn push(
@@ -44,7 +48,14 @@ impl Matched {
         self.last = Some(found);
         if self.list.len() < limit {
             self.list.push(found);
+        } else {
+            self.cut = true;
         }
+    }
+
+    /// Whether the list lacks some of the matches.
+    pub(super) fn is_cut(&self) -> bool {
+        self.cut
     }
 
     pub(super) fn list(&self) -> &[Match] {
@@ -56,21 +67,22 @@ impl Matched {
     }
 
     /// The work arena is about to be emptied: keeps what the last match needs of it. Called between rules only.
-    pub(super) fn rescue(&mut self, memory: &mut Memory) {
+    pub(super) fn rescue(&mut self, memory: &mut Memory) -> Result<(), Exhausted> {
         self.list.clear();
         let Some(last) = self.last.as_mut() else {
             memory.work.clear();
-            return;
+            return Ok(());
         };
         let value = memory.get(last.value).to_vec();
         let member = last.member.map(|member| memory.get(member).to_vec());
         memory.work.clear();
         if matches!(last.value, Slice::Work { .. }) {
-            last.value = memory.keep(&value);
+            last.value = memory.keep(&value)?;
         }
         if let (Some(Slice::Work { .. }), Some(member)) = (last.member, member) {
-            last.member = Some(memory.keep(&member));
+            last.member = Some(memory.keep(&member)?);
         }
+        Ok(())
     }
 }
 

@@ -1,6 +1,7 @@
 //! The bytes of one request: an arena of decoded fields, an arena of derived values, the two bodies.
 
 use crate::http::{Bytes, Fields};
+use crate::meter::{Exhausted, Scope};
 
 /// Where some bytes are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,7 +29,11 @@ pub(super) struct Memory {
     pub(super) work: Vec<u8>,
     pub(super) request_body: Vec<u8>,
     pub(super) response_body: Vec<u8>,
+    limit: usize,
 }
+
+/// Offsets into the work arena have four bytes.
+const OFFSETS: usize = u32::MAX as usize;
 
 impl Memory {
     pub(super) fn get(&self, slice: Slice) -> &[u8] {
@@ -43,11 +48,23 @@ impl Memory {
         }
     }
 
+    /// Nothing yet; at most `limit` bytes.
+    pub(super) fn with_limit(limit: usize) -> Memory {
+        Memory { fields: Fields::with_limit(limit), limit, ..Memory::default() }
+    }
+
     /// Keeps bytes in the work arena until it is next cleared.
-    pub(super) fn keep(&mut self, bytes: &[u8]) -> Slice {
+    pub(super) fn keep(&mut self, bytes: &[u8]) -> Result<Slice, Exhausted> {
+        self.admit(bytes.len())?;
         let start = self.work.len() as u32;
         self.work.extend_from_slice(bytes);
-        Slice::Work { start, len: bytes.len() as u32 }
+        Ok(Slice::Work { start, len: bytes.len() as u32 })
+    }
+
+    /// Whether `more` bytes may be held, here or in tables about what is here.
+    pub(super) fn admit(&self, more: usize) -> Result<(), Exhausted> {
+        let fits = self.len().saturating_add(more) <= self.limit && self.work.len().saturating_add(more) <= OFFSETS;
+        if fits { Ok(()) } else { Err(Exhausted { scope: Scope::Memory }) }
     }
 
     pub(super) fn len(&self) -> usize {

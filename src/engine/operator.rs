@@ -72,7 +72,7 @@ pub(super) fn run(
             let Some((phrase, ..)) = found else { return Ok(Tested::Miss) };
             let list = loaded.program().phrases.get(id.index());
             let phrase = list.and_then(|list| list.list.get(phrase)).map(|phrase| &**phrase).unwrap_or_default();
-            let kept = scratch.memory.keep(phrase);
+            let kept = scratch.memory.keep(phrase)?;
             Ok(Tested::Hit(Captured::Text(kept)))
         }
         Test::Text(kind, parameter) => {
@@ -90,12 +90,12 @@ pub(super) fn run(
                 TextTest::Within => text::within(value, &other),
             });
             let captured = match kind {
-                TextTest::Within | TextTest::Equal => slice,
+                TextTest::Within | TextTest::Equal => Ok(slice),
                 _ if holds == Ok(true) => scratch.memory.keep(&other),
-                _ => slice,
+                _ => Ok(slice),
             };
             scratch.expanded = other;
-            Ok(if holds? { Tested::Hit(Captured::Text(captured)) } else { Tested::Miss })
+            Ok(if holds? { Tested::Hit(Captured::Text(captured?)) } else { Tested::Miss })
         }
         Test::Number(kind, parameter) => {
             let mut other = std::mem::take(&mut scratch.expanded);
@@ -117,7 +117,7 @@ pub(super) fn run(
             })
         }
         Test::DetectSqli => match detect::sqli(scratch.memory.get(slice), meter)? {
-            Some(fingerprint) => Ok(Tested::Hit(Captured::Text(scratch.memory.keep(fingerprint.as_bytes())))),
+            Some(fingerprint) => Ok(Tested::Hit(Captured::Text(scratch.memory.keep(fingerprint.as_bytes())?))),
             None => Ok(Tested::Miss),
         },
         Test::DetectXss => Ok(if detect::xss(scratch.memory.get(slice), meter)? {

@@ -1,6 +1,6 @@
 //! What a match leaves behind: a record, and the error-log line that existing tools parse.
 
-use super::expand::expand;
+use super::expand::expand_to;
 use super::matched::full_name;
 use super::memory::Slice;
 use super::scratch::Scratch;
@@ -88,6 +88,7 @@ pub(super) fn make(
     let (mut variable, mut value) = (String::new(), String::new());
     if let Some(found) = last {
         let mut name = Vec::new();
+        meter.charge_rule(RECORD.of(found.member.map_or(0, |member| scratch.memory.get(member).len())))?;
         full_name(&found, &scratch.memory, &mut name);
         variable = readable(&name, limits.log_value_bytes);
         value = readable(scratch.memory.get(found.value), limits.log_value_bytes);
@@ -143,10 +144,11 @@ fn text(
     let Some(text) = text else { return Ok(String::new()) };
     let mut out = std::mem::take(&mut scratch.text);
     out.clear();
-    let expanded = expand(text, &mut out, loaded, scratch, meter);
+    // Escapes only make it longer; one byte too many shows that it was cut.
+    let expanded = expand_to(limit.saturating_add(1), text, &mut out, loaded, scratch, meter);
     let line = readable(&out, limit);
     scratch.text = out;
-    expanded.map(|()| line)
+    expanded.map(|_| line)
 }
 
 /// Bytes as text that fits into one quoted field of one log line: quotes, backslashes and everything outside printable

@@ -9,7 +9,7 @@ use super::selection::{Item, Selections};
 use super::tx::Tx;
 use super::values::Values;
 use super::verdict::{Exhaustion, Interruption};
-use crate::http::{Fields, Report};
+use crate::http::Report;
 use crate::program::{Program, RuleIx, RuleSetId, Source};
 use crate::rule::{AuditEngine, BodyProcessor, EngineMode, LimitAction, Variable};
 use crate::scan;
@@ -74,8 +74,6 @@ impl BitSet {
 #[derive(Debug, Default)]
 pub(super) struct Flags {
     notes: Vec<&'static str>,
-    /// A macro was cut at its limit.
-    pub(super) macro_cut: bool,
 }
 
 impl Flags {
@@ -119,7 +117,7 @@ impl Scratch {
     /// Memory for evaluations of a program.
     pub fn new(program: &Program) -> Scratch {
         let mut scratch = Scratch {
-            memory: Memory { fields: Fields::with_limit(program.limits.request_memory), ..Memory::default() },
+            memory: Memory::with_limit(program.limits.request_memory),
             buffers: Buffers::default(),
             values: Values::default(),
             selections: Selections::default(),
@@ -183,7 +181,6 @@ impl Scratch {
         self.records.clear();
         self.report = Report::default();
         self.flags.notes.clear();
-        self.flags.macro_cut = false;
         let settings = &program.ruleset.settings;
         let state = &mut self.state;
         state.mode = settings.engine;

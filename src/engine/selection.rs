@@ -57,6 +57,11 @@ impl Selections {
         self.current = None;
     }
 
+    /// Bytes of the lists, to bound them.
+    fn memory(&self) -> usize {
+        (self.items.len() + self.dynamic.len()) * size_of::<Item>()
+    }
+
     /// The `at`-th item of the link that runs.
     pub(super) fn item(&self, at: usize) -> Option<Item> {
         match self.current {
@@ -85,7 +90,14 @@ pub(super) fn resolve(
     }
     let mut items = std::mem::take(&mut scratch.found);
     items.clear();
-    let collected = collect(selection, loaded, scratch, meter, &mut items);
+    let held = scratch.selections.memory();
+    let collected = collect(selection, loaded, scratch, meter, &mut items)
+        .and_then(|()| scratch.memory.admit(held.saturating_add(items.len() * size_of::<Item>())));
+    if let Err(exhausted) = collected {
+        // What was found so far is not what the selection means: the next rule must not take it for that.
+        scratch.found = items;
+        return Err(exhausted);
+    }
     let selections = &mut scratch.selections;
     if selection.dynamic {
         selections.current = None;
@@ -101,7 +113,7 @@ pub(super) fn resolve(
         }
     }
     scratch.found = items;
-    collected
+    Ok(())
 }
 
 fn collect(
@@ -122,20 +134,37 @@ fn collect(
             let value = Slice::Field(scratch.memory.fields.store(text.as_bytes())?);
             items.push(Item { variable: source.variable, member: None, value: ItemValue::Count(value, target as u32) });
         }
-        let mut at = before;
-        while let Some(item) = items.get(at).copied() {
-            let mut excluded = false;
-            for exclusion in &selection.exclusions {
-                excluded = excluded || selects(exclusion, &item, &selection.targets, loaded, scratch, meter)?;
-            }
-            if excluded {
-                // Order matters to rules; exclusions are few.
-                items.remove(at);
-            } else {
-                at += 1;
-            }
+        if !selection.exclusions.is_empty() {
+            exclude(selection, before, loaded, scratch, meter, items)?;
         }
     }
+    Ok(())
+}
+
+/// Takes out of the items from `first` on what the exclusions name; the others keep their order.
+fn exclude(
+    selection: &Selection,
+    first: usize,
+    loaded: &Loaded,
+    scratch: &mut Scratch,
+    meter: &mut Meter,
+    items: &mut Vec<Item>,
+) -> Result<(), Exhausted> {
+    let mut kept = first;
+    for at in first..items.len() {
+        let Some(item) = items.get(at).copied() else { break };
+        let mut excluded = false;
+        for exclusion in &selection.exclusions {
+            excluded = excluded || selects(exclusion, &item, &selection.targets, loaded, scratch, meter)?;
+        }
+        if !excluded {
+            if let Some(place) = items.get_mut(kept) {
+                *place = item;
+            }
+            kept += 1;
+        }
+    }
+    items.truncate(kept);
     Ok(())
 }
 
@@ -177,6 +206,7 @@ pub(super) fn selects(
     scratch: &mut Scratch,
     meter: &mut Meter,
 ) -> Result<bool, Exhausted> {
+    meter.charge(1)?;
     if source.variable != item.variable {
         return Ok(false);
     }
@@ -262,15 +292,17 @@ fn members(
     match variable {
         Variable::Tx => tx_members(source, loaded, scratch, meter, items),
         Variable::MatchedVars | Variable::MatchedVarsNames => {
+            if scratch.matched.is_cut() {
+                scratch.flags.note("matched variables");
+            }
             for at in 0..scratch.matched.list().len() {
                 let Some(found) = scratch.matched.list().get(at).copied() else { break };
                 let mut name = std::mem::take(&mut scratch.text);
                 name.clear();
                 full_name(&found, &scratch.memory, &mut name);
-                let charged = meter.charge(MAKE.of(name.len()));
-                let member = scratch.memory.keep(&name);
+                let kept = meter.charge(MAKE.of(name.len())).and_then(|()| scratch.memory.keep(&name));
                 scratch.text = name;
-                charged?;
+                let member = kept?;
                 if source.which == Which::All || name_fits(&source.which, variable, member, loaded, scratch, meter)? {
                     let value = if variable == Variable::MatchedVars { found.value } else { member };
                     items.push(Item { variable, member: Some(member), value: ItemValue::Once(value) });
@@ -281,12 +313,13 @@ fn members(
         Variable::Ip | Variable::Global | Variable::Session | Variable::User | Variable::Resource | Variable::Env => {
             for at in 0..scratch.collections.len() {
                 let Some((collection, key, value)) = scratch.collections.get(at) else { break };
+                meter.charge(1)?;
                 if *collection != variable {
                     continue;
                 }
                 meter.charge(MAKE.of(key.len() + value.len()))?;
-                let member = scratch.memory.keep(key);
-                let value = scratch.memory.keep(value);
+                let member = scratch.memory.keep(key)?;
+                let value = scratch.memory.keep(value)?;
                 if source.which == Which::All || name_fits(&source.which, variable, member, loaded, scratch, meter)? {
                     items.push(Item { variable, member: Some(member), value: ItemValue::Once(value) });
                 }
@@ -330,8 +363,8 @@ fn tx_members(
         meter.charge(COMPARE)?;
         let Some(value) = scratch.tx.get(key) else { return Ok(()) };
         meter.charge(MAKE.of(value.len()))?;
-        let value = scratch.memory.keep(value);
-        let member = scratch.memory.keep(scratch.tx.name(program, key));
+        let value = scratch.memory.keep(value)?;
+        let member = scratch.memory.keep(scratch.tx.name(program, key))?;
         items.push(Item { variable: Variable::Tx, member: Some(member), value: ItemValue::Once(value) });
         return Ok(());
     }
@@ -339,8 +372,8 @@ fn tx_members(
     for (key, value) in scratch.tx.iter() {
         let name = scratch.tx.name(program, key);
         meter.charge(MAKE.of(name.len() + value.len()))?;
-        let member = scratch.memory.keep(name);
-        let value = scratch.memory.keep(value);
+        let member = scratch.memory.keep(name)?;
+        let value = scratch.memory.keep(value)?;
         items.push(Item { variable: Variable::Tx, member: Some(member), value: ItemValue::Once(value) });
     }
     if source.which == Which::All {

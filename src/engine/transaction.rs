@@ -162,7 +162,8 @@ impl Transaction {
 
     /// Runs on for about `fuel`, or to the end of the phase that was asked for.
     pub fn step(&mut self, fuel: u64) -> Step {
-        let pause_at = self.meter.spent().saturating_add(fuel);
+        // A step of nothing would never end.
+        let pause_at = self.meter.spent().saturating_add(fuel.max(1));
         loop {
             let phase = match &self.stage {
                 Stage::Idle => {
@@ -247,6 +248,16 @@ impl Transaction {
         Ok(())
     }
 
+    /// Whether the values of a phase have been made: what is told later is not among them.
+    fn has_begun(&self, phase: Phase) -> bool {
+        let runs = match &self.stage {
+            Stage::Idle | Stage::Prepare(_) => false,
+            Stage::Parse(_) => phase == Phase::RequestBody,
+            Stage::Rules(running) => *running == phase,
+        };
+        runs || self.finished > phase.index()
+    }
+
     fn enter_rules(&mut self, phase: Phase) {
         // What `allow` lets through is prepared all the same: phase 5 may log it.
         let allowed = match self.allowed {
@@ -313,7 +324,9 @@ impl Transaction {
             }
             return;
         }
-        let spent = self.scratch.state.interruption.is_some() || self.scratch.state.exhausted.is_some();
+        // A rule that ran dry and did not refuse the request is left out; the others still run, in later phases too.
+        let over = self.scratch.state.exhausted.is_some_and(|exhausted| exhausted.scope != Scope::Rule);
+        let spent = self.scratch.state.interruption.is_some() || over;
         if self.finished <= target.index() && !spent {
             let Some(phase) = Phase::ALL.get(self.finished).copied() else { return };
             self.stage = Stage::Prepare(phase);
@@ -326,7 +339,8 @@ impl Transaction {
         let first = Exhaustion { scope: exhausted.scope, phase, rule, policy: self.policy };
         self.scratch.state.exhausted.get_or_insert(first);
         self.scratch.flags.note("budget exhausted");
-        let blocks = self.policy == Policy::Block && phase != Phase::Logging;
+        let enforces = self.scratch.state.mode == EngineMode::On && phase != Phase::Logging;
+        let blocks = self.policy == Policy::Block && enforces;
         if exhausted.scope == Scope::Rule && !blocks {
             // The rule is left out, flagged; the others still run.
             self.cursor.go_to(self.cursor.position + 1);

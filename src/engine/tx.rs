@@ -15,6 +15,8 @@ pub(super) struct Tx {
     names: Vec<Box<[u8]>>,
     index: BTreeMap<Box<[u8]>, u32>,
     fixed: usize,
+    /// Bytes of all values and of the names made while the request runs.
+    held: usize,
 }
 
 impl Tx {
@@ -23,6 +25,8 @@ impl Tx {
         self.fixed = program.tx_keys.len();
         self.values.truncate(self.fixed);
         self.values.resize_with(self.fixed, Vec::new);
+        self.values.iter_mut().for_each(Vec::clear);
+        self.held = 0;
         self.set.clear();
         self.set.resize(self.fixed, false);
         self.listed.clear();
@@ -30,6 +34,11 @@ impl Tx {
         self.order.clear();
         self.names.clear();
         self.index.clear();
+    }
+
+    /// Bytes of all entries.
+    pub(super) fn memory(&self) -> usize {
+        self.held
     }
 
     pub(super) fn get(&self, key: KeyId) -> Option<&[u8]> {
@@ -45,8 +54,10 @@ impl Tx {
         else {
             return;
         };
+        self.held -= value.len();
         value.clear();
         write(value);
+        self.held += value.len();
         *set = true;
         if !*listed {
             *listed = true;
@@ -77,6 +88,7 @@ impl Tx {
         self.values.push(Vec::new());
         self.set.push(false);
         self.listed.push(false);
+        self.held += 2 * name.len();
         self.names.push(name.into());
         self.index.insert(name.into(), at as u32);
         Some(KeyId::new(at))

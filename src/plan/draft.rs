@@ -57,7 +57,7 @@ impl<'r> Draft<'r> {
     pub(super) fn new(ruleset: &'r Ruleset) -> Self {
         let tx_keys = keys::tx_keys(ruleset);
         let key_index = tx_keys.iter().enumerate().map(|(at, key)| (key.clone(), KeyId::new(at))).collect();
-        let groups_escape = ruleset.rules.iter().any(|rule| reads_groups(rule) && !captures(rule));
+        let groups_escape = ruleset.rules.iter().any(reads_groups_of_others);
         Draft {
             ruleset,
             tx_keys,
@@ -345,6 +345,15 @@ fn is_dynamic(variable: Variable) -> bool {
             | Variable::Rule
             | Variable::HighestSeverity
             | Variable::Duration
+            | Variable::Time
+            | Variable::TimeEpoch
+            | Variable::TimeHour
+            | Variable::TimeMin
+            | Variable::TimeSec
+            | Variable::TimeDay
+            | Variable::TimeMon
+            | Variable::TimeYear
+            | Variable::TimeWday
             | Variable::UserId
             | Variable::SessionId
             | Variable::BudgetExhausted
@@ -361,25 +370,53 @@ fn more(one: Want, other: Want) -> Want {
     }
 }
 
-fn captures(rule: &Rule) -> bool {
-    rule.conditions.iter().any(|condition| condition.capture)
+/// Whether the rule may read TX:1-9 before a match of its own has set them.
+fn reads_groups_of_others(rule: &Rule) -> bool {
+    for condition in &rule.conditions {
+        let parameter = condition.test.as_ref().and_then(|test| keys::parameter(&test.operator));
+        if condition.targets.iter().any(looks_at_groups) || parameter.is_some_and(names_groups) {
+            return true;
+        }
+        if condition.capture && condition.test.as_ref().is_some_and(|test| !test.negated) {
+            return false;
+        }
+        if condition.actions.iter().any(adds_to_groups) {
+            return true;
+        }
+    }
+    // No link captures: all texts are of others.
+    keys::macros_of(rule).any(names_groups)
 }
 
-/// Whether the rule reads TX:1-9, by name or by a regex selector over TX.
+/// Whether the rule reads TX:1-9: by name, by a regex selector over TX, or by adding to them.
 fn reads_groups(rule: &Rule) -> bool {
-    let group = |key: &[u8]| matches!(key, [b'1'..=b'9']);
-    let in_macros = keys::macros_of(rule).any(|text| {
-        text.parts
-            .iter()
-            .any(|part| matches!(part, MacroPart::Variable { variable: Variable::Tx, key: Some(key) } if group(key)))
-    });
-    in_macros
-        || rule.conditions.iter().flat_map(|condition| &condition.targets).any(|target| {
-            target.variable == Variable::Tx
-                && match &target.selector {
-                    Selector::Key(key) => group(key),
-                    Selector::All => true,
-                    Selector::Regex(pattern) => (b'1'..=b'9').any(|digit| fold::finds(pattern, &[digit])),
-                }
+    keys::macros_of(rule).any(names_groups)
+        || rule.conditions.iter().any(|condition| {
+            condition.targets.iter().any(looks_at_groups) || condition.actions.iter().any(adds_to_groups)
         })
+}
+
+fn is_group(key: &[u8]) -> bool {
+    matches!(key, [b'1'..=b'9'])
+}
+
+fn names_groups(text: &Macro) -> bool {
+    let named = |part: &MacroPart| matches!(part, MacroPart::Variable { variable: Variable::Tx, key: Some(key) } if is_group(key));
+    text.parts.iter().any(named)
+}
+
+fn looks_at_groups(target: &Target) -> bool {
+    target.variable == Variable::Tx
+        && match &target.selector {
+            Selector::Key(key) => is_group(key),
+            Selector::All => true,
+            Selector::Regex(pattern) => (b'1'..=b'9').any(|digit| fold::finds(pattern, &[digit])),
+        }
+}
+
+/// A sum reads what it adds to; a key with a macro may turn out to be a group's.
+fn adds_to_groups(action: &Action) -> bool {
+    let Action::SetVar(set) = action else { return false };
+    let reads = matches!(set.op, SetOp::Add(_) | SetOp::Subtract(_));
+    reads && set.collection == Variable::Tx && set.key.as_text().is_none_or(is_group)
 }

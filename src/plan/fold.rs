@@ -3,16 +3,18 @@
 //! CRS is full of gates (`TX:DETECTION_PARANOIA_LEVEL "@lt 2"` with a `skipAfter`): with the level known at load, the gate and
 //! the rules behind it go away. The pass runs the rules abstractly: each TX key is unset, a constant or unknown; states join
 //! where jumps meet. It errs on the side of "unknown": a request may change what follows, a `ctl` may remove the rule that
-//! sets the constant. Phase 5 is not folded, because an interrupted transaction reaches it from anywhere.
+//! sets the constant, `allow` may leave a phase early or skip one. Phase 5 is not folded, because an interrupted transaction
+//! reaches it from anywhere.
 
 mod state;
 
 use super::keys;
+use crate::limits::Limits;
 use crate::ops::{numeric, text};
 use crate::program::Fate;
 use crate::rule::{
-    Action, Condition, Ctl, Disruptive, Flow, IdRange, Operator, Pattern, Phase, Rule, Ruleset, Selector, SetOp,
-    Variable,
+    Action, AllowScope, Condition, Ctl, Disruptive, Flow, IdRange, Operator, Pattern, Phase, Rule, Ruleset, Selector,
+    SetOp, Variable,
 };
 use crate::scan;
 use crate::transform::{Changed, Context};
@@ -48,13 +50,15 @@ enum Decision {
 }
 
 /// Decides the fate of every rule.
-pub(super) fn fold(ruleset: &Ruleset) -> Vec<Fate> {
+pub(super) fn fold(ruleset: &Ruleset, limits: &Limits) -> Vec<Fate> {
     let mut fates = vec![Fate::Live; ruleset.rules.len()];
     // Rules that a ctl may remove (or narrow) while a request runs: nothing they do is certain.
     let mut uncertain = vec![false; ruleset.rules.len()];
     let keep_matches = ruleset.rules.iter().any(reads_match_of_others);
     let context = Context { unicode_map: ruleset.settings.unicode_map.as_deref() };
-    let mut entry = State::default();
+    let mut entry = State::new(limits);
+    // What may hold where `allow:request` has skipped phase 2.
+    let mut skipped: Option<State> = None;
     for phase in [Phase::RequestHeaders, Phase::RequestBody, Phase::ResponseHeaders, Phase::ResponseBody] {
         let mut here = Some(entry.clone());
         let mut early: Option<State> = None;
@@ -72,10 +76,8 @@ pub(super) fn fold(ruleset: &Ruleset) -> Vec<Fate> {
                 fates[at] = Fate::Unreachable;
                 continue;
             };
-            if rule.disruptive != Disruptive::Pass {
-                early = State::join(early, Some(state.clone()));
-            }
             let outcome = run(rule, state, uncertain[at], &context);
+            let left = Some(state.clone());
             mark_uncertain(ruleset, rule, outcome.fate, &mut uncertain);
             fates[at] = match outcome.fate {
                 Fate::Always if keep_matches || reads_its_own_match(rule) => Fate::Live,
@@ -93,13 +95,19 @@ pub(super) fn fold(ruleset: &Ruleset) -> Vec<Fate> {
                 }
             }
             if rule.disruptive != Disruptive::Pass && outcome.may_match {
-                early = State::join(early, here.clone());
+                early = State::join(early, left.clone());
+                if rule.disruptive == Disruptive::Allow(AllowScope::Request) {
+                    skipped = State::join(skipped, left);
+                }
             }
         }
         for (_, landed) in landings {
             here = State::join(here, Some(landed));
         }
-        entry = State::join(here, early).unwrap_or_default();
+        if phase == Phase::RequestBody {
+            early = State::join(early, skipped.take());
+        }
+        entry = State::join(here, early).unwrap_or_else(|| State::new(limits));
     }
     fates
 }
@@ -133,12 +141,16 @@ fn run(rule: &Rule, state: &mut State, uncertain: bool, context: &Context<'_>) -
             }
             Decision::Unknown => {
                 certain = false;
-                // The actions may run any number of times.
-                let unchanged = state.clone();
-                condition.actions.iter().for_each(|action| apply(action, state));
-                let once = state.clone();
-                condition.actions.iter().for_each(|action| apply(action, state));
-                *state = once.meet(unchanged).meet(state.clone());
+                // The actions may run any number of times. Each turn makes at least one more key unknown, or is the last.
+                loop {
+                    let mut again = state.clone();
+                    condition.actions.iter().for_each(|action| apply(action, &mut again));
+                    let all = state.clone().meet(again);
+                    if all == *state {
+                        break;
+                    }
+                    *state = all;
+                }
             }
         }
     }

@@ -41,7 +41,7 @@ pub fn plan(
     diagnostics: &mut Diagnostics,
 ) -> Option<(Arc<Program>, Loaded)> {
     let before = diagnostics.errors();
-    let fates = if options.fold { fold::fold(&ruleset) } else { vec![Fate::Live; ruleset.rules.len()] };
+    let fates = if options.fold { fold::fold(&ruleset, limits) } else { vec![Fate::Live; ruleset.rules.len()] };
     let schedule = schedule(&ruleset, &fates);
     let full_request = ruleset.rules.iter().any(|rule| keys::names(rule, Variable::FullRequest));
 

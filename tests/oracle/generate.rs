@@ -104,6 +104,20 @@ const TARGETS: &[&str] = &[
     "RESPONSE_HEADERS:x-a",
     "IP:a",
     "FUSEWALL_UNINSPECTED",
+    "TX:2",
+    "TX:/^[0-9]$/",
+    "&TX:1",
+    "&TX:limit",
+    "TX:limit",
+    "TX:level",
+    "ARGS:/^A$/",
+    "ARGS:'x-a'",
+    "REQUEST_HEADERS:/^X-[AB]$/",
+    "&ARGS_NAMES",
+    "MATCHED_VARS:/a$/",
+    "MATCHED_VARS_NAMES:/^ARGS/",
+    "RULE:id",
+    "SERVER_ADDR",
 ];
 
 const EXCLUSIONS: &[&str] = &[
@@ -117,6 +131,12 @@ const EXCLUSIONS: &[&str] = &[
     "!ARGS_NAMES:a",
     "!MATCHED_VARS",
     "!XML",
+    "!&ARGS",
+    "!&ARGS:a",
+    "!TX:/^[an]$/",
+    "!TX:/[0-9]/",
+    "!&TX:gate",
+    "!REQUEST_URI",
 ];
 
 const OPERATORS: &[&str] = &[
@@ -172,6 +192,27 @@ const OPERATORS: &[&str] = &[
     "@ipMatch 192.0.2.1",
     "@ge %{tx.limit}",
     "@verifyCC [0-9]{3,}",
+    "@pm ab abc AB a",
+    "@pm a b c ab bc abc cab select",
+    "@ipMatch ::ffff:192.0.2.0/120,10.10.10.7/21",
+    "@ipMatch 2001:db8::ffff/112,203.0.113.7",
+    "@validateByteRange 0-255",
+    "@validateByteRange 0,32-126,255",
+    "@within %{tx.0}%{tx.1}",
+    "@streq %{TX.2}",
+    "@streq a%{tx.none}",
+    "@beginsWith %{tx.none}",
+    "@eq %{tx.level}",
+    "@gt %{tx.limit}",
+    "@endsWith %{REQUEST_HEADERS.X-A}",
+    "@contains %{matched_var_name}",
+    "@rx union.{0,8}select",
+    r"@rx (?i)(?:union|select)\s",
+    "@rx (?:|union|select|)b",
+    "@rx ^(?:union|SELECT)?$",
+    r"@rx \x00b",
+    r"@rx (script)>(a|b|)",
+    r"@rx \bselect\b|^cab",
 ];
 
 const TRANSFORMATIONS: &[&str] = &[
@@ -226,6 +267,19 @@ const SETTERS: &[&str] = &[
     "setvar:tx.g=%{ip.a}",
     "setvar:tx.h=%{HIGHEST_SEVERITY}",
     "setvar:tx.i=%{RULE.msg}",
+    "setvar:tx.level=1",
+    "setvar:tx.level=%{tx.gate}",
+    "setvar:tx.gate=%{tx.limit},setvar:tx.limit=%{tx.level},setvar:tx.level=4",
+    "setvar:tx.level=+%{tx.gate}",
+    "setvar:!tx.limit",
+    "setvar:tx.2=+1",
+    "setvar:'tx.%{tx.1}=+1'",
+    "setvar:'tx.lev%{tx.none}el=3'",
+    "setvar:'tx.l%{ARGS_NAMES}=3'",
+    "setvar:'!tx.%{MATCHED_VAR}'",
+    "setvar:'tx.j=[%{tx.1}|%{tx.2}|%{tx.9}]'",
+    "setvar:'tx.k=%{TX.0}%{unique_id}-'",
+    "setvar:tx.n=",
 ];
 
 const CONTROLS: &[&str] = &[
@@ -253,6 +307,13 @@ const CONTROLS: &[&str] = &[
     "ctl:requestBodyAccess=Off",
     "ctl:responseBodyAccess=Off",
     "ctl:auditEngine=Off",
+    "ctl:ruleRemoveTargetById=ID-ID;TX:/^[a-n]/",
+    "ctl:ruleRemoveTargetById=ID-ID;&ARGS",
+    "ctl:ruleRemoveTargetById=ID-ID;TX",
+    "ctl:ruleRemoveTargetById=ID-ID;MATCHED_VARS",
+    "ctl:ruleRemoveTargetByTag=^t;REQUEST_HEADERS:/^X/",
+    "ctl:ruleRemoveTargetById=ID-ID;&TX:gate",
+    "ctl:ruleRemoveById=ID-ID",
 ];
 
 const DISRUPTIVE: &[&str] = &[
@@ -283,6 +344,14 @@ const GATES: &[&str] = &[
 SecRule ARGS "@rx a" "setvar:tx.n=+1""#,
     r#"SecRule TX:gate "@eq 1" "id:ID,phase:PHASE,pass,log,chain"
 SecRule ARGS "@rx a" "setvar:tx.gate=%{MATCHED_VAR}""#,
+    r#"SecRule TX:level "@eq 1" "id:ID,phase:PHASE,pass,nolog,skipAfter:M3""#,
+    r#"SecRule &TX:level|TX:gate "!@eq 1" "id:ID,phase:PHASE,pass,nolog,skip:1""#,
+    r#"SecAction "id:ID,phase:PHASE,pass,nolog,setvar:tx.level=%{tx.gate},setvar:tx.gate=%{tx.limit}""#,
+    r#"SecRule ARGS "@rx ^a" "id:ID,phase:PHASE,pass,nolog,ctl:ruleRemoveById=1-9""#,
+    r#"SecRule ARGS:a "@rx ." "id:ID,phase:PHASE,allow:request,nolog""#,
+    r#"SecRule TX:limit "@within 1 2 3" "id:ID,phase:PHASE,pass,nolog,setvar:tx.level=+1""#,
+    r#"SecRule TX:limit|TX:gate|TX:level "@ge 1" "id:ID,phase:PHASE,pass,log,setvar:tx.sum=+1""#,
+    r#"SecRule ARGS "@rx (a)(.)?" "id:ID,phase:PHASE,pass,nolog,capture""#,
 ];
 
 /// A ruleset of at most `most` rules.
@@ -314,7 +383,38 @@ pub fn ruleset(from: &mut Choices<'_>, most: usize) -> String {
         let (id, target) = (1 + from.below(count), from.one(EXCLUSIONS));
         text.push_str(&format!("SecRuleUpdateTargetById {id} \"{target}\"\n"));
     }
+    if from.one_in(8) {
+        text.push_str(&format!("SecRuleRemoveById {}\n", 1 + from.below(count)));
+    }
     text
+}
+
+/// A small pattern: all that screens and engines treat in a way of its own.
+fn pattern(from: &mut Choices<'_>, depth: usize) -> String {
+    const ATOMS: &[&str] = &[
+        "a", "b", "ab", "union", "select", "SELECT", ".", "[ab]", "[^a]", "[a-z]", r"\d", r"\s", r"\W", r"\x00",
+        r"\x27", "=", "-", "1",
+    ];
+    const EDGES: &[&str] = &["^", "$", r"\b", r"\B", ""];
+    const REPEATS: &[&str] = &["*", "+", "?", "{2}", "{1,3}", "{0,2}?", "+?", "*?"];
+    let kind = if depth == 0 { 0 } else { from.below(8) };
+    match kind {
+        0 | 1 => from.one(ATOMS).to_owned(),
+        2 => from.one(EDGES).to_owned(),
+        3 => format!("(?:{}){}", pattern(from, depth - 1), from.one(REPEATS)),
+        4 => format!("({})", pattern(from, depth - 1)),
+        5 => format!("(?:{}|{})", pattern(from, depth - 1), pattern(from, depth - 1)),
+        6 => format!("(?i:{})", pattern(from, depth - 1)),
+        _ => format!("{}{}", pattern(from, depth - 1), pattern(from, depth - 1)),
+    }
+}
+
+fn operator(from: &mut Choices<'_>) -> String {
+    if !from.one_in(3) {
+        return from.one(OPERATORS).to_owned();
+    }
+    let name = from.one(&["@rx", "@rx", "@rx", "@rxGlobal"]);
+    format!("{name} {}{}", pattern(from, 3), pattern(from, 2))
 }
 
 fn one_rule(from: &mut Choices<'_>, id: usize, count: usize) -> String {
@@ -360,7 +460,7 @@ fn one_rule(from: &mut Choices<'_>, id: usize, count: usize) -> String {
         }
         let sign = from.one(&["", "", "", "!"]);
         let listed = std::mem::take(&mut actions).join(",");
-        text.push_str(&format!("SecRule {} \"{sign}{}\" \"{listed}\"\n", targets.join("|"), from.one(OPERATORS)));
+        text.push_str(&format!("SecRule {} \"{sign}{}\" \"{listed}\"\n", targets.join("|"), operator(from)));
     }
     text
 }
@@ -422,6 +522,18 @@ const VALUES: &[&str] = &[
     "cab bca",
     "%u0061",
     "79927398713",
+    "UNION+SELECT+1",
+    "union/**/select",
+    "%00b",
+    "::ffff:192.0.2.9",
+    "10.10.15.255",
+    "2001:db8::",
+    "xunion",
+    "script%3Ea",
+    "aab=-ab1",
+    "select",
+    "3",
+    "%20ab%0a",
 ];
 
 const BODIES: &[(&str, &str)] = &[

@@ -22,6 +22,8 @@ pub struct Run<'a> {
     pub request: Request,
     pub state: State,
     pub phase: Phase,
+    /// Phase 2 has begun: the body has arrived.
+    pub reached_body: bool,
     /// Phase 2 has begun with access to the body.
     pub body_access: bool,
     /// A processor has read the body, or it is forced, or there is none.
@@ -47,6 +49,7 @@ impl<'a> Run<'a> {
             request: Request::new(exchange, &ruleset.settings),
             state,
             phase: Phase::RequestHeaders,
+            reached_body: false,
             body_access: false,
             body_is_read: false,
             body_is_variable: false,
@@ -79,6 +82,7 @@ impl<'a> Run<'a> {
     /// Reads the body as phase 1 has decided.
     fn take_body(&mut self) {
         let state = &self.state;
+        self.reached_body = true;
         self.body_access = state.request_body_access;
         if !self.body_access {
             return;

@@ -186,8 +186,7 @@ impl Run<'_> {
     }
 
     fn leaves_body_unread(&self) -> bool {
-        let body_phase = self.phase >= Phase::RequestBody && !self.exchange.body.is_empty();
-        body_phase && !self.body_is_read
+        self.reached_body && !self.exchange.body.is_empty() && !self.body_is_read
     }
 
     fn rule_members(&self) -> Vec<Member> {

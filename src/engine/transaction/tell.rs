@@ -59,8 +59,9 @@ impl Transaction {
         self.header_bytes += name.len() + value.len();
         let limits = &self.loaded.program().limits;
         let fits = self.headers <= limits.headers && self.header_bytes <= limits.header_bytes;
-        self.grant(name.len() + value.len());
-        if !fits || self.scratch.memory.fields.push(kind, name, value).is_err() {
+        if fits && self.scratch.memory.fields.push(kind, name, value).is_ok() {
+            self.grant(name.len() + value.len());
+        } else {
             self.scratch.flags.note("headers over the limit");
             if kind == Kind::RequestHeader {
                 self.refuse(431, Reason::HeaderLimit, Phase::RequestHeaders);
@@ -83,9 +84,9 @@ impl Transaction {
         }
     }
 
-    /// A piece of the request body. It is kept for phase 2.
+    /// A piece of the request body. It is kept for phase 2; what comes later is not inspected.
     pub fn write_request_body(&mut self, chunk: &[u8]) -> Option<Interruption> {
-        if !self.inspects_request_body() {
+        if !self.inspects_request_body() || self.has_begun(Phase::RequestBody) {
             if !chunk.is_empty() && self.scratch.state.mode != EngineMode::Off {
                 self.scratch.flags.note("request body");
             }
@@ -106,9 +107,16 @@ impl Transaction {
         self.interruption()
     }
 
-    /// A piece of the response body. It is kept for phase 4 if [`inspects_response_body`](Self::inspects_response_body).
+    /// A piece of the response body. It is kept for phase 4 if [`inspects_response_body`](Self::inspects_response_body); what
+    /// comes later is not inspected.
     pub fn write_response_body(&mut self, chunk: &[u8]) -> Option<Interruption> {
         if !self.inspects_response_body() {
+            return self.interruption();
+        }
+        if self.has_begun(Phase::ResponseBody) {
+            if !chunk.is_empty() {
+                self.scratch.flags.note("response body");
+            }
             return self.interruption();
         }
         let settings = &self.loaded.program().ruleset.settings;

@@ -33,8 +33,16 @@ pub(super) struct Word {
 
 /// Splits a file into directives.
 pub(super) fn directives(source: SourceId, bytes: &[u8], out: &mut Diagnostics) -> Vec<Directive> {
-    let mut lines = Lines { source, bytes, at: 0 };
     let mut found = Vec::new();
+    if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
+        let place = Some(Span::new(source, 0, 2));
+        let message = "this file is UTF-16, rules are read byte by byte";
+        out.push(Diagnostic::error(codes::UNREADABLE, place, message).help("save it as UTF-8"));
+        return found;
+    }
+    // Some editors mark UTF-8 at the start of a file.
+    let at = if bytes.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
+    let mut lines = Lines { source, bytes, at };
     while let Some(line) = lines.next_joined(out) {
         found.extend(directive(&line, out));
     }
@@ -210,6 +218,15 @@ mod tests {
         let (found, out) = read("A x \\\r\n  # not \"this\n  y\n\n# c \\\n# d\nB\n");
         assert_eq!(found, [("A".into(), vec!["x".into(), "y".into()]), ("B".into(), vec![])]);
         assert!(out.is_empty());
+    }
+
+    #[test]
+    fn the_mark_of_utf_8_is_no_word_and_utf_16_is_refused() {
+        assert_eq!(read("\u{feff}A b").0, [("A".into(), vec!["b".into()])]);
+        let (mut sources, mut out) = (SourceMap::new(), Diagnostics::new(10));
+        let id = sources.add("a.conf", b"\xff\xfeA\0".to_vec());
+        assert!(directives(id, b"\xff\xfeA\0", &mut out).is_empty());
+        assert_eq!(out.iter().next().unwrap().code, codes::UNREADABLE);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Follows files and includes, and hands each directive to its reader.
 
-use super::lexer::{Directive, directives};
+use super::lexer::{Directive, Word, directives};
 use super::names::directives::{Kind, TABLE};
 use super::names::{Support, find, offered};
 use super::reader::Reader;
@@ -180,8 +180,7 @@ impl<'a> Loader<'a> {
             };
             let span = words.get(most).map_or(directive.name.span(), |extra| extra.span);
             let message = format!("`{name}` takes {takes}, here are {}", words.len());
-            let help = "put arguments that contain blanks in quotes";
-            self.reader.error(codes::ARGUMENTS, span, message, help);
+            self.reader.error(codes::ARGUMENTS, span, message, arguments_help(kind, words));
             return;
         }
         match kind {
@@ -254,5 +253,19 @@ impl<'a> Loader<'a> {
             let help = "write `IncludeOptional` if there may be none";
             self.reader.error(codes::NO_MATCH, word.span, format!("no file matches `{shown}`{place}"), help);
         }
+    }
+}
+
+/// What has most likely gone wrong where a directive has too many or too few arguments.
+fn arguments_help(kind: Kind, words: &[Word]) -> &'static str {
+    let starts = |mark: &str| words.iter().any(|word| word.text.bytes().starts_with(mark.as_bytes()));
+    if starts("#") {
+        "a comment has a line of its own: `#` starts one only at the start of a line"
+    } else if starts("\u{201c}") || starts("\u{201d}") || starts("\u{2018}") || starts("\u{2019}") {
+        "write straight quotes: these curly ones are letters like any other"
+    } else if kind == Kind::Rule {
+        "put arguments that contain blanks in quotes, join targets with `|`, and write `\\\"` for a quote inside quotes"
+    } else {
+        "put arguments that contain blanks in quotes"
     }
 }

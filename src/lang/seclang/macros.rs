@@ -80,6 +80,12 @@ pub(super) fn read(text: &Text, reader: &mut Reader<'_>) -> Macro {
                 continue;
             }
         };
+        let inner = found.key.clone().map(|key| &bytes[key]).and_then(|key| memchr::memmem::find(key, b"%{"));
+        if inner.is_some() {
+            let message = "a macro inside a macro is not expanded: this one ends at the first `}`";
+            let help = "set a variable of a fixed name first, and name that one";
+            reader.warn(codes::LITERAL, text.span_of(found.all.clone()), message, help);
+        }
         push_text(&mut parts, &bytes[done..found.all.start]);
         done = found.all.end;
         parts.extend(part(text, &found, reader));

@@ -21,6 +21,14 @@ pub(super) fn read(word: &Word, reader: &mut Reader<'_>) -> Option<Test> {
         // Without a name everything behind the sign is the pattern, blanks included.
         let start = if negated { after_sign } else { 0 };
         let argument = text.slice(start..text.len());
+        let first = bytes[after_sign..].split(|byte| is_blank(*byte)).next().unwrap_or_default();
+        if first.len() < argument.trimmed().len()
+            && let Some(row) = find(TABLE, first)
+        {
+            let span = text.span_of(after_sign..after_sign + first.len());
+            let message = format!("without `@` this is a pattern that begins with the word `{}`", row.name);
+            reader.warn(codes::LITERAL, span, message, format!("write `@{} ...` if the operator is meant", row.name));
+        }
         return Some(Test { negated, operator: operator(Kind::Rx, "rx", &argument, word, reader)? });
     }
     let name_start = after_sign + 1;

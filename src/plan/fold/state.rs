@@ -1,5 +1,6 @@
 //! What is known about the TX collection at one place of the rules.
 
+use crate::limits::Limits;
 use crate::rule::{Macro, MacroPart, Variable};
 use std::collections::BTreeMap;
 
@@ -12,14 +13,23 @@ pub(super) enum Known {
 }
 
 /// Keys that are not listed are unset.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct State {
     keys: BTreeMap<Vec<u8>, Known>,
     /// Keys that begin so may have been set by a `setvar` with a macro in its key.
     unknown_prefixes: Vec<Vec<u8>>,
+    /// Bytes of an expanded text and of a value: the engine cuts longer ones, here they are unknown.
+    macro_bytes: usize,
+    value_bytes: usize,
 }
 
 impl State {
+    /// Nothing is set.
+    pub(super) fn new(limits: &Limits) -> State {
+        let (macro_bytes, value_bytes) = (limits.macro_bytes, limits.tx_value_bytes);
+        State { keys: BTreeMap::new(), unknown_prefixes: Vec::new(), macro_bytes, value_bytes }
+    }
+
     pub(super) fn get(&self, key: &[u8]) -> Known {
         let key = key.to_ascii_lowercase();
         let capture = matches!(key.as_slice(), [b'0'..=b'9']);
@@ -30,6 +40,8 @@ impl State {
     }
 
     pub(super) fn set(&mut self, key: &[u8], value: Known) {
+        let cut = matches!(&value, Known::Constant(text) if text.len() > self.value_bytes);
+        let value = if cut { Known::Unknown } else { value };
         self.keys.insert(key.to_ascii_lowercase(), value);
     }
 
@@ -58,7 +70,7 @@ impl State {
                 MacroPart::Variable { .. } => return None,
             }
         }
-        Some(out)
+        (out.len() <= self.macro_bytes).then_some(out)
     }
 
     /// What holds if either of both is the case.
