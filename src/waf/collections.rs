@@ -95,6 +95,11 @@ fn on_disk(settings: &Settings, limits: &Limits, now: u64, found: &mut Diagnosti
         let help = format!("the damaged file is now {}", path.display());
         found.push(Diagnostic::warning(codes::SET_ASIDE, None, message).help(help));
     }
+    if restored.repaired {
+        let message =
+            "the file of the persistent collections was damaged and is repaired: the latest counts may be missing";
+        found.push(Diagnostic::warning(codes::SET_ASIDE, None, message));
+    }
     if restored.damaged > 0 {
         let message = format!(
             "{} records of persistent collections were damaged or larger than the limits, and are dropped",

@@ -294,7 +294,8 @@ mod tests {
     #[test]
     fn deprecation_counts_whole_periods_however_often_it_is_asked() {
         // Value, rate, the times at which it runs, value at the end.
-        let table: &[(&str, (i64, u64), &[u64], &str)] = &[
+        type Case<'a> = (&'a str, (i64, u64), &'a [u64], &'a str);
+        let table: &[Case<'_>] = &[
             ("100", (60, 300), &[299], "100"),
             ("100", (60, 300), &[300], "40"),
             ("100", (60, 300), &[599], "40"),

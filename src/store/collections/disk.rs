@@ -21,6 +21,8 @@ const FILE: &str = "collections.redb";
 const TABLE: TableDefinition<'static, &[u8], &[u8]> = TableDefinition::new("records");
 /// Rows after which a transaction of the database ends; what a shard adds to them is written with them.
 const ROWS: usize = 4096;
+/// Bytes of the file that the database keeps in memory. The records are there already.
+const CACHE: usize = 4 << 20;
 /// Slots of a shard that a flush looks at for expired records.
 const SWEEP: usize = 1024;
 
@@ -59,6 +61,8 @@ pub struct Restored {
     pub expired: usize,
     /// Rows that are damaged or exceed the limits; they are dropped.
     pub damaged: usize,
+    /// The database has repaired the file, and may have gone back to an earlier state.
+    pub repaired: bool,
     /// Records that the limits have no room for.
     pub displaced: usize,
     /// The file was no usable database: where it is now, for whoever wants to look at it, and what was wrong with it.
@@ -118,12 +122,13 @@ impl DiskCollections {
     }
 
     fn read_checked(path: &Path, limits: &Limits, now: u64) -> Result<(DiskCollections, Restored), Unread> {
-        let mut database = Database::create(path).map_err(|error| unread(path, error))?;
+        let mut restored = Restored::default();
+        let mut database =
+            Database::builder().set_cache_size(CACHE).create(path).map_err(|error| unread(path, error))?;
         if !database.check_integrity().map_err(|error| unread(path, error))? {
-            tracing::warn!(path = %path.display(), "the file of the persistent collections was repaired");
+            restored.repaired = true;
         }
         let memory = MemoryCollections::with_journal(limits, true);
-        let mut restored = Restored::default();
         let broken = |error: redb::Error| Unread::Broken(error.to_string());
         let reading = database.begin_read().map_err(|error| broken(error.into()))?;
         match reading.open_table(TABLE) {

@@ -5,8 +5,8 @@
 //!
 //! 1. What has expired goes first. With equal timeouts the expired records of a rank are at its old end; a hand that goes round
 //!    finds the others.
-//! 2. Rank 0, records that one request has updated, may fill an eighth of the shard; above that its oldest goes. A flood of
-//!    addresses that come once pushes out each other and nobody else.
+//! 2. An eighth of the shard is for rank 0, records that one request has updated; above that its oldest goes. A flood of addresses
+//!    that come once claims the eighth and then pushes out each other and nobody else.
 //! 3. Otherwise the oldest of the lowest rank above 0 goes. To push out a counter of `n` updates, the shard must be filled with
 //!    records of about `n` updates each, which is the rest of the shard times `n` requests.
 //!
@@ -330,7 +330,7 @@ impl Shard {
 }
 
 /// What a slot, its lists and its place in the index take besides the record.
-const SLOT_BYTES: usize = 128;
+const SLOT_BYTES: usize = 200;
 
 fn bytes_of(record: &Record) -> usize {
     record.bytes() + SLOT_BYTES
