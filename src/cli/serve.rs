@@ -54,7 +54,7 @@ pub fn run(args: &ServeArgs) -> anyhow::Result<ExitCode> {
 
     raise_descriptor_limit();
     let rules = RulesArgs { rules: config.rules.clone() };
-    let waf = rules.load(rules.builder())?;
+    let waf = rules.load(rules.builder().data_dir())?;
     let reloaded = (waf.clone(), rules);
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     if config.threads > 0 {

@@ -6,7 +6,7 @@ use super::scratch::Scratch;
 use super::selection::itoa;
 use super::values::{Part, shows};
 use crate::meter::{Exhausted, Meter, Price};
-use crate::program::{Loaded, Text, TextPart};
+use crate::program::{Loaded, Step, Text, TextPart};
 use crate::rule::Variable;
 
 /// Copying bytes of a macro.
@@ -99,15 +99,16 @@ fn member(
             name_of(found, scratch, meter).map(Some)
         }
         Variable::Rule => rule_member(key.unwrap_or(b"id"), loaded, scratch, meter),
-        Variable::Ip | Variable::Global | Variable::Session | Variable::User | Variable::Resource | Variable::Env => {
-            for (collection, name, value) in &scratch.collections {
-                meter.charge_rule(LOOK)?;
-                if *collection == variable && key.is_none_or(|key| name.eq_ignore_ascii_case(key)) {
-                    meter.charge_rule(COPY.of(value.len()))?;
-                    return scratch.memory.keep(value).map(Some);
-                }
-            }
-            Ok(None)
+        collection if collection.is_persistent() => {
+            let looked_at = if key.is_some() { scratch.opened.len(collection) } else { 1 };
+            meter.charge_rule(Step::FIND.saturating_mul(looked_at as u64))?;
+            let found = match key {
+                Some(key) => scratch.opened.get(collection, key),
+                None => scratch.opened.entries(collection).next().map(|(_, value)| value),
+            };
+            let Some(value) = found else { return Ok(None) };
+            meter.charge_rule(COPY.of(value.len()))?;
+            scratch.memory.keep(value).map(Some)
         }
         scalar => match scratch.values.scalar(scalar) {
             Some(slice) => Ok(Some(slice)),
@@ -157,6 +158,10 @@ pub(super) fn live_scalar(
         }
         Variable::Uninspected => {
             let what = scratch.flags.uninspected().first().copied().unwrap_or("");
+            return Ok(Some(Slice::Static(what.as_bytes())));
+        }
+        Variable::CollectionLimit => {
+            let what = scratch.opened.notes().first().copied().unwrap_or("");
             return Ok(Some(Slice::Static(what.as_bytes())));
         }
         Variable::Duration => scratch.now().saturating_sub(scratch.state.started),

@@ -10,6 +10,7 @@
 
 mod act;
 mod buffers;
+mod collections;
 mod cursor;
 mod env;
 mod eval;
@@ -17,6 +18,7 @@ mod expand;
 mod matched;
 mod memory;
 mod operator;
+pub mod persist;
 mod prepare;
 mod record;
 mod scratch;

@@ -7,7 +7,7 @@ use super::memory::Slice;
 use super::scratch::Scratch;
 use super::values::{Part, shows};
 use crate::meter::{Exhausted, Meter, Price};
-use crate::program::{Loaded, Selection, SelectionId, Source, Which};
+use crate::program::{Loaded, Selection, SelectionId, Source, Step, Which};
 use crate::rule::Variable;
 use crate::scan;
 
@@ -310,22 +310,7 @@ fn members(
             }
             Ok(())
         }
-        Variable::Ip | Variable::Global | Variable::Session | Variable::User | Variable::Resource | Variable::Env => {
-            for at in 0..scratch.collections.len() {
-                let Some((collection, key, value)) = scratch.collections.get(at) else { break };
-                meter.charge(1)?;
-                if *collection != variable {
-                    continue;
-                }
-                meter.charge(MAKE.of(key.len() + value.len()))?;
-                let member = scratch.memory.keep(key)?;
-                let value = scratch.memory.keep(value)?;
-                if source.which == Which::All || name_fits(&source.which, variable, member, loaded, scratch, meter)? {
-                    items.push(Item { variable, member: Some(member), value: ItemValue::Once(value) });
-                }
-            }
-            Ok(())
-        }
+        collection if collection.is_persistent() => collection_members(source, loaded, scratch, meter, items),
         Variable::Rule => {
             for key in ["id", "rev", "severity", "logdata", "msg", "ver"] {
                 meter.charge(MAKE.of(16))?;
@@ -349,6 +334,32 @@ fn members(
             Ok(())
         }
     }
+}
+
+fn collection_members(
+    source: &Source,
+    loaded: &Loaded,
+    scratch: &mut Scratch,
+    meter: &mut Meter,
+    items: &mut Vec<Item>,
+) -> Result<(), Exhausted> {
+    let variable = source.variable;
+    if let Which::Key(key) = &source.which {
+        meter.charge(Step::FIND.saturating_mul(scratch.opened.len(variable) as u64))?;
+        let found = scratch.opened.entries(variable).find(|(name, _)| name.eq_ignore_ascii_case(key));
+        let Some((name, value)) = found else { return Ok(()) };
+        meter.charge(MAKE.of(name.len() + value.len()))?;
+        let member = Some(scratch.memory.keep(name)?);
+        items.push(Item { variable, member, value: ItemValue::Once(scratch.memory.keep(value)?) });
+        return Ok(());
+    }
+    let first = items.len();
+    for (name, value) in scratch.opened.entries(variable) {
+        meter.charge(MAKE.of(name.len() + value.len()))?;
+        let member = Some(scratch.memory.keep(name)?);
+        items.push(Item { variable, member, value: ItemValue::Once(scratch.memory.keep(value)?) });
+    }
+    keep_named(source, first, loaded, scratch, meter, items)
 }
 
 fn tx_members(
@@ -376,6 +387,18 @@ fn tx_members(
         let value = scratch.memory.keep(value)?;
         items.push(Item { variable: Variable::Tx, member: Some(member), value: ItemValue::Once(value) });
     }
+    keep_named(source, first, loaded, scratch, meter, items)
+}
+
+/// Leaves, of the items from `first` on, those whose names the target selects.
+fn keep_named(
+    source: &Source,
+    first: usize,
+    loaded: &Loaded,
+    scratch: &mut Scratch,
+    meter: &mut Meter,
+    items: &mut Vec<Item>,
+) -> Result<(), Exhausted> {
     if source.which == Which::All {
         return Ok(());
     }
@@ -383,7 +406,7 @@ fn tx_members(
     for at in first..items.len() {
         let Some(item) = items.get(at).copied() else { break };
         let Some(member) = item.member else { continue };
-        if name_fits(&source.which, Variable::Tx, member, loaded, scratch, meter)? {
+        if name_fits(&source.which, source.variable, member, loaded, scratch, meter)? {
             if let Some(place) = items.get_mut(kept) {
                 *place = item;
             }

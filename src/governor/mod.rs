@@ -6,8 +6,10 @@ mod clock;
 #[cfg(feature = "cli")]
 mod cpu;
 mod identity;
+mod periodic;
 
 pub use clock::SystemEnv;
 #[cfg(feature = "cli")]
 pub use cpu::thread_cpu_time;
 pub use identity::Identities;
+pub use periodic::Periodic;

@@ -27,8 +27,7 @@ pub(super) struct Loader<'a> {
 
 impl<'a> Loader<'a> {
     pub fn new(files: &'a dyn Files, limits: &'a Limits, sources: &'a mut SourceMap, out: &'a mut Diagnostics) -> Self {
-        let reader =
-            Reader { files, limits, sources, out, folder: PathBuf::new(), opened: 0, warned_of_collections: false };
+        let reader = Reader { files, limits, sources, out, folder: PathBuf::new(), opened: 0 };
         let settings = Settings {
             request_body_limit: limits.request_body,
             request_body_no_files_limit: limits.request_body_no_files,

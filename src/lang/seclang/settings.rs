@@ -66,6 +66,7 @@ fn set(kind: Kind, words: &[Word], all: &mut Settings, pending: &mut Pending, re
         Kind::ArgumentsLimit => all.arguments_limit = number(value, code, reader)?,
         Kind::UploadFileLimit => all.upload_file_limit = number(value, code, reader)?,
         Kind::CollectionTimeout => all.collection_timeout = number(value, code, reader)?,
+        Kind::DataDir => all.data_dir = Some(value.show().into()),
         Kind::CookieFormat => all.cookie_format = choice(value, &[("0", 0), ("1", 1)], code, reader)?,
         Kind::CookieV0Separator => choice(value, &[(";", ())], code, reader)?,
         Kind::ArgumentSeparator => match value.bytes() {

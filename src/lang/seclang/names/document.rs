@@ -41,7 +41,7 @@ fn variable_rows() -> Vec<Row> {
     let mut all: Vec<_> = variables::offered()
         .map(|name| match Variable::from_name(name) {
             Some(Variable::Xml) => Row(name, "supported", "as `XML:/*` and `XML://@*`".to_owned()),
-            Some(Variable::Uninspected | Variable::BudgetExhausted) => {
+            Some(Variable::Uninspected | Variable::BudgetExhausted | Variable::CollectionLimit) => {
                 Row(name, "supported", "Fusewall's own".to_owned())
             }
             _ => Row(name, "supported", String::new()),
