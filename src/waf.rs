@@ -143,7 +143,7 @@ impl Waf {
             source: None,
             loading: Loading::default(),
             files: Box::new(DiskFiles),
-            env: Arc::new(SystemEnv),
+            env: Arc::new(SystemEnv::default()),
             policy: Policy::Block,
         }
     }

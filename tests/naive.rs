@@ -4,6 +4,8 @@ mod oracle;
 
 #[path = "naive/corpus.rs"]
 mod corpus;
+#[path = "naive/names.rs"]
+mod names;
 #[path = "naive/random.rs"]
 mod random;
 #[path = "naive/table.rs"]

@@ -2,10 +2,25 @@
 
 use crate::rule::Variable;
 
+/// A variable of the process environment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EnvVariable {
+    /// Its name.
+    pub name: Box<[u8]>,
+    /// Its value.
+    pub value: Box<[u8]>,
+}
+
 /// The outside world of one transaction.
 pub trait Env: Send + Sync {
     /// Microseconds since 1970-01-01 UTC.
     fn epoch_micros(&self) -> u64;
+
+    /// The environment variables that rules may see as ENV. None unless the host names them: a process
+    /// environment often holds secrets.
+    fn variables(&self) -> &[EnvVariable] {
+        &[]
+    }
 }
 
 /// A world in which time stands still: replays and tests.

@@ -1,5 +1,6 @@
 //! Expansion of `%{...}`.
 
+use super::env::EnvVariable;
 use super::matched::full_name;
 use super::memory::Slice;
 use super::scratch::Scratch;
@@ -83,6 +84,14 @@ fn member(
             }
             name_of(found, scratch, meter).map(Some)
         }
+        Variable::PerfRules => {
+            let id = key.and_then(|key| std::str::from_utf8(key).ok()).and_then(|key| key.parse().ok());
+            let Some((_, micros)) = super::performance::rules(loaded, scratch).find(|(rule, _)| Some(rule.0) == id)
+            else {
+                return Ok(None);
+            };
+            Ok(Some(scratch.memory.keep(itoa(micros).as_bytes())))
+        }
         Variable::Rule => rule_member(key.unwrap_or(b"id"), loaded, scratch, meter),
         Variable::Ip | Variable::Global | Variable::Session | Variable::User | Variable::Resource | Variable::Env => {
             for (collection, name, value) in &scratch.collections {
@@ -90,6 +99,15 @@ fn member(
                 if *collection == variable && key.is_none_or(|key| name.eq_ignore_ascii_case(key)) {
                     meter.charge_rule(COPY.of(value.len()))?;
                     return Ok(Some(scratch.memory.keep(value)));
+                }
+            }
+            if variable == Variable::Env {
+                for EnvVariable { name, value } in scratch.env.clone().variables() {
+                    meter.charge_rule(2)?;
+                    if key.is_none_or(|key| **name == *key) {
+                        meter.charge_rule(COPY.of(value.len()))?;
+                        return Ok(Some(scratch.memory.keep(value)));
+                    }
                 }
             }
             Ok(None)
@@ -146,7 +164,13 @@ pub(super) fn live_scalar(
             let what = scratch.flags.uninspected().first().copied().unwrap_or("");
             return Ok(Some(Slice::Static(what.as_bytes())));
         }
+        Variable::PerfAll => {
+            let text = super::performance::summary(&scratch.state.phase_fuel);
+            meter.charge(COPY.of(text.len()))?;
+            return Ok(Some(scratch.memory.keep(text.as_bytes())));
+        }
         Variable::Duration => scratch.now().saturating_sub(scratch.state.started),
+        other if let Some(micros) = super::performance::micros(other, &scratch.state.phase_fuel) => micros,
         other => match super::env::clock_field(other, scratch.now()) {
             Some(super::env::ClockField::Number(number)) => number,
             Some(super::env::ClockField::Time { hour, minute, second }) => {

@@ -17,6 +17,7 @@ mod expand;
 mod matched;
 mod memory;
 mod operator;
+mod performance;
 mod prepare;
 mod record;
 mod scratch;
@@ -26,7 +27,7 @@ mod tx;
 mod values;
 mod verdict;
 
-pub use env::{Env, FixedEnv};
+pub use env::{Env, EnvVariable, FixedEnv};
 pub use record::MatchRecord;
 pub use scratch::Scratch;
 pub use transaction::{Step, Transaction};

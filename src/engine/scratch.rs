@@ -11,7 +11,7 @@ use super::values::Values;
 use super::verdict::{Exhaustion, Interruption};
 use crate::http::{Fields, Report};
 use crate::program::{Program, RuleIx, RuleSetId, Source};
-use crate::rule::{AuditEngine, BodyProcessor, EngineMode, LimitAction, Variable};
+use crate::rule::{AuditEngine, BodyProcessor, EngineMode, LimitAction, Variable, XmlIntoArgs};
 use crate::scan;
 use std::sync::Arc;
 
@@ -98,6 +98,7 @@ pub(super) struct State {
     pub(super) response_body_limit: u64,
     pub(super) processor: Option<BodyProcessor>,
     pub(super) force_request_body: bool,
+    pub(super) xml_into_args: XmlIntoArgs,
     pub(super) audit: AuditEngine,
     pub(super) audit_parts: Box<str>,
     pub(super) highest_severity: u8,
@@ -110,6 +111,8 @@ pub(super) struct State {
     /// Microseconds since 1970 at the start.
     pub(super) started: u64,
     pub(super) unique_id: String,
+    /// Fuel of the phases that are over: what PERF_PHASE1 to PERF_PHASE5 tell.
+    pub(super) phase_fuel: [u64; 5],
 }
 
 impl Scratch {
@@ -145,6 +148,7 @@ impl Scratch {
                 response_body_limit: 0,
                 processor: None,
                 force_request_body: false,
+                xml_into_args: XmlIntoArgs::Off,
                 audit: AuditEngine::Off,
                 audit_parts: Box::default(),
                 highest_severity: 255,
@@ -154,6 +158,7 @@ impl Scratch {
                 relevant: false,
                 started: 0,
                 unique_id: String::new(),
+                phase_fuel: [0; 5],
             },
             env: Arc::new(FixedEnv::default()),
         };
@@ -191,6 +196,7 @@ impl Scratch {
         state.response_body_limit = settings.response_body_limit;
         state.processor = None;
         state.force_request_body = false;
+        state.xml_into_args = settings.xml_into_args;
         state.audit = settings.audit.engine;
         state.audit_parts = settings.audit.parts.clone();
         state.highest_severity = 255;
@@ -200,6 +206,7 @@ impl Scratch {
         state.relevant = false;
         state.started = 0;
         state.unique_id.clear();
+        state.phase_fuel = [0; 5];
     }
 
     /// Bytes that the next request finds allocated.

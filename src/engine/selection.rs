@@ -2,6 +2,7 @@
 //! actions change is resolved each time.
 
 use super::buffers::Cell;
+use super::env::{Env, EnvVariable};
 use super::matched::full_name;
 use super::memory::Slice;
 use super::scratch::Scratch;
@@ -279,6 +280,18 @@ fn members(
             Ok(())
         }
         Variable::Ip | Variable::Global | Variable::Session | Variable::User | Variable::Resource | Variable::Env => {
+            if variable == Variable::Env {
+                let env = scratch.env.clone();
+                for EnvVariable { name: key, value } in given(&*env, scratch) {
+                    meter.charge(MAKE.of(key.len() + value.len()))?;
+                    let member = scratch.memory.keep(key);
+                    let value = scratch.memory.keep(value);
+                    if source.which == Which::All || name_fits(&source.which, variable, member, loaded, scratch, meter)?
+                    {
+                        items.push(Item { variable, member: Some(member), value: ItemValue::Once(value) });
+                    }
+                }
+            }
             for at in 0..scratch.collections.len() {
                 let Some((collection, key, value)) = scratch.collections.get(at) else { break };
                 if *collection != variable {
@@ -288,6 +301,19 @@ fn members(
                 let member = scratch.memory.keep(key);
                 let value = scratch.memory.keep(value);
                 if source.which == Which::All || name_fits(&source.which, variable, member, loaded, scratch, meter)? {
+                    items.push(Item { variable, member: Some(member), value: ItemValue::Once(value) });
+                }
+            }
+            Ok(())
+        }
+        Variable::PerfRules => {
+            meter.charge(scratch.rule_fuel.len() as u64)?;
+            let rules: Vec<_> = super::performance::rules(loaded, scratch).collect();
+            for (rule, micros) in rules {
+                meter.charge(MAKE.of(32))?;
+                let member = scratch.memory.keep(itoa(rule.0).as_bytes());
+                if source.which == Which::All || name_fits(&source.which, variable, member, loaded, scratch, meter)? {
+                    let value = scratch.memory.keep(itoa(micros).as_bytes());
                     items.push(Item { variable, member: Some(member), value: ItemValue::Once(value) });
                 }
             }
@@ -316,6 +342,12 @@ fn members(
             Ok(())
         }
     }
+}
+
+/// The host's environment variables that no `setenv` has replaced.
+fn given<'e>(env: &'e dyn Env, scratch: &Scratch) -> Vec<&'e EnvVariable> {
+    let replaced = |name: &[u8]| scratch.collections.iter().any(|(c, key, _)| *c == Variable::Env && **key == *name);
+    env.variables().iter().filter(|given| !replaced(&given.name)).collect()
 }
 
 fn tx_members(

@@ -300,6 +300,7 @@ impl<'r> Draft<'r> {
             Ctl::ResponseBodyLimit(bytes) => CtlStep::ResponseBodyLimit(*bytes),
             Ctl::RequestBodyProcessor(processor) => CtlStep::RequestBodyProcessor(*processor),
             Ctl::ForceRequestBodyVariable(on) => CtlStep::ForceRequestBodyVariable(*on),
+            Ctl::ParseXmlIntoArgs(mode) => CtlStep::ParseXmlIntoArgs(*mode),
             Ctl::AuditEngine(mode) => CtlStep::AuditEngine(*mode),
             Ctl::AuditLogParts { parts, mode } => CtlStep::AuditLogParts(parts.clone(), *mode),
         }
@@ -343,6 +344,7 @@ fn is_dynamic(variable: Variable) -> bool {
             | Variable::MatchedVars
             | Variable::MatchedVarsNames
             | Variable::Rule
+            | Variable::PerfRules
             | Variable::HighestSeverity
             | Variable::Duration
             | Variable::UserId

@@ -29,6 +29,8 @@ pub struct Phrases {
     pub list: Arc<[Box<[u8]>]>,
     /// `file.data` for `@pmFromFile`, as written.
     pub file: Option<Box<str>>,
+    /// The name of the `SecDataset`, for `@pmFromDataset`.
+    pub dataset: Option<Box<str>>,
 }
 
 /// The operators.

@@ -84,10 +84,10 @@ impl<'a> Run<'a> {
             return;
         }
         let (processor, forced) = (state.processor, state.force_request_body);
-        self.body_is_read = processor.is_some() || forced;
+        self.body_is_read = processor.is_some() || forced || self.ruleset.settings.stream_input_body;
         self.body_is_variable = processor.map_or(forced, |processor| processor == BodyProcessor::UrlEncoded);
         if let Some(processor) = processor.filter(|_| !self.exchange.body.is_empty()) {
-            self.request.read_body(self.exchange, processor, &self.ruleset.settings);
+            self.request.read_body(self.exchange, processor, self.state.xml_into_args, &self.ruleset.settings);
         }
     }
 
@@ -302,6 +302,7 @@ impl<'a> Run<'a> {
             Ctl::RequestBodyAccess(access) => state.request_body_access = *access,
             Ctl::ResponseBodyAccess(access) => state.response_body_access = *access,
             Ctl::RequestBodyProcessor(processor) => state.processor = Some(*processor),
+            Ctl::ParseXmlIntoArgs(mode) => state.xml_into_args = *mode,
             Ctl::ForceRequestBodyVariable(force) => state.force_request_body = *force,
             Ctl::RuleRemoveById(_)
             | Ctl::RuleRemoveByTag(_)

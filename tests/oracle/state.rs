@@ -1,7 +1,7 @@
 //! What rules can change while they run.
 
 use super::request::Named;
-use fusewall::rule::{BodyProcessor, Ctl, EngineMode, Rule, Settings, Target, Variable};
+use fusewall::rule::{BodyProcessor, Ctl, EngineMode, Rule, Settings, Target, Variable, XmlIntoArgs};
 use std::collections::HashMap;
 
 /// A collection that rules write: keys without case, in order of first writing.
@@ -46,6 +46,7 @@ pub struct State {
     pub response_body_access: bool,
     pub processor: Option<BodyProcessor>,
     pub force_request_body: bool,
+    pub xml_into_args: XmlIntoArgs,
     pub tx: Collection,
     /// GLOBAL, IP, RESOURCE, SESSION, USER: they live as long as the transaction.
     pub persistent: HashMap<Variable, Collection>,
@@ -69,6 +70,7 @@ impl State {
             response_body_access: settings.response_body_access,
             processor: None,
             force_request_body: false,
+            xml_into_args: settings.xml_into_args,
             tx: Collection::default(),
             persistent: HashMap::new(),
             matched: None,

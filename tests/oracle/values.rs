@@ -101,6 +101,7 @@ pub fn members(run: &Run<'_>, variable: Variable) -> Vec<Member> {
         Variable::UrlencodedError => flag(report.urlencoded_error),
 
         Variable::RequestBody => maybe(run.request_body()),
+        Variable::StreamInputBody => maybe(run.inspected_body().filter(|_| run.ruleset.settings.stream_input_body)),
         Variable::RequestBodyLength => number(run.inspected_body().map_or(0, |body| body.len() as u64)),
         Variable::ReqbodyProcessor => one(state.processor.map_or("", |processor| processor.name()).as_bytes()),
         Variable::ReqbodyError => flag(report.error),
@@ -124,6 +125,9 @@ pub fn members(run: &Run<'_>, variable: Variable) -> Vec<Member> {
         Variable::Uninspected => one(if run.leaves_body_unread() { b"request body" } else { b"" }),
         Variable::BudgetExhausted => one(b""),
         Variable::InboundDataError | Variable::OutboundDataError | Variable::MscPcreLimitsExceeded => flag(false),
+        Variable::MscPcreError | Variable::SdbmDeleteError | Variable::UriParseError => flag(false),
+        Variable::ResBodyError | Variable::ResBodyProcessorError => flag(false),
+        Variable::ResBodyErrorMsg | Variable::ResBodyProcessor | Variable::ResBodyProcessorErrorMsg => one(b""),
 
         Variable::RemoteAddr | Variable::RemoteHost | Variable::UserAgentIp => {
             one(exchange.remote.to_string().as_bytes())
@@ -141,6 +145,10 @@ pub fn members(run: &Run<'_>, variable: Variable) -> Vec<Member> {
         Variable::ResponseHeadersNames => list_names(response_headers),
         Variable::ResponseContentType => maybe(header(response_headers, b"content-type")),
         Variable::ResponseBody => maybe(response.map(|response| &*response.body).filter(|_| run.response_body_access)),
+        Variable::StreamOutputBody => {
+            let seen = run.response_body_access && run.ruleset.settings.stream_output_body;
+            maybe(response.map(|response| &*response.body).filter(|_| seen))
+        }
 
         Variable::Tx => listed(state.tx.all()),
         Variable::Global | Variable::Ip | Variable::Resource | Variable::Session | Variable::User => {

@@ -89,6 +89,7 @@ fn operator(kind: Kind, name: &str, argument: &Text, word: &Word, reader: &mut R
         Kind::RxGlobal => Operator::RxGlobal(pattern::pattern(argument, false, reader)?),
         Kind::Pm => Operator::Pm(data::phrases(argument, reader)?),
         Kind::PmFromFile => Operator::Pm(data::phrase_files(argument, reader)?),
+        Kind::PmFromDataset => Operator::Pm(data::phrase_dataset(argument, reader)?),
         Kind::StrEq => Operator::StrEq(macros::read(argument, reader)),
         Kind::Contains => Operator::Contains(macros::read(argument, reader)),
         Kind::ContainsWord => Operator::ContainsWord(macros::read(argument, reader)),
@@ -103,6 +104,7 @@ fn operator(kind: Kind, name: &str, argument: &Text, word: &Word, reader: &mut R
         Kind::Lt => Operator::Lt(number(argument, reader)),
         Kind::IpMatch => Operator::IpMatch(data::addresses(argument, reader)?),
         Kind::IpMatchFromFile => Operator::IpMatch(data::address_files(argument, reader)?),
+        Kind::IpMatchFromDataset => Operator::IpMatch(data::address_dataset(argument, reader)?),
         Kind::DetectSqli => Operator::DetectSqli,
         Kind::DetectXss => Operator::DetectXss,
         Kind::ValidateByteRange => Operator::ValidateByteRange(data::byte_range(argument, reader)?),
@@ -145,8 +147,12 @@ fn is_pattern(kind: Kind) -> bool {
 }
 
 fn is_compiled(kind: Kind) -> bool {
-    use Kind::{IpMatch, IpMatchFromFile, Pm, PmFromFile, ValidateByteRange};
-    is_pattern(kind) || matches!(kind, Pm | PmFromFile | IpMatch | IpMatchFromFile | ValidateByteRange)
+    use Kind::{IpMatch, IpMatchFromDataset, IpMatchFromFile, Pm, PmFromDataset, PmFromFile, ValidateByteRange};
+    is_pattern(kind)
+        || matches!(
+            kind,
+            Pm | PmFromDataset | PmFromFile | IpMatch | IpMatchFromDataset | IpMatchFromFile | ValidateByteRange
+        )
 }
 
 /// A number, or a macro that gives one. Text counts as its leading integer, and as 0 without one, which is seldom meant.

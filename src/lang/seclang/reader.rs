@@ -1,11 +1,13 @@
 //! What reading a part of a rule needs: files, limits, and where findings go.
 
 use super::codes;
+use super::names::variables::Remark;
 use super::nearest::nearest;
 use super::text::Text;
 use crate::diag::{Diagnostic, Diagnostics, SourceMap, Span};
 use crate::files::Files;
 use crate::limits::Limits;
+use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
@@ -19,6 +21,8 @@ pub(super) struct Reader<'a> {
     pub folder: PathBuf,
     /// Files opened so far.
     pub opened: usize,
+    /// The lines of each `SecDataset` so far, by name.
+    pub datasets: BTreeMap<Box<str>, Vec<Box<[u8]>>>,
     /// Whether the warning about persistent collections was given.
     pub warned_of_collections: bool,
 }
@@ -41,6 +45,21 @@ impl Reader<'_> {
         let help = help.into();
         let found = Diagnostic::warning(code, span, message);
         self.out.push(if help.is_empty() { found } else { found.help(help) });
+    }
+
+    /// Says what should be known about a variable that a rule names.
+    pub fn remark(&mut self, name: &str, remark: Remark, span: Span) {
+        match remark {
+            Remark::None => {}
+            Remark::Constant(why) => {
+                let message = format!("variable `{name}` is constant: {why}");
+                self.out.push(Diagnostic::note(codes::IGNORED, span, message));
+            }
+            Remark::Absent(why) => {
+                let message = format!("variable `{name}` is always absent: {why}");
+                self.warn(codes::NO_EFFECT, span, message, "remove the target");
+            }
+        }
     }
 
     /// Reads a file named at `name`: relative to the folder of the naming file, then as given.

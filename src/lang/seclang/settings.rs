@@ -5,7 +5,7 @@ use super::names::directives::Kind;
 use super::reader::Reader;
 use super::text::{Text, is_blank};
 use super::{codes, data, pattern};
-use crate::rule::{AuditEngine, EngineMode, LimitAction, Settings};
+use crate::rule::{AuditEngine, EngineMode, LimitAction, Settings, XmlIntoArgs};
 use std::fmt::Display;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -67,14 +67,12 @@ fn set(kind: Kind, words: &[Word], all: &mut Settings, pending: &mut Pending, re
         Kind::UploadFileLimit => all.upload_file_limit = number(value, code, reader)?,
         Kind::CollectionTimeout => all.collection_timeout = number(value, code, reader)?,
         Kind::CookieFormat => all.cookie_format = choice(value, &[("0", 0), ("1", 1)], code, reader)?,
-        Kind::CookieV0Separator => choice(value, &[(";", ())], code, reader)?,
-        Kind::ArgumentSeparator => match value.bytes() {
-            [byte] => all.argument_separator = *byte,
-            _ => {
-                let message = format!("`{}` is not a single byte", value.show());
-                reader.error(code, value.span(), message, "the usual separator is `&`");
-            }
-        },
+        Kind::CookieV0Separator => all.cookie_separator = separator(value, "the usual separator is `;`", reader)?,
+        Kind::ArgumentSeparator => all.argument_separator = separator(value, "the usual separator is `&`", reader)?,
+        Kind::ParseXmlIntoArgs => all.xml_into_args = xml_into_args(value, code, reader)?,
+        Kind::StreamInBodyInspection => all.stream_input_body = switch(value, code, reader)?,
+        Kind::StreamOutBodyInspection => all.stream_output_body = switch(value, code, reader)?,
+        Kind::RulePerfTime => all.rule_perf_time = number(value, code, reader)?,
         Kind::AuditEngine => {
             all.audit.engine = audit_engine(value, code, reader)?;
             if all.audit.engine != AuditEngine::Off {
@@ -149,6 +147,22 @@ pub(super) fn choice<T: Clone>(
         reader.error(code, value.span(), message, help);
     }
     found
+}
+
+/// One byte.
+fn separator(value: &Text, help: &str, reader: &mut Reader<'_>) -> Option<u8> {
+    if let [byte] = value.bytes() {
+        return Some(*byte);
+    }
+    let message = format!("`{}` is not a single byte", value.show());
+    reader.error(codes::ARGUMENT, value.span(), message, help);
+    None
+}
+
+/// `On`, `Off`, `OnlyArgs`.
+pub(super) fn xml_into_args(value: &Text, code: &'static str, reader: &mut Reader<'_>) -> Option<XmlIntoArgs> {
+    let choices = [("On", XmlIntoArgs::On), ("Off", XmlIntoArgs::Off), ("OnlyArgs", XmlIntoArgs::OnlyArgs)];
+    choice(value, &choices, code, reader)
 }
 
 /// `On` or `Off`.

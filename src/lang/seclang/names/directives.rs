@@ -19,11 +19,13 @@ pub(in crate::lang::seclang) enum Kind {
     ComponentSignature,
     CookieFormat,
     CookieV0Separator,
+    Dataset,
     DefaultAction,
     Include,
     IncludeOptional,
     JsonDepthLimit,
     Marker,
+    ParseXmlIntoArgs,
     RequestBodyAccess,
     RequestBodyLimit,
     RequestBodyLimitAction,
@@ -35,6 +37,7 @@ pub(in crate::lang::seclang) enum Kind {
     ResponseBodyMimeTypesClear,
     Rule,
     RuleEngine,
+    RulePerfTime,
     RuleRemoveById,
     RuleRemoveByMsg,
     RuleRemoveByTag,
@@ -44,6 +47,8 @@ pub(in crate::lang::seclang) enum Kind {
     RuleUpdateTargetByTag,
     SensorId,
     ServerSignature,
+    StreamInBodyInspection,
+    StreamOutBodyInspection,
     UnicodeCodePage,
     UnicodeMapFile,
     UploadFileLimit,
@@ -62,6 +67,11 @@ const HOST_READS: &str = "connections are the host's business";
 const PDF: &str = "protection of PDF files is not supported: browsers no longer need it";
 const HASHES: &str = "link hashing is not supported";
 
+const APACHE: &str = "it configures Apache, not the rules";
+const APACHE_HELP: &str = "keep it in Apache's configuration";
+const NGINX: &str = "it configures nginx, not the rules";
+const NGINX_HELP: &str = "name the rule file to Fusewall itself";
+
 /// Every directive of the manuals, and Apache's `Include`.
 pub(in crate::lang::seclang) const TABLE: &[Name<Kind>] = &[
     row("SecAction", Yes(Kind::Action)),
@@ -70,6 +80,7 @@ pub(in crate::lang::seclang) const TABLE: &[Name<Kind>] = &[
     row("SecAuditEngine", Yes(Kind::AuditEngine)),
     row("SecAuditLog", Yes(Kind::AuditLog)),
     row("SecAuditLog2", NoEffect(AUDIT_SINK)),
+    row("SecAuditLogDir", NoEffect(AUDIT_SINK)),
     row("SecAuditLogDirMode", NoEffect(AUDIT_SINK)),
     row("SecAuditLogFileMode", NoEffect(AUDIT_SINK)),
     row("SecAuditLogFormat", Yes(Kind::AuditLogFormat)),
@@ -87,15 +98,20 @@ pub(in crate::lang::seclang) const TABLE: &[Name<Kind>] = &[
     row("SecConnEngine", OnlyOff(HOST_READS)),
     row("SecConnReadStateLimit", NoEffect(HOST_READS)),
     row("SecConnWriteStateLimit", NoEffect(HOST_READS)),
-    row("SecContentInjection", OnlyOff("responses are inspected, never rewritten")),
+    row("SecContentInjection", Ignored("only `append` and `prepend` inject, and they are refused")),
     row("SecCookieFormat", Yes(Kind::CookieFormat)),
     row("SecCookieV0Separator", Yes(Kind::CookieV0Separator)),
     row("SecDataDir", Ignored("collections live for one transaction and need no folder")),
+    row("SecDataset", Yes(Kind::Dataset)),
     row("SecDebugLog", Ignored(TRACING)),
     row("SecDebugLogLevel", Ignored(TRACING)),
     row("SecDefaultAction", Yes(Kind::DefaultAction)),
     row("SecDisableBackendCompression", NoEffect("the host decides which encodings it asks the backend for")),
     row("SecEncryptionEngine", OnlyOff(HASHES)),
+    row("SecEncryptionKey", NoEffect(HASHES)),
+    row("SecEncryptionMethodPm", NoEffect(HASHES)),
+    row("SecEncryptionMethodRx", NoEffect(HASHES)),
+    row("SecEncryptionParam", NoEffect(HASHES)),
     row("SecGeoLookupDb", NoEffect("GEO and @geoLookup are not supported yet")),
     row("SecGeoLookupsDb", NoEffect("GEO and @geoLookup are not supported yet")),
     row("SecGsbLookupDb", NoEffect("@gsbLookup is not supported")),
@@ -106,6 +122,7 @@ pub(in crate::lang::seclang) const TABLE: &[Name<Kind>] = &[
     row("SecHashMethodRx", NoEffect(HASHES)),
     row("SecHashParam", NoEffect(HASHES)),
     row("SecHttpBlKey", NoEffect("@rbl is not supported yet")),
+    row("SecIgnoreRuleCompilationErrors", OnlyOff("rules that cannot be compiled are never left out")),
     row(
         "SecInterceptOnError",
         NoEffect("evaluation cannot fail: it ends, or its budget does, and then the budget's policy applies"),
@@ -113,7 +130,7 @@ pub(in crate::lang::seclang) const TABLE: &[Name<Kind>] = &[
     row("SecMarker", Yes(Kind::Marker)),
     row("SecPcreMatchLimit", Ignored("matching is linear in the input")),
     row("SecPcreMatchLimitRecursion", Ignored("matching is linear in the input and does not recurse")),
-    row("SecParseXmlIntoArgs", OnlyOff("XML is inspected with XML:/* and XML://@*")),
+    row("SecParseXmlIntoArgs", Yes(Kind::ParseXmlIntoArgs)),
     row("SecPdfProtect", OnlyOff(PDF)),
     row("SecPdfProtectMethod", NoEffect(PDF)),
     row("SecPdfProtectSecret", NoEffect(PDF)),
@@ -133,7 +150,7 @@ pub(in crate::lang::seclang) const TABLE: &[Name<Kind>] = &[
     row("SecRequestBodyNoFilesLimit", Yes(Kind::RequestBodyNoFilesLimit)),
     row(
         "SecRequestEncoding",
-        Refused("bodies are inspected as bytes", "use t:urlDecodeUni, t:utf8toUnicode and @validateUtf8Encoding"),
+        NoEffect("requests are inspected as bytes; t:utf8toUnicode and @validateUtf8Encoding look at encodings"),
     ),
     row("SecResponseBodyAccess", Yes(Kind::ResponseBodyAccess)),
     row("SecResponseBodyLimit", Yes(Kind::ResponseBodyLimit)),
@@ -143,7 +160,7 @@ pub(in crate::lang::seclang) const TABLE: &[Name<Kind>] = &[
     row("SecRule", Yes(Kind::Rule)),
     row("SecRuleEngine", Yes(Kind::RuleEngine)),
     row("SecRuleInheritance", NoEffect("a ruleset has no configuration contexts that could inherit")),
-    row("SecRulePerfTime", Ignored("`fusewall bench` and `explain` show what each rule costs")),
+    row("SecRulePerfTime", Yes(Kind::RulePerfTime)),
     row("SecRuleRemoveById", Yes(Kind::RuleRemoveById)),
     row("SecRuleRemoveByMsg", Yes(Kind::RuleRemoveByMsg)),
     row("SecRuleRemoveByTag", Yes(Kind::RuleRemoveByTag)),
@@ -158,14 +175,12 @@ pub(in crate::lang::seclang) const TABLE: &[Name<Kind>] = &[
     row("SecSensorId", Yes(Kind::SensorId)),
     row("SecServerSignature", Yes(Kind::ServerSignature)),
     row("SecStatusEngine", Ignored("nothing is reported to third parties")),
-    row("SecStreamInBodyInspection", OnlyOff("STREAM_INPUT_BODY is not supported; REQUEST_BODY holds the whole body")),
-    row(
-        "SecStreamOutBodyInspection",
-        OnlyOff("STREAM_OUTPUT_BODY is not supported; RESPONSE_BODY holds the body up to its limit"),
-    ),
+    row("SecStreamInBodyInspection", Yes(Kind::StreamInBodyInspection)),
+    row("SecStreamOutBodyInspection", Yes(Kind::StreamOutBodyInspection)),
     row("SecTmpDir", Ignored(NO_FILES)),
     row("SecTmpSaveUploadedFiles", NoEffect(NO_FILES)),
     row("SecUnicodeCodePage", Yes(Kind::UnicodeCodePage)),
+    row("SecUnicodeMap", Refused("it is not of any manual", "write SecUnicodeMapFile")),
     row("SecUnicodeMapFile", Yes(Kind::UnicodeMapFile)),
     row("SecUploadDir", Ignored(NO_FILES)),
     row("SecUploadFileLimit", Yes(Kind::UploadFileLimit)),
@@ -174,6 +189,14 @@ pub(in crate::lang::seclang) const TABLE: &[Name<Kind>] = &[
     row("SecWebAppId", Yes(Kind::WebAppId)),
     row("SecWriteStateLimit", NoEffect(HOST_READS)),
     row("SecXmlExternalEntity", OnlyOff("external entities are never fetched")),
+    row("LoadFile", Refused(APACHE, APACHE_HELP)),
+    row("LoadModule", Refused(APACHE, APACHE_HELP)),
+    row("modsecurity", Refused(NGINX, NGINX_HELP)),
+    row("modsecurity_rules", Refused(NGINX, NGINX_HELP)),
+    row("modsecurity_rules_file", Refused(NGINX, NGINX_HELP)),
+    row("modsecurity_rules_remote", Refused(NGINX, NGINX_HELP)),
+    row("modsecurity_transaction_id", Refused(NGINX, NGINX_HELP)),
+    row("modsecurity_use_error_log", Refused(NGINX, NGINX_HELP)),
     row("Include", Yes(Kind::Include)),
     row("IncludeOptional", Yes(Kind::IncludeOptional)),
 ];
@@ -185,7 +208,7 @@ impl Kind {
             Kind::Rule | Kind::RuleUpdateTargetById | Kind::RuleUpdateTargetByMsg | Kind::RuleUpdateTargetByTag => {
                 (2, 3)
             }
-            Kind::RuleUpdateActionById => (2, 2),
+            Kind::RuleUpdateActionById | Kind::Dataset => (2, 2),
             Kind::UnicodeMapFile => (1, 2),
             Kind::ResponseBodyMimeTypesClear => (0, 0),
             Kind::ResponseBodyMimeType | Kind::RuleRemoveById => (1, usize::MAX),
