@@ -16,6 +16,8 @@ pub struct Limits {
     // ---- load side -------------------------------------------------------------------------------------------------
     /// Bytes of one rule or data file. Larger: diagnostic. (The largest CRS data file has 100 KB.)
     pub rule_file_bytes: usize,
+    /// Bytes of a geographic database. Larger: diagnostic. (GeoLite2-City has 60 MB.)
+    pub geo_database_bytes: usize,
     /// Files that one ruleset may include, data files counted. More: diagnostic.
     pub rule_files: usize,
     /// Depth of `Include` inside `Include`. Deeper: diagnostic.
@@ -98,6 +100,7 @@ impl Default for Limits {
     fn default() -> Self {
         Limits {
             rule_file_bytes: 16 << 20,
+            geo_database_bytes: 256 << 20,
             rule_files: 4096,
             include_depth: 16,
             rules: 100_000,

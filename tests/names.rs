@@ -94,3 +94,19 @@ fn datasets_are_complete_and_named_once() {
         assert_eq!(read(text).1.errors(), 1, "{text}");
     }
 }
+
+#[test]
+fn what_is_no_database_is_told_and_a_look_up_without_one_warns() {
+    let files = MemoryFiles::new().with("GeoIPCity.dat", "old").with("places.mmdb", "cut off");
+    let load = |text: &str| {
+        let (mut sources, mut found) = (SourceMap::new(), Diagnostics::new(10));
+        seclang::load_text("a.conf", text.as_bytes(), &files, &Limits::default(), &mut sources, &mut found);
+        fusewall::diag::text::render(&found, &sources, false)
+    };
+    assert!(load("SecGeoLookupDb GeoIPCity.dat").contains("the legacy format `.dat` is not read"));
+    assert!(load("SecGeoLookupDb places.mmdb").contains("not a MaxMind DB file"));
+    assert!(load("SecGeoLookupDb nowhere.mmdb").contains("cannot read"));
+    let found = load("SecRule REMOTE_ADDR \"@geoLookup\" \"id:1\"");
+    assert!(found.starts_with("warning[W0701]") && found.contains("never matches"), "{found}");
+    assert!(load("SecRule REMOTE_ADDR \"@geoLookup\" \"id:1\"\nSecGeoLookupDb places.mmdb").contains("E0204"));
+}

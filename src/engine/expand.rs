@@ -84,6 +84,13 @@ fn member(
             }
             name_of(found, scratch, meter).map(Some)
         }
+        Variable::Geo => {
+            let fits = |name: &str| key.is_none_or(|key| name.as_bytes().eq_ignore_ascii_case(key));
+            let found = scratch.geo.as_ref().and_then(|place| place.members().find(|(name, _)| fits(name)));
+            let Some((_, value)) = found else { return Ok(None) };
+            meter.charge_rule(COPY.of(value.len()))?;
+            Ok(Some(scratch.memory.keep(value)))
+        }
         Variable::PerfRules => {
             let id = key.and_then(|key| std::str::from_utf8(key).ok()).and_then(|key| key.parse().ok());
             let Some((_, micros)) = super::performance::rules(loaded, scratch).find(|(rule, _)| Some(rule.0) == id)

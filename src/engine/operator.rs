@@ -116,6 +116,15 @@ pub(super) fn run(
                 Tested::Miss
             })
         }
+        Test::GeoLookup => {
+            scratch.geo = None;
+            meter.charge_rule(1)?;
+            let Some(database) = &loaded.program().ruleset.settings.geo else { return Ok(Tested::Miss) };
+            if let Some(address) = parse_address(scratch.memory.get(slice)) {
+                scratch.geo = database.find(address, meter)?;
+            }
+            Ok(Tested::when(scratch.geo.is_some()))
+        }
         Test::DetectSqli => match detect::sqli(scratch.memory.get(slice), meter)? {
             Some(fingerprint) => Ok(Tested::Hit(Captured::Text(scratch.memory.keep(fingerprint.as_bytes())))),
             None => Ok(Tested::Miss),

@@ -261,6 +261,7 @@ fn words(program: &Program, ix: RuleIx, variable: &str, value: &str, scratch: &S
         Test::ByteRange(_) => "validateByteRange".to_owned(),
         Test::UrlEncoding => "validateUrlEncoding".to_owned(),
         Test::Utf8Encoding => "validateUtf8Encoding".to_owned(),
+        Test::GeoLookup => "geoLookup".to_owned(),
     };
     format!("Match of \"{operator}\" against \"{variable}\" required.")
 }

@@ -9,6 +9,7 @@ use super::selection::{Item, Selections};
 use super::tx::Tx;
 use super::values::Values;
 use super::verdict::{Exhaustion, Interruption};
+use crate::geo::Place;
 use crate::http::{Fields, Report};
 use crate::program::{Program, RuleIx, RuleSetId, Source};
 use crate::rule::{AuditEngine, BodyProcessor, EngineMode, LimitAction, Variable, XmlIntoArgs};
@@ -24,6 +25,8 @@ pub struct Scratch {
     pub(super) tx: Tx,
     /// Entries of GLOBAL, IP, RESOURCE, SESSION, USER and ENV.
     pub(super) collections: Vec<(Variable, Box<[u8]>, Vec<u8>)>,
+    /// What the last `@geoLookup` has found: GEO.
+    pub(super) geo: Option<Place>,
     pub(super) matched: Matched,
     pub(super) caches: Vec<scan::Cache>,
     pub(super) groups: scan::Groups,
@@ -125,6 +128,7 @@ impl Scratch {
             selections: Selections::default(),
             tx: Tx::default(),
             collections: Vec::new(),
+            geo: None,
             matched: Matched::default(),
             caches: Vec::new(),
             groups: scan::Groups::default(),
@@ -175,6 +179,7 @@ impl Scratch {
         self.selections.clear(program.selections.len());
         self.tx.reset(program);
         self.collections.clear();
+        self.geo = None;
         self.matched.clear();
         self.caches.iter_mut().for_each(scan::Cache::clear);
         self.removed.clear(program.rules.len());

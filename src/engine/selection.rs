@@ -306,6 +306,20 @@ fn members(
             }
             Ok(())
         }
+        Variable::Geo => {
+            let Some(place) = scratch.geo.take() else { return Ok(()) };
+            let done = place.members().try_for_each(|(key, value)| {
+                meter.charge(MAKE.of(key.len() + value.len()))?;
+                let member = Slice::Static(key.as_bytes());
+                if source.which == Which::All || name_fits(&source.which, variable, member, loaded, scratch, meter)? {
+                    let value = scratch.memory.keep(value);
+                    items.push(Item { variable, member: Some(member), value: ItemValue::Once(value) });
+                }
+                Ok(())
+            });
+            scratch.geo = Some(place);
+            done
+        }
         Variable::PerfRules => {
             meter.charge(scratch.rule_fuel.len() as u64)?;
             let rules: Vec<_> = super::performance::rules(loaded, scratch).collect();

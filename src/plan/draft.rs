@@ -188,6 +188,7 @@ impl<'r> Draft<'r> {
             Operator::Le(text) => Test::Number(NumberTest::Le, self.text(text)),
             Operator::Lt(text) => Test::Number(NumberTest::Lt, self.text(text)),
             Operator::IpMatch(set) => Test::IpMatch(set.clone()),
+            Operator::GeoLookup => Test::GeoLookup,
             Operator::DetectSqli => Test::DetectSqli,
             Operator::DetectXss => Test::DetectXss,
             Operator::ValidateByteRange(allowed) => Test::ByteRange(allowed.clone()),
@@ -345,6 +346,7 @@ fn is_dynamic(variable: Variable) -> bool {
             | Variable::MatchedVarsNames
             | Variable::Rule
             | Variable::PerfRules
+            | Variable::Geo
             | Variable::HighestSeverity
             | Variable::Duration
             | Variable::UserId

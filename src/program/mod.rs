@@ -174,6 +174,8 @@ pub enum Test {
     Number(NumberTest, Text),
     /// `@ipMatch`.
     IpMatch(IpSet),
+    /// `@geoLookup`, in the ruleset's database.
+    GeoLookup,
     /// `@detectSQLi`.
     DetectSqli,
     /// `@detectXSS`.

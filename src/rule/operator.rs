@@ -69,6 +69,8 @@ pub enum Operator {
     Lt(Macro),
     /// `@ipMatch`, `@ipMatchF`, `@ipMatchFromFile`.
     IpMatch(IpSet),
+    /// `@geoLookup`: the database knows the address; GEO tells of its place.
+    GeoLookup,
     /// `@detectSQLi`.
     DetectSqli,
     /// `@detectXSS`.

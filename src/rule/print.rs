@@ -1,7 +1,7 @@
 //! Canonical printing: a ruleset as SecLang that reads back to the same ruleset.
 //!
 //! Everything that loading resolved is written out: defaults are gone, `block` is what it means, updates are applied. What
-//! cannot be written in rule text stands as a comment: the Unicode map (a data file) and the list of removed rules. Text that
+//! cannot be written in rule text stands as a comment: the Unicode map and the geographic database (data files) and the list of removed rules. Text that
 //! is not UTF-8 is replaced, as the result is a `String`.
 
 use super::{
@@ -166,6 +166,9 @@ fn settings(all: &Settings, out: &mut Vec<u8>) {
         out.extend(format!("SecDataset {name} `\n").bytes());
         lines.iter().for_each(|line| out.extend([line, b"\n".as_slice()].concat()));
         out.extend_from_slice(b"`\n");
+    }
+    if let Some(database) = &all.geo {
+        out.extend(format!("# SecGeoLookupDb: {}, {} bytes, kept apart\n", database.kind(), database.size()).bytes());
     }
     if let Some(map) = &all.unicode_map {
         out.extend(format!("# SecUnicodeMapFile: {} code points, kept apart\n", map.map.len()).bytes());
@@ -405,6 +408,7 @@ fn operator(test: &Test) -> Vec<u8> {
             let networks: Vec<_> = set.networks().map(|network| network.to_string()).collect();
             ("ipMatch", networks.join(",").into_bytes())
         }
+        Operator::GeoLookup => ("geoLookup", Vec::new()),
         Operator::DetectSqli => ("detectSQLi", Vec::new()),
         Operator::DetectXss => ("detectXSS", Vec::new()),
         Operator::ValidateByteRange(allowed) => ("validateByteRange", byte_ranges(allowed)),

@@ -1,6 +1,7 @@
 //! Everything in a ruleset that is not a rule.
 
 use super::RuleId;
+use crate::geo::Database;
 use crate::transform::UnicodeMap;
 use std::sync::Arc;
 
@@ -139,6 +140,8 @@ pub struct Settings {
     pub upload_file_limit: usize,
     /// `SecDataset`s in order, kept for reports.
     pub datasets: Vec<Dataset>,
+    /// `SecGeoLookupDb`.
+    pub geo: Option<Arc<Database>>,
     /// `SecUnicodeMapFile`.
     pub unicode_map: Option<Arc<UnicodeMap>>,
     /// `SecComponentSignature`s in order.
@@ -181,6 +184,7 @@ impl Default for Settings {
             rule_perf_time: 0,
             upload_file_limit: 100,
             datasets: Vec::new(),
+            geo: None,
             unicode_map: None,
             component_signatures: Vec::new(),
             server_signature: None,

@@ -2,6 +2,7 @@
 
 use crate::oracle::compare::Forms;
 use crate::oracle::exchange::Exchange;
+use std::path::{Path, PathBuf};
 
 const HEAD: &str = "SecRuleEngine On\nSecRequestBodyAccess On\nSecResponseBodyAccess On\n";
 
@@ -91,4 +92,50 @@ fn datasets_stand_for_files() {
     "#;
     assert_eq!(logged(rules, &Exchange::get("/?x=zero+one+two")), [1, 2]);
     assert_eq!(logged(rules, &Exchange::get("/?x=two")), [2]);
+}
+
+/// The database of the reference's own tests.
+fn places() -> Option<PathBuf> {
+    let root = std::env::var_os("FUSEWALL_CONFORMANCE_DIR")
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/conformance"), PathBuf::from);
+    let file = root.join("modsecurity-regression/data/GeoIP2-City-Test.mmdb");
+    if file.is_file() {
+        return Some(file);
+    }
+    println!("left out: {} is not there (set FUSEWALL_CONFORMANCE_DIR)", file.display());
+    None
+}
+
+#[test]
+fn places_are_looked_up() {
+    let Some(database) = places() else { return };
+    let rules = format!(
+        r#"{HEAD}SecGeoLookupDb {}
+        SecRule &GEO "@eq 0" "id:1,phase:1,pass"
+        SecRule ARGS:ip "@geoLookup" "id:2,phase:1,pass"
+        SecRule REMOTE_ADDR "@geoLookup" "id:3,phase:1,pass,chain"
+        SecRule GEO:COUNTRY_CODE "@streq BR" "chain"
+        SecRule GEO:country_name "@streq Brazil" "setvar:'tx.place=%{{geo.city}}, %{{GEO.COUNTRY_CONTINENT}}'"
+        SecRule TX:place "@streq Recife, South America" "id:4,phase:1,pass"
+        SecRule GEO:LATITUDE "@streq -8.051502" "id:5,phase:1,pass"
+        SecRule GEO:COUNTRY_CODE3 "@streq BRA" "id:6,phase:1,pass"
+        SecRule GEO "@streq 50040090" "id:7,phase:1,pass"
+        SecRule &GEO "@eq 11" "id:8,phase:1,pass"
+        SecRule ARGS:ip "!@geoLookup" "id:9,phase:1,pass"
+        SecRule &GEO "@eq 0" "id:10,phase:1,pass""#,
+        database.display()
+    );
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("places.conf");
+    std::fs::write(&path, rules).unwrap();
+    let forms = Forms::of_file(&path).unwrap_or_else(|error| panic!("{error}"));
+    let agree = |target: &str, remote: [u8; 4]| {
+        let exchange = Exchange { remote: remote.into(), ..Exchange::get(target) };
+        forms.agree(&exchange).unwrap_or_else(|difference| panic!("{difference}")).logged
+    };
+    let recife = [200, 249, 12, 31];
+    assert_eq!(agree("/", recife), [1, 3, 4, 5, 6, 7, 8]);
+    assert_eq!(agree("/?ip=::ffff:200.249.12.31", [10, 0, 0, 1]), [1, 2]);
+    assert_eq!(agree("/?ip=no+address", recife), [1, 3, 4, 5, 6, 7, 8, 9, 10]);
+    assert_eq!(agree("/", [10, 0, 0, 1]), [1, 10]);
 }

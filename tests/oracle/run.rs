@@ -6,10 +6,12 @@ use super::patterns::Patterns;
 use super::request::{Named, Request, header};
 use super::state::{Matched, State};
 use super::{Outcome, values};
+use fusewall::meter::Meter;
+use fusewall::net::parse_address;
 use fusewall::ops::numeric::integer;
 use fusewall::rule::{
-    Action, AllowScope, BodyProcessor, Condition, Ctl, Disruptive, EngineMode, Flow, Phase, Rule, Ruleset, SetOp,
-    SetVar, Target, Test,
+    Action, AllowScope, BodyProcessor, Condition, Ctl, Disruptive, EngineMode, Flow, Operator, Phase, Rule, Ruleset,
+    SetOp, SetVar, Target, Test,
 };
 use fusewall::transform::{Changed, Context};
 use std::collections::BTreeMap;
@@ -242,9 +244,21 @@ impl<'a> Run<'a> {
         if condition.multi_match { forms } else { forms.pop().into_iter().collect() }
     }
 
-    fn test(&self, test: &Test, text: &[u8]) -> Option<Groups> {
-        let found = operators::test(&test.operator, text, self.patterns, &|argument| self.expand(argument));
+    fn test(&mut self, test: &Test, text: &[u8]) -> Option<Groups> {
+        let found = if test.operator == Operator::GeoLookup {
+            self.look_up(text).then(Vec::new)
+        } else {
+            operators::test(&test.operator, text, self.patterns, &|argument| self.expand(argument))
+        };
         if test.negated { found.is_none().then(Vec::new) } else { found }
+    }
+
+    /// `@geoLookup`.
+    fn look_up(&mut self, text: &[u8]) -> bool {
+        let place = self.ruleset.settings.geo.as_ref().zip(parse_address(text));
+        self.state.geo =
+            place.and_then(|(database, address)| database.find(address, &mut Meter::unlimited()).expect("no budget"));
+        self.state.geo.is_some()
     }
 
     fn value_matched(&mut self, condition: &Condition, name: &[u8], value: Vec<u8>, groups: Groups) {

@@ -1,6 +1,7 @@
 //! What rules can change while they run.
 
 use super::request::Named;
+use fusewall::geo::Place;
 use fusewall::rule::{BodyProcessor, Ctl, EngineMode, Rule, Settings, Target, Variable, XmlIntoArgs};
 use std::collections::HashMap;
 
@@ -50,6 +51,8 @@ pub struct State {
     pub tx: Collection,
     /// GLOBAL, IP, RESOURCE, SESSION, USER: they live as long as the transaction.
     pub persistent: HashMap<Variable, Collection>,
+    /// GEO: what the last look-up has found.
+    pub geo: Option<Place>,
     /// The last match.
     pub matched: Option<Matched>,
     /// The matches of the rule that runs.
@@ -73,6 +76,7 @@ impl State {
             xml_into_args: settings.xml_into_args,
             tx: Collection::default(),
             persistent: HashMap::new(),
+            geo: None,
             matched: None,
             matched_vars: Vec::new(),
             highest_severity: 255,

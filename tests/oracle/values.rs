@@ -162,6 +162,10 @@ pub fn members(run: &Run<'_>, variable: Variable) -> Vec<Member> {
         Variable::MatchedVarsNames => {
             state.matched_vars.iter().map(|matched| (Some(matched.name.clone()), matched.name.clone())).collect()
         }
+        Variable::Geo => {
+            let members = state.geo.iter().flat_map(|place| place.members());
+            members.map(|(name, value)| (Some(name.into()), value.to_vec())).collect()
+        }
         Variable::HighestSeverity => number(u64::from(state.highest_severity)),
         Variable::Rule => run.rule_members(),
         // Clocks, hosts and what is not compared: see the module's documentation.

@@ -36,6 +36,7 @@ impl<'a> Loader<'a> {
             folder: PathBuf::new(),
             opened: 0,
             datasets: BTreeMap::new(),
+            looks_up_places: None,
             warned_of_collections: false,
         };
         let settings = Settings {

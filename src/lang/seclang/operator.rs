@@ -105,6 +105,10 @@ fn operator(kind: Kind, name: &str, argument: &Text, word: &Word, reader: &mut R
         Kind::IpMatch => Operator::IpMatch(data::addresses(argument, reader)?),
         Kind::IpMatchFromFile => Operator::IpMatch(data::address_files(argument, reader)?),
         Kind::IpMatchFromDataset => Operator::IpMatch(data::address_dataset(argument, reader)?),
+        Kind::GeoLookup => {
+            reader.looks_up_places.get_or_insert(word.span);
+            Operator::GeoLookup
+        }
         Kind::DetectSqli => Operator::DetectSqli,
         Kind::DetectXss => Operator::DetectXss,
         Kind::ValidateByteRange => Operator::ValidateByteRange(data::byte_range(argument, reader)?),
@@ -133,7 +137,7 @@ enum Wants {
 fn wants(kind: Kind) -> Wants {
     match kind {
         Kind::DetectSqli | Kind::DetectXss | Kind::ValidateUrlEncoding | Kind::ValidateUtf8Encoding => Wants::Nothing,
-        Kind::UnconditionalMatch | Kind::NoMatch => Wants::Nothing,
+        Kind::UnconditionalMatch | Kind::NoMatch | Kind::GeoLookup => Wants::Nothing,
         Kind::Rx | Kind::RxGlobal | Kind::Contains | Kind::ContainsWord => Wants::Search,
         Kind::BeginsWith | Kind::EndsWith | Kind::StrMatch => Wants::Search,
         Kind::StrEq | Kind::Within => Wants::Text,

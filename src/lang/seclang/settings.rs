@@ -5,6 +5,7 @@ use super::names::directives::Kind;
 use super::reader::Reader;
 use super::text::{Text, is_blank};
 use super::{codes, data, pattern};
+use crate::geo::Database;
 use crate::rule::{AuditEngine, EngineMode, LimitAction, Settings, XmlIntoArgs};
 use std::fmt::Display;
 use std::str::FromStr;
@@ -21,8 +22,16 @@ pub(super) struct Pending {
 }
 
 impl Pending {
-    /// The map, if one is configured.
+    /// What was named is put together, and what was not is missed.
     pub fn finish(self, settings: &mut Settings, reader: &mut Reader<'_>) {
+        if let Some(span) = reader.looks_up_places.filter(|_| settings.geo.is_none()) {
+            let message = "without a database `@geoLookup` never matches, and GEO stays empty";
+            reader.warn(codes::NO_EFFECT, span, message, "name a database: `SecGeoLookupDb GeoLite2-City.mmdb`");
+        }
+        self.unicode_map(settings, reader);
+    }
+
+    fn unicode_map(self, settings: &mut Settings, reader: &mut Reader<'_>) {
         let Some((name, bytes)) = self.file else { return };
         let Some(code_page) = self.code_page else {
             let help = "write `SecUnicodeMapFile unicode.mapping 20127`";
@@ -93,6 +102,7 @@ fn set(kind: Kind, words: &[Word], all: &mut Settings, pending: &mut Pending, re
         Kind::SensorId => all.sensor_id = Some(value.show().into()),
         Kind::ResponseBodyMimeType => mime_types(words, all, pending),
         Kind::UnicodeCodePage => pending.code_page = Some(number(value, code, reader)?),
+        Kind::GeoLookupDb => all.geo = Some(Arc::new(geo_database(value, reader)?)),
         Kind::UnicodeMapFile => {
             if let Some(page) = words.get(1) {
                 pending.code_page = Some(number(&page.text, code, reader)?);
@@ -113,6 +123,25 @@ fn audit_log_type(value: &Text, reader: &mut Reader<'_>) -> Option<()> {
         reader.warn(codes::NO_EFFECT, value.span(), message, "");
     }
     Some(())
+}
+
+fn geo_database(name: &Text, reader: &mut Reader<'_>) -> Option<Database> {
+    let (path, bytes) = reader.open_within(name, reader.limits.geo_database_bytes, "geo_database_bytes")?;
+    match Database::open(bytes) {
+        Ok(database) => Some(database),
+        Err(problem) => {
+            let message = format!("`{}` is no geographic database: {problem}", name.show());
+            let legacy = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("dat"));
+            let help = match legacy {
+                true => {
+                    "the legacy format `.dat` is not read and no longer published: take the `.mmdb` of the same name"
+                }
+                false => "fetch it again: databases in the MaxMind DB format end in `.mmdb`",
+            };
+            reader.error(codes::ARGUMENT, name.span(), message, help);
+            None
+        }
+    }
 }
 
 /// Media types in lower case, without parameters; the first directive replaces the built-in list (as in v2).

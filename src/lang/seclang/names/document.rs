@@ -55,6 +55,7 @@ fn variable_rows() -> Vec<Row> {
         Variable::Xml => "as `XML:/*` and `XML://@*`",
         Variable::Uninspected | Variable::BudgetExhausted => "Fusewall's own",
         Variable::Env => "what `setenv` has set, and the variables that the host names; none by default",
+        Variable::Geo => "after `@geoLookup`; COUNTRY_CONTINENT is a name, AREA_CODE is always empty",
         Variable::StreamInputBody => "with `SecStreamInBodyInspection On`: the request body as it came",
         Variable::StreamOutputBody => "with `SecStreamOutBodyInspection On`: the same as RESPONSE_BODY",
         Variable::PerfRules => "with `SecRulePerfTime`; microseconds by the nominal rate of fuel, no clock",

@@ -20,6 +20,7 @@ pub(in crate::lang::seclang) enum Kind {
     Within,
     Eq,
     Ge,
+    GeoLookup,
     Gt,
     Le,
     Lt,
@@ -54,13 +55,7 @@ pub(in crate::lang::seclang) const TABLE: &[Name<Kind>] = &[
     row("eq", Yes(Kind::Eq)),
     row("fuzzyHash", Refused("fuzzy hashing is not supported", "scan uploads outside the request path")),
     row("ge", Yes(Kind::Ge)),
-    row(
-        "geoLookup",
-        Refused(
-            "geographic look-ups are not supported yet",
-            "let the host set a header or use @ipMatchFromFile with the networks of a country",
-        ),
-    ),
+    row("geoLookup", Yes(Kind::GeoLookup)),
     row(
         "gsbLookup",
         Refused(

@@ -10,10 +10,6 @@ use crate::rule::Variable;
 pub(in crate::lang::seclang) const SPECIAL: &[(&str, Support<()>)] = &[
     ("ARGS_PATH", Refused(NO_PATH, PATH_HELP)),
     ("FILES_TMPNAMES", Refused(NO_TMP, "use FILES, FILES_NAMES or FILES_TMP_CONTENT")),
-    (
-        "GEO",
-        Refused("geographic look-ups are not supported yet", "use @ipMatchFromFile with the networks of a country"),
-    ),
     ("JSON", Refused("JSON bodies are arguments", "use ARGS_POST: a leaf is named `json.path.to.leaf`")),
     (
         "MSC_PCRE_ERROR",
