@@ -72,6 +72,23 @@ pub struct Limits {
     pub tx_value_bytes: usize,
     /// Entries of one TX-like collection.
     pub tx_entries: usize,
+    /// Records of persistent collections kept in memory. At the limit the least used record makes place, and the request that
+    /// needed it is flagged. With a counter or two in each record they take about 40 MB.
+    pub collection_records: usize,
+    /// Bytes of all records of persistent collections; the same happens.
+    pub collection_bytes: usize,
+    /// Bytes of one record, bookkeeping included. Changes past it are left out and flagged. This is also the most that is
+    /// copied while a shard of the store is locked.
+    pub collection_record_bytes: usize,
+    /// Entries of one record.
+    pub collection_entries: usize,
+    /// Bytes of one value in a record; longer ones are cut and flagged.
+    pub collection_value_bytes: usize,
+    /// Bytes of a record's key and of an entry's name. A collection with a longer key is not initialised, an entry with a longer
+    /// name not made; both are flagged. (Cutting them would make different clients one.)
+    pub collection_key_bytes: usize,
+    /// Milliseconds between two flushes of changed records to `SecDataDir`: what a crash may lose.
+    pub collection_flush_millis: u64,
     /// Entries of MATCHED_VARS.
     pub matched_vars: usize,
     /// Bytes of one captured group kept in TX:0-9.
@@ -126,6 +143,13 @@ impl Default for Limits {
             macro_bytes: 64 << 10,
             tx_value_bytes: 64 << 10,
             tx_entries: 4096,
+            collection_records: 100_000,
+            collection_bytes: 64 << 20,
+            collection_record_bytes: 16 << 10,
+            collection_entries: 64,
+            collection_value_bytes: 4096,
+            collection_key_bytes: 1024,
+            collection_flush_millis: 1000,
             matched_vars: 4096,
             capture_bytes: 64 << 10,
             log_value_bytes: 200,

@@ -1,5 +1,8 @@
 //! What hosts and users hold: a [`Waf`], and a [`Transaction`] for each exchange.
 
+mod collections;
+
+use crate::engine::persist::Collections;
 use crate::engine::{self, Env, Interruption, InterruptionAction, MatchRecord, Policy, Reason, Step, Verdict};
 use crate::files::Files;
 use crate::governor::{Identities, SystemEnv};
@@ -8,6 +11,7 @@ use crate::plan::Options;
 use crate::program::Loaded;
 use crate::rule::{EngineMode, LimitAction, Phase, RuleId};
 use crate::store::{Deployed, DiskFiles, LoadReport, Loading, RuleSource, Slot, load};
+use collections::{Keeping, Kept};
 use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
@@ -44,6 +48,7 @@ struct Shared {
     env: Arc<dyn Env>,
     ids: Identities,
     policy: Policy,
+    kept: Kept,
     report: LoadReport,
 }
 
@@ -54,6 +59,7 @@ pub struct WafBuilder {
     files: Box<dyn Files + Send + Sync>,
     env: Arc<dyn Env>,
     policy: Policy,
+    collections: Keeping,
 }
 
 impl WafBuilder {
@@ -116,13 +122,36 @@ impl WafBuilder {
         self
     }
 
+    /// Where persistent collections are kept. Without this: in memory, within the limits; they end with the last clone of the
+    /// [`Waf`]. WAFs that are given the same store share their counters.
+    #[must_use]
+    pub fn collections(mut self, store: impl Collections + 'static) -> Self {
+        self.collections = Keeping::Given(Arc::new(store));
+        self
+    }
+
+    /// Obeys `SecDataDir`: persistent collections are kept in a file in that folder as well, and outlive the process. Rules
+    /// without the directive leave them in memory. What has changed is written every
+    /// [`Limits::collection_flush_millis`], by a thread that starts here: a process that forks does so before.
+    #[cfg(feature = "persist")]
+    #[must_use]
+    pub fn data_dir(mut self) -> Self {
+        self.collections = Keeping::DataDir;
+        self
+    }
+
     /// Loads the rules.
     ///
     /// # Errors
     /// The report of everything that was found, if there is an error in it.
     pub fn build(self) -> Result<Waf, LoadReport> {
         let source = self.source.unwrap_or(RuleSource::Builtin);
-        let (loaded, report) = load(&source, &*self.files, &self.loading)?;
+        let (loaded, mut report) = load(&source, &*self.files, &self.loading)?;
+        let now = self.env.epoch_micros() / 1_000_000;
+        let settings = &loaded.program().ruleset.settings;
+        let Some(kept) = self.collections.open(settings, &self.loading.limits, now, &mut report.diagnostics) else {
+            return Err(report);
+        };
         let shared = Shared {
             slot: Slot::new(loaded),
             loading: self.loading,
@@ -130,6 +159,7 @@ impl WafBuilder {
             env: self.env,
             ids: Identities::new(),
             policy: self.policy,
+            kept,
             report,
         };
         Ok(Waf { shared: Arc::new(shared) })
@@ -145,6 +175,7 @@ impl Waf {
             files: Box::new(DiskFiles),
             env: Arc::new(SystemEnv::default()),
             policy: Policy::Block,
+            collections: Keeping::Memory,
         }
     }
 
@@ -159,6 +190,7 @@ impl Waf {
         let scratch = deployed.scratch();
         let mut inner =
             engine::Transaction::new(deployed.loaded().clone(), scratch, self.shared.env.clone(), unique_id);
+        inner.set_collections(self.shared.kept.store());
         inner.set_policy(self.shared.policy);
         inner.set_generation(deployed.generation());
         Transaction { inner: Some(inner), deployed, failed: None }

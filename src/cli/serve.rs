@@ -35,7 +35,7 @@ pub fn run(args: &ServeArgs) -> anyhow::Result<ExitCode> {
     let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
 
     let rules = RulesArgs { rules: config.rules.clone() };
-    let waf = rules.load(rules.builder())?;
+    let waf = rules.load(rules.builder().data_dir())?;
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     if config.threads > 0 {
         runtime.worker_threads(config.threads);

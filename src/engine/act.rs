@@ -1,5 +1,6 @@
 //! Non-disruptive actions: data run by small matches.
 
+use super::collections;
 use super::expand::expand;
 use super::scratch::Scratch;
 use crate::meter::{Exhausted, Meter, Price};
@@ -27,43 +28,37 @@ pub(super) fn run(step: &Step, loaded: &Loaded, scratch: &mut Scratch, meter: &m
                 }
             }
         }
-        Step::SetVar(collection, name, right) => set_other(*collection, name, right, loaded, scratch, meter),
+        Step::SetVar(collection, name, right) => collections::set(*collection, name, right, loaded, scratch, meter),
+        Step::InitCollection(collection, key) => collections::open(*collection, key, loaded, scratch, meter),
+        Step::Expire(collection, name, seconds) => {
+            collections::expire(*collection, name, seconds, loaded, scratch, meter)
+        }
+        Step::Deprecate(collection, name, rate) => {
+            collections::deprecate(*collection, name, rate, loaded, scratch, meter)
+        }
         Step::Ctl(ctl) => {
             meter.charge_rule(16)?;
             control(ctl, loaded, scratch, meter)
-        }
-        Step::InitCollection(collection, key) => {
-            let key = expanded(key, loaded, scratch, meter)?;
-            meter.charge_rule(SET.of(key.len()))?;
-            match collection {
-                // setsid and setuid also name the session and the user.
-                Variable::Session => keep_scalar(Variable::SessionId, &key, scratch),
-                Variable::User => keep_scalar(Variable::UserId, &key, scratch),
-                _ => {}
-            }
-            put(*collection, b"key", &key, scratch, loaded.program().limits.tx_entries);
-            Ok(())
         }
         Step::SetEnv(name, value) => {
             let name = expanded(name, loaded, scratch, meter)?;
             let value = expanded(value, loaded, scratch, meter)?;
             meter.charge_rule(SET.of(name.len() + value.len()))?;
-            put(Variable::Env, &name, &value, scratch, loaded.program().limits.tx_entries);
+            set_env(&name, value, scratch, loaded.program().limits.tx_entries);
             Ok(())
         }
     }
 }
 
-fn expanded(text: &Text, loaded: &Loaded, scratch: &mut Scratch, meter: &mut Meter) -> Result<Vec<u8>, Exhausted> {
+pub(super) fn expanded(
+    text: &Text,
+    loaded: &Loaded,
+    scratch: &mut Scratch,
+    meter: &mut Meter,
+) -> Result<Vec<u8>, Exhausted> {
     let mut out = Vec::new();
     expand(text, &mut out, loaded, scratch, meter)?;
     Ok(out)
-}
-
-fn keep_scalar(variable: Variable, text: &[u8], scratch: &mut Scratch) {
-    if let Ok(bytes) = scratch.memory.fields.store(text) {
-        scratch.set_scalar(variable, super::memory::Slice::Field(bytes));
-    }
 }
 
 /// Computes the right side and stores it.
@@ -118,52 +113,12 @@ fn write_number(number: i64, out: &mut Vec<u8>) {
     out.extend_from_slice(super::selection::itoa(number.unsigned_abs()).as_bytes());
 }
 
-fn set_other(
-    collection: Variable,
-    name: &Text,
-    right: &SetStep,
-    loaded: &Loaded,
-    scratch: &mut Scratch,
-    meter: &mut Meter,
-) -> Result<(), Exhausted> {
-    let name = expanded(name, loaded, scratch, meter)?;
-    let (text, sign) = match right {
-        SetStep::Unset => {
-            meter.charge_rule(SET.of(scratch.collections.len()))?;
-            scratch.collections.retain(|(c, key, _)| *c != collection || !key.eq_ignore_ascii_case(&name));
-            return Ok(());
-        }
-        SetStep::Set(text) => (text, 0),
-        SetStep::Add(text) => (text, 1),
-        SetStep::Subtract(text) => (text, -1),
-    };
-    let mut value = expanded(text, loaded, scratch, meter)?;
-    meter.charge_rule(SET.of(name.len() + value.len() + scratch.collections.len()))?;
-    if sign != 0 {
-        let base = scratch
-            .collections
-            .iter()
-            .find(|(c, key, _)| *c == collection && key.eq_ignore_ascii_case(&name))
-            .map_or(0, |(_, _, value)| numeric::integer(value));
-        let sum = changed(base, &value, sign);
-        value.clear();
-        write_number(sum, &mut value);
-    }
-    value.truncate(loaded.program().limits.tx_value_bytes);
-    put(collection, &name, &value, scratch, loaded.program().limits.tx_entries);
-    Ok(())
-}
-
-fn put(collection: Variable, name: &[u8], value: &[u8], scratch: &mut Scratch, limit: usize) {
-    let full = scratch.collections.len() >= limit;
-    let known = scratch.collections.iter_mut().find(|(c, key, _)| *c == collection && key.eq_ignore_ascii_case(name));
-    if let Some((_, _, place)) = known {
-        place.clear();
-        place.extend_from_slice(value);
-    } else if full {
-        scratch.flags.note("collection entries");
-    } else {
-        scratch.collections.push((collection, name.into(), value.to_vec()));
+fn set_env(name: &[u8], value: Vec<u8>, scratch: &mut Scratch, limit: usize) {
+    let full = scratch.environment.len() >= limit;
+    match scratch.environment.iter_mut().find(|(key, _)| key.eq_ignore_ascii_case(name)) {
+        Some((_, place)) => *place = value,
+        None if full => scratch.flags.note("collection entries"),
+        None => scratch.environment.push((name.into(), value)),
     }
 }
 

@@ -1,13 +1,12 @@
 //! Expansion of `%{...}`.
 
-use super::env::EnvVariable;
 use super::matched::full_name;
 use super::memory::Slice;
 use super::scratch::Scratch;
 use super::selection::itoa;
 use super::values::{Part, shows};
 use crate::meter::{Exhausted, Meter, Price};
-use crate::program::{Loaded, Text, TextPart};
+use crate::program::{Loaded, Step, Text, TextPart};
 use crate::rule::Variable;
 
 /// Copying bytes of a macro.
@@ -100,24 +99,29 @@ fn member(
             Ok(Some(scratch.memory.keep(itoa(micros).as_bytes())))
         }
         Variable::Rule => rule_member(key.unwrap_or(b"id"), loaded, scratch, meter),
-        Variable::Ip | Variable::Global | Variable::Session | Variable::User | Variable::Resource | Variable::Env => {
-            for (collection, name, value) in &scratch.collections {
+        Variable::Env => {
+            let env = scratch.env.clone();
+            let set = scratch.environment.iter().map(|(name, value)| (&**name, value.as_slice()));
+            let given = env.variables().iter().map(|given| (&*given.name, &*given.value));
+            for (name, value) in set.chain(given) {
                 meter.charge_rule(2)?;
-                if *collection == variable && key.is_none_or(|key| name.eq_ignore_ascii_case(key)) {
+                if key.is_none_or(|key| name == key) {
                     meter.charge_rule(COPY.of(value.len()))?;
                     return Ok(Some(scratch.memory.keep(value)));
                 }
             }
-            if variable == Variable::Env {
-                for EnvVariable { name, value } in scratch.env.clone().variables() {
-                    meter.charge_rule(2)?;
-                    if key.is_none_or(|key| **name == *key) {
-                        meter.charge_rule(COPY.of(value.len()))?;
-                        return Ok(Some(scratch.memory.keep(value)));
-                    }
-                }
-            }
             Ok(None)
+        }
+        collection if collection.is_persistent() => {
+            let looked_at = if key.is_some() { scratch.opened.len(collection) } else { 1 };
+            meter.charge_rule(Step::FIND.saturating_mul(looked_at as u64))?;
+            let found = match key {
+                Some(key) => scratch.opened.get(collection, key),
+                None => scratch.opened.entries(collection).next().map(|(_, value)| value),
+            };
+            let Some(value) = found else { return Ok(None) };
+            meter.charge_rule(COPY.of(value.len()))?;
+            Ok(Some(scratch.memory.keep(value)))
         }
         scalar => match scratch.values.scalar(scalar) {
             Some(slice) => Ok(Some(slice)),
@@ -175,6 +179,10 @@ pub(super) fn live_scalar(
             let text = super::performance::summary(&scratch.state.phase_fuel);
             meter.charge(COPY.of(text.len()))?;
             return Ok(Some(scratch.memory.keep(text.as_bytes())));
+        }
+        Variable::CollectionLimit => {
+            let what = scratch.opened.notes().first().copied().unwrap_or("");
+            return Ok(Some(Slice::Static(what.as_bytes())));
         }
         Variable::Duration => scratch.now().saturating_sub(scratch.state.started),
         other if let Some(micros) = super::performance::micros(other, &scratch.state.phase_fuel) => micros,

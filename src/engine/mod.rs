@@ -10,6 +10,7 @@
 
 mod act;
 mod buffers;
+mod collections;
 mod cursor;
 mod env;
 mod eval;
@@ -18,6 +19,7 @@ mod matched;
 mod memory;
 mod operator;
 mod performance;
+pub mod persist;
 mod prepare;
 mod record;
 mod scratch;

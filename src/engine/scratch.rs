@@ -4,6 +4,7 @@ use super::buffers::Buffers;
 use super::env::{Env, FixedEnv};
 use super::matched::Matched;
 use super::memory::Memory;
+use super::persist::{Collections, Forgetful, Opened};
 use super::record::MatchRecord;
 use super::selection::{Item, Selections};
 use super::tx::Tx;
@@ -23,8 +24,10 @@ pub struct Scratch {
     pub(super) values: Values,
     pub(super) selections: Selections,
     pub(super) tx: Tx,
-    /// Entries of GLOBAL, IP, RESOURCE, SESSION, USER and ENV.
-    pub(super) collections: Vec<(Variable, Box<[u8]>, Vec<u8>)>,
+    /// GLOBAL, IP, RESOURCE, SESSION and USER, as far as they are initialised.
+    pub(super) opened: Opened,
+    /// What `setenv` has set.
+    pub(super) environment: Vec<(Box<[u8]>, Vec<u8>)>,
     /// What the last `@geoLookup` has found: GEO.
     pub(super) geo: Option<Place>,
     pub(super) matched: Matched,
@@ -47,6 +50,7 @@ pub struct Scratch {
     pub(super) flags: Flags,
     pub(super) state: State,
     pub(super) env: Arc<dyn Env>,
+    pub(super) collections: Arc<dyn Collections>,
 }
 
 /// A set of small numbers.
@@ -127,7 +131,8 @@ impl Scratch {
             values: Values::default(),
             selections: Selections::default(),
             tx: Tx::default(),
-            collections: Vec::new(),
+            opened: Opened::default(),
+            environment: Vec::new(),
             geo: None,
             matched: Matched::default(),
             caches: Vec::new(),
@@ -165,6 +170,7 @@ impl Scratch {
                 phase_fuel: [0; 5],
             },
             env: Arc::new(FixedEnv::default()),
+            collections: Arc::new(Forgetful),
         };
         scratch.caches.resize_with(program.patterns.len(), scan::Cache::default);
         scratch.reset(program);
@@ -178,7 +184,8 @@ impl Scratch {
         self.values.clear();
         self.selections.clear(program.selections.len());
         self.tx.reset(program);
-        self.collections.clear();
+        self.opened.clear();
+        self.environment.clear();
         self.geo = None;
         self.matched.clear();
         self.caches.iter_mut().for_each(scan::Cache::clear);
@@ -222,6 +229,11 @@ impl Scratch {
     /// Microseconds since 1970, as the host's clock says.
     pub(super) fn now(&self) -> u64 {
         self.env.epoch_micros()
+    }
+
+    /// Seconds since 1970: the unit of persistent collections.
+    pub(super) fn seconds(&self) -> u64 {
+        self.now() / 1_000_000
     }
 
     /// Gives a scalar its value.

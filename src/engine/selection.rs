@@ -2,13 +2,13 @@
 //! actions change is resolved each time.
 
 use super::buffers::Cell;
-use super::env::{Env, EnvVariable};
+use super::env::Env;
 use super::matched::full_name;
 use super::memory::Slice;
 use super::scratch::Scratch;
 use super::values::{Part, shows};
 use crate::meter::{Exhausted, Meter, Price};
-use crate::program::{Loaded, Selection, SelectionId, Source, Which};
+use crate::program::{Loaded, Selection, SelectionId, Source, Step, Which};
 use crate::rule::Variable;
 use crate::scan;
 
@@ -279,32 +279,16 @@ fn members(
             }
             Ok(())
         }
-        Variable::Ip | Variable::Global | Variable::Session | Variable::User | Variable::Resource | Variable::Env => {
-            if variable == Variable::Env {
-                let env = scratch.env.clone();
-                for EnvVariable { name: key, value } in given(&*env, scratch) {
-                    meter.charge(MAKE.of(key.len() + value.len()))?;
-                    let member = scratch.memory.keep(key);
-                    let value = scratch.memory.keep(value);
-                    if source.which == Which::All || name_fits(&source.which, variable, member, loaded, scratch, meter)?
-                    {
-                        items.push(Item { variable, member: Some(member), value: ItemValue::Once(value) });
-                    }
-                }
-            }
-            for at in 0..scratch.collections.len() {
-                let Some((collection, key, value)) = scratch.collections.get(at) else { break };
-                if *collection != variable {
-                    continue;
-                }
+        Variable::Env => {
+            let first = items.len();
+            let env = scratch.env.clone();
+            let set = scratch.environment.iter().map(|(name, value)| (&**name, value.as_slice()));
+            for (key, value) in set.chain(given(&*env, &scratch.environment)) {
                 meter.charge(MAKE.of(key.len() + value.len()))?;
-                let member = scratch.memory.keep(key);
-                let value = scratch.memory.keep(value);
-                if source.which == Which::All || name_fits(&source.which, variable, member, loaded, scratch, meter)? {
-                    items.push(Item { variable, member: Some(member), value: ItemValue::Once(value) });
-                }
+                let member = Some(scratch.memory.keep(key));
+                items.push(Item { variable, member, value: ItemValue::Once(scratch.memory.keep(value)) });
             }
-            Ok(())
+            keep_named(source, first, loaded, scratch, meter, items)
         }
         Variable::Geo => {
             let Some(place) = scratch.geo.take() else { return Ok(()) };
@@ -333,6 +317,7 @@ fn members(
             }
             Ok(())
         }
+        collection if collection.is_persistent() => collection_members(source, loaded, scratch, meter, items),
         Variable::Rule => {
             for key in ["id", "rev", "severity", "logdata", "msg", "ver"] {
                 meter.charge(MAKE.of(16))?;
@@ -358,10 +343,36 @@ fn members(
     }
 }
 
+fn collection_members(
+    source: &Source,
+    loaded: &Loaded,
+    scratch: &mut Scratch,
+    meter: &mut Meter,
+    items: &mut Vec<Item>,
+) -> Result<(), Exhausted> {
+    let variable = source.variable;
+    if let Which::Key(key) = &source.which {
+        meter.charge(Step::FIND.saturating_mul(scratch.opened.len(variable) as u64))?;
+        let found = scratch.opened.entries(variable).find(|(name, _)| name.eq_ignore_ascii_case(key));
+        let Some((name, value)) = found else { return Ok(()) };
+        meter.charge(MAKE.of(name.len() + value.len()))?;
+        let member = Some(scratch.memory.keep(name));
+        items.push(Item { variable, member, value: ItemValue::Once(scratch.memory.keep(value)) });
+        return Ok(());
+    }
+    let first = items.len();
+    for (name, value) in scratch.opened.entries(variable) {
+        meter.charge(MAKE.of(name.len() + value.len()))?;
+        let member = Some(scratch.memory.keep(name));
+        items.push(Item { variable, member, value: ItemValue::Once(scratch.memory.keep(value)) });
+    }
+    keep_named(source, first, loaded, scratch, meter, items)
+}
+
 /// The host's environment variables that no `setenv` has replaced.
-fn given<'e>(env: &'e dyn Env, scratch: &Scratch) -> Vec<&'e EnvVariable> {
-    let replaced = |name: &[u8]| scratch.collections.iter().any(|(c, key, _)| *c == Variable::Env && **key == *name);
-    env.variables().iter().filter(|given| !replaced(&given.name)).collect()
+fn given<'e>(env: &'e dyn Env, set: &'e [(Box<[u8]>, Vec<u8>)]) -> impl Iterator<Item = (&'e [u8], &'e [u8])> {
+    let replaced = |name: &[u8]| set.iter().any(|(own, _)| **own == *name);
+    env.variables().iter().filter(move |given| !replaced(&given.name)).map(|given| (&*given.name, &*given.value))
 }
 
 fn tx_members(
@@ -389,6 +400,18 @@ fn tx_members(
         let value = scratch.memory.keep(value);
         items.push(Item { variable: Variable::Tx, member: Some(member), value: ItemValue::Once(value) });
     }
+    keep_named(source, first, loaded, scratch, meter, items)
+}
+
+/// Leaves, of the items from `first` on, those whose names the target selects.
+fn keep_named(
+    source: &Source,
+    first: usize,
+    loaded: &Loaded,
+    scratch: &mut Scratch,
+    meter: &mut Meter,
+    items: &mut Vec<Item>,
+) -> Result<(), Exhausted> {
     if source.which == Which::All {
         return Ok(());
     }
@@ -396,7 +419,7 @@ fn tx_members(
     for at in first..items.len() {
         let Some(item) = items.get(at).copied() else { break };
         let Some(member) = item.member else { continue };
-        if name_fits(&source.which, Variable::Tx, member, loaded, scratch, meter)? {
+        if name_fits(&source.which, source.variable, member, loaded, scratch, meter)? {
             if let Some(place) = items.get_mut(kept) {
                 *place = item;
             }

@@ -3,9 +3,11 @@
 mod ask;
 mod tell;
 
+use super::collections;
 use super::cursor::Cursor;
 use super::env::Env;
 use super::eval::{self, Progress};
+use super::persist::{Collections, Forgetful};
 use super::prepare;
 use super::scratch::Scratch;
 use super::verdict::{Exhaustion, Interruption, InterruptionAction, Policy, Reason};
@@ -77,6 +79,7 @@ impl Transaction {
     pub fn new(loaded: Arc<Loaded>, mut scratch: Box<Scratch>, env: Arc<dyn Env>, unique_id: &str) -> Transaction {
         scratch.reset(loaded.program());
         scratch.env = env;
+        scratch.collections = Arc::new(Forgetful);
         scratch.state.started = scratch.now();
         scratch.state.unique_id.push_str(unique_id);
         let mut transaction = Transaction {
@@ -106,13 +109,20 @@ impl Transaction {
         self.policy = policy;
     }
 
+    /// Where persistent collections are kept; without it each request finds none.
+    pub fn set_collections(&mut self, collections: Arc<dyn Collections>) {
+        self.scratch.collections = collections;
+    }
+
     /// The generation that the verdict names.
     pub fn set_generation(&mut self, generation: u64) {
         self.generation = generation;
     }
 
-    /// Gives the memory back for the next request.
-    pub fn into_scratch(self) -> Box<Scratch> {
+    /// Gives the memory back for the next request. Commits what an unfinished phase has changed in persistent collections: a
+    /// client that goes away is counted all the same.
+    pub fn into_scratch(mut self) -> Box<Scratch> {
+        collections::commit(&mut self.scratch);
         self.scratch
     }
 
@@ -286,6 +296,7 @@ impl Transaction {
     }
 
     fn end_phase(&mut self, phase: Phase) {
+        collections::commit(&mut self.scratch);
         match phase {
             Phase::Logging => self.logged = true,
             other => self.finished = other.index() + 1,
@@ -341,6 +352,8 @@ impl Transaction {
         if blocks {
             self.refuse(503, Reason::Budget(exhausted.scope), phase);
         }
+        // What was counted until then counts: a request must not escape a limit by exhausting its budget.
+        collections::commit(&mut self.scratch);
         match phase {
             Phase::Logging => self.logged = true,
             other => self.finished = other.index() + 1,

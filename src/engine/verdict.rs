@@ -77,7 +77,8 @@ pub struct Score {
     pub outbound: i64,
 }
 
-/// The outcome of a transaction so far. Deterministic: a function of the program and the request.
+/// The outcome of a transaction so far. Deterministic: a function of the program, the request, the time that the host tells and
+/// the records of persistent collections as they were loaded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Verdict {
@@ -95,6 +96,8 @@ pub struct Verdict {
     pub exhausted: Option<Exhaustion>,
     /// What was not inspected; empty if everything was.
     pub uninspected: Vec<&'static str>,
+    /// Limits that persistent collections ran into: counters may be too low. Empty if there were none.
+    pub collections: Vec<&'static str>,
     /// The generation of the ruleset that decided.
     pub generation: u64,
 }

@@ -4,6 +4,8 @@
 
 mod clock;
 mod identity;
+mod periodic;
 
 pub use clock::SystemEnv;
 pub use identity::Identities;
+pub use periodic::Periodic;

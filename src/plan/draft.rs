@@ -269,6 +269,12 @@ impl<'r> Draft<'r> {
             }
             Action::Ctl(ctl) => Step::Ctl(self.ctl(ctl)),
             Action::InitCollection { collection, key } => Step::InitCollection(*collection, self.text(key)),
+            Action::ExpireVar { collection, key, seconds } => {
+                Step::Expire(*collection, self.text(key), self.text(seconds))
+            }
+            Action::DeprecateVar { collection, key, rate } => {
+                Step::Deprecate(*collection, self.text(key), self.text(rate))
+            }
             Action::SetEnv { name, value } => Step::SetEnv(self.text(name), self.text(value)),
         }
     }
@@ -334,11 +340,6 @@ fn is_dynamic(variable: Variable) -> bool {
     matches!(
         variable,
         Variable::Tx
-            | Variable::Ip
-            | Variable::Global
-            | Variable::Session
-            | Variable::User
-            | Variable::Resource
             | Variable::Env
             | Variable::MatchedVar
             | Variable::MatchedVarName
@@ -353,8 +354,9 @@ fn is_dynamic(variable: Variable) -> bool {
             | Variable::SessionId
             | Variable::BudgetExhausted
             | Variable::Uninspected
+            | Variable::CollectionLimit
             | Variable::ReqbodyProcessor
-    )
+    ) || variable.is_persistent()
 }
 
 fn more(one: Want, other: Want) -> Want {

@@ -92,6 +92,9 @@ fn texts(action: &Action) -> Vec<&Macro> {
             SetOp::Unset => vec![&set.key],
         },
         Action::InitCollection { key, .. } => vec![key],
+        Action::ExpireVar { key, seconds: value, .. } | Action::DeprecateVar { key, rate: value, .. } => {
+            vec![key, value]
+        }
         Action::SetEnv { name, value } => vec![name, value],
         Action::Ctl(_) => Vec::new(),
     }

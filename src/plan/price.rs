@@ -77,7 +77,7 @@ fn shared_price(program: &Program) -> Price {
 }
 
 fn link_price(program: &Program, link: &Link) -> Price {
-    let actions: u64 = link.actions.iter().map(step_price).fold(0, u64::saturating_add);
+    let actions: u64 = link.actions.iter().map(|step| step_price(program, step)).fold(0, u64::saturating_add);
     let Some(look) = link.look else { return Price::new(8 + actions, 0) };
     let test = program.tests.get(look.test.index()).map_or(Price::default(), |test| test_price(program, test));
     let times = if look.multi_match {
@@ -118,15 +118,29 @@ fn text_price(text: &Text) -> Price {
     Price::new(fuel, 0)
 }
 
-fn step_price(step: &Step) -> u64 {
+fn step_price(program: &Program, step: &Step) -> u64 {
+    let limits = &program.limits;
+    // A search among the entries, and a commit in case this is the first change since the last one.
+    let change = |key: &Text, right: Price| {
+        let find = Step::FIND.saturating_mul(limits.collection_entries as u64 + 7);
+        let name = limits.collection_key_bytes;
+        (find + Step::COMMIT.per_call)
+            .saturating_add(Step::CHANGE.of(name.saturating_add(limits.collection_value_bytes)))
+            .saturating_add(text_price(key).plus(right).per_call)
+    };
     match step {
-        Step::SetTx(_, right) | Step::SetVar(_, _, right) => {
-            64 + match right {
-                SetStep::Set(text) | SetStep::Add(text) | SetStep::Subtract(text) => text_price(text).per_call,
-                SetStep::Unset => 0,
-            }
-        }
+        Step::SetVar(collection, key, right) if collection.is_persistent() => change(key, right_price(right)),
+        Step::Expire(_, key, value) | Step::Deprecate(_, key, value) => change(key, text_price(value)),
+        Step::SetTx(_, right) | Step::SetVar(_, _, right) => 64 + right_price(right).per_call,
         Step::Ctl(_) => 64,
-        Step::InitCollection(..) | Step::SetEnv(..) => 256,
+        Step::InitCollection(_, key) => 64 + text_price(key).per_call + Step::LOAD.of(limits.collection_record_bytes),
+        Step::SetEnv(..) => 256,
+    }
+}
+
+fn right_price(right: &SetStep) -> Price {
+    match right {
+        SetStep::Set(text) | SetStep::Add(text) | SetStep::Subtract(text) => text_price(text),
+        SetStep::Unset => Price::default(),
     }
 }

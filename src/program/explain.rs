@@ -186,6 +186,14 @@ fn describe_step(program: &Program, step: &Step) -> String {
         }
         Step::Ctl(ctl) => format!("ctl {ctl:?}"),
         Step::InitCollection(variable, key) => format!("initcol {} {}", variable.name(), describe_text(program, key)),
+        Step::Expire(variable, key, seconds) => {
+            let seconds = describe_text(program, seconds);
+            format!("expire {}.{} after {seconds} s", variable.name(), describe_text(program, key))
+        }
+        Step::Deprecate(variable, key, rate) => {
+            let rate = describe_text(program, rate);
+            format!("deprecate {}.{} by {rate} s", variable.name(), describe_text(program, key))
+        }
         Step::SetEnv(name, value) => {
             format!("setenv {}={}", describe_text(program, name), describe_text(program, value))
         }

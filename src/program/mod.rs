@@ -348,8 +348,23 @@ pub enum Step {
     Ctl(CtlStep),
     /// `initcol` and its like.
     InitCollection(Variable, Text),
+    /// `expirevar`: collection, key, seconds.
+    Expire(Variable, Text, Text),
+    /// `deprecatevar`: collection, key, `amount/seconds`.
+    Deprecate(Variable, Text, Text),
     /// `setenv`.
     SetEnv(Text, Text),
+}
+
+impl Step {
+    /// Loading a record of a persistent collection: finding it, and copying its bytes.
+    pub const LOAD: Price = Price::new(2_000, 1_024);
+    /// Committing changes of a record. Paid by the first change after a commit, so that a commit never fails for want of fuel.
+    pub const COMMIT: Price = Price::new(3_000, 1_024);
+    /// Changing an entry, here and in the store, by the bytes of name and value.
+    pub const CHANGE: Price = Price::new(256, 1_024);
+    /// Looking at one entry in search of a name.
+    pub const FIND: u64 = 2;
 }
 
 /// The right side of `setvar`.

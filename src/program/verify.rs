@@ -1,6 +1,7 @@
 //! Checks that every index of a program leads somewhere, so that the engine's look-ups cannot miss.
 
 use super::{CtlStep, Link, Need, PatternId, Program, RuleSetId, SetStep, Source, Step, Test, Text, TextPart, Which};
+use crate::rule::Variable;
 use std::fmt;
 
 /// Something a program must not contain.
@@ -148,7 +149,10 @@ impl Check<'_> {
                     ensure(key.index() < self.program.tx_keys.len(), place, "no such TX key")?;
                     self.right(right, place)?;
                 }
-                Step::SetVar(_, key, right) => {
+                Step::SetVar(collection, key, right) => {
+                    if *collection != Variable::Tx {
+                        self.persistent(*collection, place)?;
+                    }
                     self.text(key, place)?;
                     self.right(right, place)?;
                 }
@@ -158,7 +162,15 @@ impl Check<'_> {
                     self.source(source, place)?;
                 }
                 Step::Ctl(_) => {}
-                Step::InitCollection(_, key) => self.text(key, place)?,
+                Step::InitCollection(collection, key) => {
+                    self.persistent(*collection, place)?;
+                    self.text(key, place)?;
+                }
+                Step::Expire(collection, key, value) | Step::Deprecate(collection, key, value) => {
+                    self.persistent(*collection, place)?;
+                    self.text(key, place)?;
+                    self.text(value, place)?;
+                }
                 Step::SetEnv(name, value) => {
                     self.text(name, place)?;
                     self.text(value, place)?;
@@ -166,6 +178,10 @@ impl Check<'_> {
             }
         }
         Ok(())
+    }
+
+    fn persistent(&self, collection: Variable, place: impl Fn() -> String) -> Result<(), Fault> {
+        ensure(collection.is_persistent(), place, "not a persistent collection")
     }
 
     fn right(&self, right: &SetStep, place: impl Fn() -> String) -> Result<(), Fault> {

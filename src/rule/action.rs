@@ -71,6 +71,24 @@ pub enum Action {
         /// Which record.
         key: Macro,
     },
+    /// `expirevar:collection.key=seconds`: the entry ends so long after this action.
+    ExpireVar {
+        /// A persistent collection.
+        collection: Variable,
+        /// The key, case-insensitive.
+        key: Macro,
+        /// Seconds.
+        seconds: Macro,
+    },
+    /// `deprecatevar:collection.key=amount/seconds`: the number falls by `amount` for each whole period that has passed.
+    DeprecateVar {
+        /// A persistent collection.
+        collection: Variable,
+        /// The key, case-insensitive.
+        key: Macro,
+        /// `amount/seconds`.
+        rate: Macro,
+    },
     /// `setenv:name=value`: handed to the host.
     SetEnv {
         /// Name.

@@ -286,6 +286,12 @@ fn action(action: &Action) -> Vec<u8> {
             let name = collection.name().to_ascii_lowercase();
             with_value("initcol", &[name.as_bytes(), b"=", &guarded(key.to_bytes())].concat())
         }
+        Action::ExpireVar { collection, key, seconds: value }
+        | Action::DeprecateVar { collection, key, rate: value } => {
+            let action = if matches!(action, Action::ExpireVar { .. }) { "expirevar" } else { "deprecatevar" };
+            let name = [collection.name().to_ascii_lowercase().as_bytes(), b".", &key.to_bytes()].concat();
+            with_value(action, &[name.as_slice(), b"=", &guarded(value.to_bytes())].concat())
+        }
         Action::SetEnv { name, value } => {
             with_value("setenv", &[&name.to_bytes(), b"=".as_slice(), &guarded(value.to_bytes())].concat())
         }

@@ -154,6 +154,8 @@ pub struct Settings {
     pub sensor_id: Option<Box<str>>,
     /// `SecCollectionTimeout`, seconds.
     pub collection_timeout: u64,
+    /// `SecDataDir`, as written: the folder in which a host keeps persistent collections.
+    pub data_dir: Option<Box<str>>,
     /// The audit log.
     pub audit: AuditSettings,
     /// Rules that a directive removed, kept for reports: id and the directive's name.
@@ -191,6 +193,7 @@ impl Default for Settings {
             web_app_id: None,
             sensor_id: None,
             collection_timeout: 3600,
+            data_dir: None,
             audit: AuditSettings {
                 engine: AuditEngine::Off,
                 parts: "ABIJDEFHZ".into(),

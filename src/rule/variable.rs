@@ -168,6 +168,9 @@ variables! {
     Uninspected "FUSEWALL_UNINSPECTED" Scalar;
     /// Ours: which budget ran dry (`request`, `rule`, `memory`; empty if none).
     BudgetExhausted "FUSEWALL_BUDGET_EXHAUSTED" Scalar;
+    /// Ours: the first limit that persistent collections ran into (`store full`, `record limit`, `key too long`,
+    /// `store unavailable`; empty if none).
+    CollectionLimit "FUSEWALL_COLLECTION_LIMIT" Scalar;
 }
 
 impl Variable {
@@ -184,6 +187,11 @@ impl Variable {
             return Some(*variable);
         }
         Self::ALL.iter().copied().find(|variable| variable.name().eq_ignore_ascii_case(name))
+    }
+
+    /// Whether its records outlive a request: GLOBAL, IP, RESOURCE, SESSION and USER.
+    pub const fn is_persistent(self) -> bool {
+        matches!(self, Variable::Global | Variable::Ip | Variable::Resource | Variable::Session | Variable::User)
     }
 
     /// Whether member names are compared without case: headers, cookie names, TX and the other collections that rules write.

@@ -46,6 +46,7 @@ impl Recorded {
             remote: self.remote_addr.unwrap_or(plain.remote),
             id: self.id,
             response: None,
+            after: 0,
         }
     }
 }

@@ -31,12 +31,14 @@ proptest! {
         pieces in prop::collection::vec(1usize..9, 1..10),
     ) {
         let text = ruleset(&mut Choices(&rules), 8);
-        let forms = Forms::of_text(&text).unwrap_or_else(|error| panic!("{error}\n{text}"));
+        let forms = || Forms::of_text(&text).unwrap_or_else(|error| panic!("{error}\n{text}"));
+        // Each has collections of its own.
+        let (forms, again) = (forms(), forms());
         let exchange = exchange(&mut Choices(&request));
         let (mut step, mut piece) = (steps.into_iter().cycle(), pieces.into_iter().cycle());
         let whole = exchange.evaluate(&forms.planned);
         let paused = exchange.evaluate_paused(
-            &forms.planned,
+            &again.planned,
             &mut || step.next().unwrap(),
             &mut || piece.next().unwrap(),
         );

@@ -3,7 +3,7 @@
 use super::exchange::{Exchange, outcome, written_names};
 use super::{Naive, Outcome};
 use fusewall::diag::{Diagnostics, SourceMap, text};
-use fusewall::engine::FixedEnv;
+use fusewall::engine::Env;
 use fusewall::files::MemoryFiles;
 use fusewall::lang::seclang;
 use fusewall::plan::Options;
@@ -12,6 +12,8 @@ use fusewall::store::DiskFiles;
 use fusewall::{Limits, Waf};
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The interpreter and engines of the same rules.
 pub struct Forms {
@@ -21,6 +23,17 @@ pub struct Forms {
     /// Without folding and without screens.
     pub plain: Waf,
     names: BTreeSet<Vec<u8>>,
+    clock: Clock,
+}
+
+/// A clock that stands until it is set; the engines of one [`Forms`] share it.
+#[derive(Clone, Default)]
+struct Clock(Arc<AtomicU64>);
+
+impl Env for Clock {
+    fn epoch_micros(&self) -> u64 {
+        self.0.load(Ordering::Relaxed) * 1_000_000
+    }
 }
 
 impl Forms {
@@ -55,6 +68,7 @@ impl Forms {
         if found.errors() > 0 {
             return Err(text::render(found, sources, false));
         }
+        let clock = Clock::default();
         let build = |on: bool| {
             let mut limits = Limits::default();
             if !on {
@@ -64,11 +78,11 @@ impl Forms {
                 limits.fuel_rule = u64::MAX;
             }
             let options = Options { fold: on, prefilter: on };
-            let builder = Waf::builder().env(FixedEnv::default()).planner(options).limits(limits);
+            let builder = Waf::builder().env(clock.clone()).planner(options).limits(limits);
             rules(builder).build().map_err(|report| report.to_string())
         };
         let names = written_names(&ruleset).collect();
-        Ok(Forms { planned: build(true)?, plain: build(false)?, naive: Naive::new(ruleset), names })
+        Ok(Forms { planned: build(true)?, plain: build(false)?, naive: Naive::new(ruleset), names, clock })
     }
 
     /// The outcome of one of the engines; `expected` names more TX entries to ask for.
@@ -90,6 +104,7 @@ impl Forms {
     /// The first form that differs, and how.
     pub fn agree(&self, exchange: &Exchange) -> Result<Outcome, String> {
         let mut expected = self.naive.evaluate(exchange);
+        self.clock.0.store(self.naive.now(), Ordering::Relaxed);
         // The engine answers for entries whose names are text.
         expected.tx.retain(|key, _| std::str::from_utf8(key).is_ok());
         for (name, waf) in [("plain", &self.plain), ("planned", &self.planned)] {

@@ -17,6 +17,8 @@ pub struct Exchange {
     pub body: Vec<u8>,
     pub remote: IpAddr,
     pub response: Option<Response>,
+    /// Seconds since the exchange before it.
+    pub after: u64,
 }
 
 /// The response of an exchange.
@@ -43,6 +45,7 @@ impl Default for Exchange {
             body: Vec::new(),
             remote: IpAddr::from([203, 0, 113, 7]),
             response: None,
+            after: 0,
         }
     }
 }
@@ -62,6 +65,12 @@ impl Exchange {
     /// With one header more.
     pub fn header(mut self, name: &str, value: &str) -> Exchange {
         self.headers.push((name.into(), value.into()));
+        self
+    }
+
+    /// So many seconds after the one before it.
+    pub fn after(mut self, seconds: u64) -> Exchange {
+        self.after = seconds;
         self
     }
 
@@ -171,7 +180,13 @@ impl Exchange {
     pub fn show(&self) -> String {
         let line = |name: &[u8], value: &[u8]| format!("{}: {}\n", name.escape_ascii(), value.escape_ascii());
         let (method, target, version) = (&self.method, &self.target, &self.version);
-        let mut out = format!("{} {} {}\n", method.escape_ascii(), target.escape_ascii(), version.escape_ascii());
+        let mut out = format!(
+            "after {} s: {} {} {}\n",
+            self.after,
+            method.escape_ascii(),
+            target.escape_ascii(),
+            version.escape_ascii()
+        );
         out.extend(self.headers.iter().map(|(name, value)| line(name, value)));
         out.push_str(&format!("\n{}\n", self.body.escape_ascii()));
         if let Some(response) = &self.response {

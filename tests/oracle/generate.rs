@@ -103,6 +103,19 @@ const TARGETS: &[&str] = &[
     "RESPONSE_HEADERS",
     "RESPONSE_HEADERS:x-a",
     "IP:a",
+    "IP",
+    "&IP:a",
+    "&IP",
+    "IP:/^[ab]$/",
+    "IP:IS_NEW",
+    "IP:UPDATE_COUNTER",
+    "IP:TIMEOUT",
+    "IP:LAST_UPDATE_TIME|IP:UPDATE_RATE|IP:CREATE_TIME",
+    "SESSION:b",
+    "SESSIONID",
+    "USER",
+    "GLOBAL:KEY",
+    "FUSEWALL_COLLECTION_LIMIT",
     "FUSEWALL_UNINSPECTED",
 ];
 
@@ -117,6 +130,8 @@ const EXCLUSIONS: &[&str] = &[
     "!ARGS_NAMES:a",
     "!MATCHED_VARS",
     "!XML",
+    "!IP:a",
+    "!IP:/T/",
 ];
 
 const OPERATORS: &[&str] = &[
@@ -223,6 +238,32 @@ const SETTERS: &[&str] = &[
     "setvar:'tx.f=%{MATCHED_VARS}'",
     "setvar:ip.a=+1",
     "initcol:ip=%{REMOTE_ADDR}",
+    "initcol:ip=%{REMOTE_ADDR}",
+    "initcol:ip=%{ARGS.a}",
+    "initcol:global=global",
+    "setsid:%{ARGS.a}",
+    "setsid:%{REQUEST_COOKIES.c}",
+    "setuid:%{ARGS.b}",
+    "setrsc:%{REQUEST_FILENAME}",
+    "setvar:ip.b=%{MATCHED_VAR}",
+    "setvar:IP.A=-2",
+    "setvar:!ip.a",
+    "setvar:'ip.%{tx.a}=+2'",
+    "setvar:ip.timeout=7",
+    "setvar:ip.Timeout=+20",
+    "setvar:!ip.timeout",
+    "setvar:ip.key=other",
+    "setvar:session.b=+%{tx.n}",
+    "setvar:global.c=ab",
+    "setvar:user.a=+1",
+    "setvar:resource.a=+3",
+    "expirevar:ip.a=10",
+    "expirevar:ip.b=%{tx.limit}0",
+    "expirevar:session.b=5",
+    "deprecatevar:ip.a=1/5",
+    "deprecatevar:ip.a=%{tx.limit}/7",
+    "deprecatevar:session.b=2/3",
+    "setvar:tx.j=%{ip.update_counter}-%{ip.b}-%{SESSIONID}",
     "setvar:tx.g=%{ip.a}",
     "setvar:tx.h=%{HIGHEST_SEVERITY}",
     "setvar:tx.i=%{RULE.msg}",
@@ -274,6 +315,16 @@ const DISRUPTIVE: &[&str] = &[
 
 const FLOWS: &[&str] = &["skip:1", "skip:2", "skipAfter:M1", "skipAfter:M2", "skipAfter:M3", "skipAfter:NOWHERE"];
 
+/// What a ruleset may begin with, so that later rules have something to count.
+const COUNTERS: &[&str] = &[
+    "",
+    "",
+    "SecAction \"id:100,phase:1,pass,nolog,initcol:ip=%{REMOTE_ADDR}\"\n",
+    "SecAction \"id:100,phase:1,pass,nolog,initcol:ip=%{REMOTE_ADDR},setvar:ip.a=+1,expirevar:ip.a=30\"\n",
+    "SecAction \"id:100,phase:1,pass,nolog,initcol:ip=%{ARGS.a},setsid:%{ARGS.b},setuid:a,setrsc:%{REQUEST_FILENAME},initcol:global=g\"\n",
+    "SecAction \"id:100,phase:1,pass,nolog,initcol:ip=%{REMOTE_ADDR},deprecatevar:ip.a=1/4,setvar:ip.a=+2\"\n",
+];
+
 const GATES: &[&str] = &[
     r#"SecAction "id:ID,phase:PHASE,pass,nolog,setvar:tx.gate=1""#,
     r#"SecAction "id:ID,phase:PHASE,pass,nolog,setvar:tx.limit=3,setvar:tx.n=0""#,
@@ -298,6 +349,8 @@ pub fn ruleset(from: &mut Choices<'_>, most: usize) -> String {
     ]));
     text.push_str(from.one(&["SecRequestBodyAccess On\n", "SecRequestBodyAccess On\n", "SecRequestBodyAccess Off\n"]));
     text.push_str("SecResponseBodyAccess On\n");
+    text.push_str(from.one(&["", "", "SecCollectionTimeout 20\n", "SecWebAppId app\n"]));
+    text.push_str(from.one(COUNTERS));
     for phase in 1..=4 {
         if from.one_in(4) {
             let action =
@@ -467,6 +520,7 @@ pub fn exchange(from: &mut Choices<'_>) -> Exchange {
         exchange = exchange.header("Content-Type", content_type);
     }
     exchange.body = if body == "ARGS" { arguments(from).into() } else { body.into() };
+    exchange.after = from.one(&[0, 0, 1, 5, 10, 30, 3600]);
     if from.one_in(2) {
         let headers = vec![
             (b"Content-Type".to_vec(), from.one(&["text/html", "text/plain; charset=x", "image/png"]).into()),

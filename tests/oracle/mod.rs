@@ -5,7 +5,8 @@
 //! and patterns run on an automaton library of their own. Whatever planner and engine make of a ruleset must give the same
 //! outcome as this.
 //!
-//! It knows no clock, no persistent storage and no size limits of bodies: rulesets that depend on those are compared elsewhere.
+//! It knows no clock but the seconds that pass between exchanges, and no size limits: rulesets that depend on those are compared
+//! elsewhere.
 //!
 //! | file | holds |
 //! |---|---|
@@ -16,6 +17,7 @@
 //! | `operators` | whether a value matches, and what it captures |
 //! | `expand` | macros |
 //! | `state` | what rules can change: TX, matched variables, removals, modes |
+//! | `persist` | collections that outlive an exchange |
 //! | `run` | phases, rules, links, actions |
 
 // Each test binary uses its own part of it.
@@ -27,6 +29,7 @@ mod expand;
 pub mod generate;
 mod operators;
 mod patterns;
+mod persist;
 mod request;
 mod run;
 mod state;
@@ -36,6 +39,7 @@ use exchange::Exchange;
 use fusewall::rule::Ruleset;
 use patterns::Patterns;
 use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
 
 /// What an evaluation leaves behind.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -56,12 +60,13 @@ pub struct Outcome {
 pub struct Naive {
     ruleset: Ruleset,
     patterns: Patterns,
+    store: Mutex<persist::Store>,
 }
 
 impl Naive {
     /// The interpreter of a ruleset.
     pub fn new(ruleset: Ruleset) -> Naive {
-        Naive { ruleset, patterns: Patterns::default() }
+        Naive { ruleset, patterns: Patterns::default(), store: Mutex::default() }
     }
 
     /// The rules that it follows.
@@ -69,8 +74,15 @@ impl Naive {
         &self.ruleset
     }
 
-    /// Takes an exchange through all phases that it has.
+    /// Takes an exchange through all phases that it has, and keeps what it leaves in persistent collections for the next one.
     pub fn evaluate(&self, exchange: &Exchange) -> Outcome {
-        run::Run::new(&self.ruleset, &self.patterns, exchange).outcome()
+        let mut store = self.store.lock().unwrap_or_else(PoisonError::into_inner);
+        store.now += exchange.after;
+        run::Run::new(&self.ruleset, &self.patterns, &mut store, exchange).outcome()
+    }
+
+    /// The seconds that have passed.
+    pub fn now(&self) -> u64 {
+        self.store.lock().unwrap_or_else(PoisonError::into_inner).now
     }
 }

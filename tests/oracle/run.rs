@@ -3,6 +3,7 @@
 use super::exchange::Exchange;
 use super::operators::{self, Groups};
 use super::patterns::Patterns;
+use super::persist::Store;
 use super::request::{Named, Request, header};
 use super::state::{Matched, State};
 use super::{Outcome, values};
@@ -10,8 +11,8 @@ use fusewall::meter::Meter;
 use fusewall::net::parse_address;
 use fusewall::ops::numeric::integer;
 use fusewall::rule::{
-    Action, AllowScope, BodyProcessor, Condition, Ctl, Disruptive, EngineMode, Flow, Operator, Phase, Rule, Ruleset,
-    SetOp, SetVar, Target, Test,
+    Action, AllowScope, BodyProcessor, Condition, Ctl, Disruptive, EngineMode, Flow, Macro, Operator, Phase, Rule,
+    Ruleset, SetOp, SetVar, Target, Test, Variable,
 };
 use fusewall::transform::{Changed, Context};
 use std::collections::BTreeMap;
@@ -21,6 +22,7 @@ pub struct Run<'a> {
     pub ruleset: &'a Ruleset,
     pub patterns: &'a Patterns,
     pub exchange: &'a Exchange,
+    store: &'a mut Store,
     pub request: Request,
     pub state: State,
     pub phase: Phase,
@@ -39,13 +41,14 @@ pub struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    pub fn new(ruleset: &'a Ruleset, patterns: &'a Patterns, exchange: &'a Exchange) -> Run<'a> {
+    pub fn new(ruleset: &'a Ruleset, patterns: &'a Patterns, store: &'a mut Store, exchange: &'a Exchange) -> Run<'a> {
         let mut state = State::new(&ruleset.settings);
         state.processor = default_processor(exchange);
         Run {
             ruleset,
             patterns,
             exchange,
+            store,
             request: Request::new(exchange, &ruleset.settings),
             state,
             phase: Phase::RequestHeaders,
@@ -75,6 +78,9 @@ impl<'a> Run<'a> {
             }
         }
         self.run_phase(Phase::Logging);
+        for opened in std::mem::take(&mut self.state.opened) {
+            self.store.close(opened);
+        }
         self.into_outcome()
     }
 
@@ -282,9 +288,22 @@ impl<'a> Run<'a> {
             match action {
                 Action::SetVar(set) => self.set_variable(set),
                 Action::Ctl(ctl) => self.control(ctl),
-                Action::InitCollection { collection, key } => {
-                    let key = self.expand(key);
-                    self.state.collection_mut(*collection).set(b"key", key);
+                Action::InitCollection { collection, key } => self.initialise(*collection, key),
+                Action::ExpireVar { collection, key, seconds } => {
+                    let (key, seconds) = (self.expand(key), integer(&self.expand(seconds)));
+                    if let Some(opened) = self.state.opened_mut(*collection) {
+                        opened.expire(&key, seconds);
+                    }
+                }
+                Action::DeprecateVar { collection, key, rate } => {
+                    let (key, rate) = (self.expand(key), self.expand(rate));
+                    let (amount, seconds) = match rate.iter().position(|byte| *byte == b'/') {
+                        Some(at) => (integer(&rate[..at]), integer(&rate[at + 1..])),
+                        None => (0, 0),
+                    };
+                    if let Some(opened) = self.state.opened_mut(*collection) {
+                        opened.deprecate(&key, amount, seconds);
+                    }
                 }
                 Action::SetEnv { .. } => {}
                 other => panic!("an action that the interpreter does not know: {other:?}"),
@@ -292,9 +311,36 @@ impl<'a> Run<'a> {
         }
     }
 
+    /// `initcol` and its kin: the first one counts.
+    fn initialise(&mut self, collection: Variable, key: &Macro) {
+        let key = self.expand(key);
+        let named = match collection {
+            Variable::Session => Some(Variable::SessionId),
+            Variable::User => Some(Variable::UserId),
+            _ => None,
+        };
+        if let Some(named) = named {
+            self.state.named.insert(named, key.clone());
+        }
+        if self.state.opened(collection).is_none() {
+            let settings = &self.ruleset.settings;
+            let application = match collection {
+                Variable::Global | Variable::Ip => None,
+                _ => settings.web_app_id.as_ref(),
+            };
+            let application = application.map_or(Vec::new(), |id| id.as_bytes().to_vec());
+            let opened = self.store.open((collection, application, key), settings.collection_timeout);
+            self.state.opened.push(opened);
+        }
+    }
+
     fn set_variable(&mut self, set: &SetVar) {
         let key = self.expand(&set.key);
-        let old = self.state.collection(set.collection).and_then(|own| own.get(&key)).map_or(0, integer);
+        let old = match set.collection {
+            Variable::Tx => self.state.tx.get(&key).map(<[u8]>::to_vec),
+            collection => self.state.opened(collection).and_then(|opened| opened.get(&key)),
+        };
+        let old = old.map_or(0, |old| integer(&old));
         let text = |number: i64| Some(number.to_string().into_bytes());
         let new = match &set.op {
             SetOp::Set(value) => Some(self.expand(value)),
@@ -302,10 +348,15 @@ impl<'a> Run<'a> {
             SetOp::Subtract(value) => text(old.saturating_sub(integer(&self.expand(value)))),
             SetOp::Unset => None,
         };
-        let collection = self.state.collection_mut(set.collection);
-        match new {
-            Some(value) => collection.set(&key, value),
-            None => collection.unset(&key),
+        let counts = matches!(set.op, SetOp::Add(_) | SetOp::Subtract(_));
+        match (set.collection, new) {
+            (Variable::Tx, Some(value)) => self.state.tx.set(&key, value),
+            (Variable::Tx, None) => self.state.tx.unset(&key),
+            (collection, value) => {
+                if let Some(opened) = self.state.opened_mut(collection) {
+                    opened.set(&key, value, counts);
+                }
+            }
         }
     }
 

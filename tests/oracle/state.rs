@@ -1,5 +1,6 @@
 //! What rules can change while they run.
 
+use super::persist::Opened;
 use super::request::Named;
 use fusewall::geo::Place;
 use fusewall::rule::{BodyProcessor, Ctl, EngineMode, Rule, Settings, Target, Variable, XmlIntoArgs};
@@ -49,8 +50,10 @@ pub struct State {
     pub force_request_body: bool,
     pub xml_into_args: XmlIntoArgs,
     pub tx: Collection,
-    /// GLOBAL, IP, RESOURCE, SESSION, USER: they live as long as the transaction.
-    pub persistent: HashMap<Variable, Collection>,
+    /// GLOBAL, IP, RESOURCE, SESSION, USER, as far as they are initialised.
+    pub opened: Vec<Opened>,
+    /// SESSIONID and USERID.
+    pub named: HashMap<Variable, Vec<u8>>,
     /// GEO: what the last look-up has found.
     pub geo: Option<Place>,
     /// The last match.
@@ -75,7 +78,8 @@ impl State {
             force_request_body: false,
             xml_into_args: settings.xml_into_args,
             tx: Collection::default(),
-            persistent: HashMap::new(),
+            opened: Vec::new(),
+            named: HashMap::new(),
             geo: None,
             matched: None,
             matched_vars: Vec::new(),
@@ -86,13 +90,13 @@ impl State {
         }
     }
 
-    /// The collection behind a variable that rules write.
-    pub fn collection(&self, variable: Variable) -> Option<&Collection> {
-        if variable == Variable::Tx { Some(&self.tx) } else { self.persistent.get(&variable) }
+    /// A persistent collection, if it is initialised.
+    pub fn opened(&self, variable: Variable) -> Option<&Opened> {
+        self.opened.iter().find(|opened| opened.id.0 == variable)
     }
 
-    pub fn collection_mut(&mut self, variable: Variable) -> &mut Collection {
-        if variable == Variable::Tx { &mut self.tx } else { self.persistent.entry(variable).or_default() }
+    pub fn opened_mut(&mut self, variable: Variable) -> Option<&mut Opened> {
+        self.opened.iter_mut().find(|opened| opened.id.0 == variable)
     }
 
     /// Whether a `ctl` has removed the rule. `finds` runs a pattern.

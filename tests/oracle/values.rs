@@ -123,7 +123,9 @@ pub fn members(run: &Run<'_>, variable: Variable) -> Vec<Member> {
         Variable::MultipartStrictError => flag(multipart.strict_error()),
         Variable::MultipartUnmatchedBoundary => number(u64::from(multipart.unmatched_boundary)),
         Variable::Uninspected => one(if run.leaves_body_unread() { b"request body" } else { b"" }),
-        Variable::BudgetExhausted => one(b""),
+        Variable::BudgetExhausted | Variable::CollectionLimit => one(b""),
+        Variable::SessionId | Variable::UserId => maybe(state.named.get(&variable).map(Vec::as_slice)),
+        Variable::WebAppId => maybe(run.ruleset.settings.web_app_id.as_ref().map(|id| id.as_bytes())),
         Variable::InboundDataError | Variable::OutboundDataError | Variable::MscPcreLimitsExceeded => flag(false),
         Variable::MscPcreError | Variable::SdbmDeleteError | Variable::UriParseError => flag(false),
         Variable::ResBodyError | Variable::ResBodyProcessorError => flag(false),
@@ -152,7 +154,7 @@ pub fn members(run: &Run<'_>, variable: Variable) -> Vec<Member> {
 
         Variable::Tx => listed(state.tx.all()),
         Variable::Global | Variable::Ip | Variable::Resource | Variable::Session | Variable::User => {
-            state.collection(variable).map(|collection| listed(collection.all())).unwrap_or_default()
+            state.opened(variable).map(|opened| listed(&opened.all())).unwrap_or_default()
         }
         Variable::MatchedVar => maybe(state.matched.as_ref().map(|matched| &*matched.value)),
         Variable::MatchedVarName => maybe(state.matched.as_ref().map(|matched| &*matched.name)),

@@ -82,8 +82,7 @@ impl Transaction {
 
     /// Environment variables that rules have set for the host (`setenv`).
     pub fn environment(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
-        let entries = self.scratch.collections.iter().filter(|(collection, ..)| *collection == Variable::Env);
-        entries.map(|(_, name, value)| (&**name, value.as_slice()))
+        self.scratch.environment.iter().map(|(name, value)| (&**name, value.as_slice()))
     }
 
     /// A TX entry, by name without case.
@@ -125,6 +124,7 @@ impl Transaction {
             fuel_by_phase: self.fuel_by_phase,
             exhausted: self.scratch.state.exhausted,
             uninspected: self.scratch.flags.uninspected().to_vec(),
+            collections: self.scratch.opened.notes().to_vec(),
             generation: self.generation,
         }
     }

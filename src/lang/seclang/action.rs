@@ -296,6 +296,8 @@ fn act(kind: Kind, value: &Text, span: Span, all: &mut Actions, reader: &mut Rea
             all.actions.extend(read);
         }
         Kind::SetVar => all.actions.push(setvar::setvar(value, reader)?),
+        Kind::ExpireVar => all.actions.extend(setvar::expirevar(value, reader)?),
+        Kind::DeprecateVar => all.actions.extend(setvar::deprecatevar(value, reader)?),
         Kind::SetEnv => all.actions.push(setvar::setenv(value, reader)?),
         Kind::InitCol => all.actions.push(setvar::initcol(value, reader)?),
         Kind::SetSid => all.actions.push(setvar::init(Variable::Session, value, reader)?),

@@ -61,7 +61,7 @@ codes! {
     ON_LINK "E0507" "An action that only the first rule of a chain can have", "Move it to the first rule of the chain";
     UNKNOWN_TRANSFORMATION "E0508" "The transformation is unknown", "Correct the name";
     CTL "E0509" "The `ctl` option is unknown or not supported, or its value is wrong", "Use one of the values named";
-    SETVAR "E0510" "`setvar`, `setenv` or `initcol` is malformed", "Write `setvar:tx.name=value`, `=+value`, `=-value` or `setvar:!tx.name`";
+    SETVAR "E0510" "`setvar`, `setenv`, `initcol`, `expirevar` or `deprecatevar` is malformed", "Write `setvar:tx.name=value`, `=+value`, `=-value` or `setvar:!tx.name`";
     LOGGING_PHASE "E0511" "A disruptive action in phase 5, when the response has been sent", "Use `pass`, or an earlier phase";
     UPDATE "E0601" "An update of a rule is malformed or changes what it cannot change", "See the help of the finding";
     NO_EFFECT "W0701" "Accepted, but it has no effect here", "Remove it, or provide for what it did";
@@ -71,16 +71,19 @@ codes! {
     NO_SUCH_RULE "W0705" "A removal or update names no rule loaded so far", "Correct the id, or move the line behind the rules it acts on";
     LAST_DISRUPTIVE "W0706" "Several disruptive actions in one rule: the last one stands", "Keep one of them";
     COMMENTED_OUT "W0707" "A directive belongs to the comment above it, which ends with a backslash", "Remove the backslash, or put `#` before the line too";
-    ONE_TRANSACTION "W0708" "Persistent collections live for one transaction only", "Do not rely on counters over several requests yet";
     HALVED_BACKSLASH "W0709" "`\\\\` in a quoted argument is read as one backslash, as Apache and ModSecurity v2 read it", "Write `\\x5c` for a backslash in a pattern";
     LITERAL "W0710" "Something looks like special syntax but is malformed and taken as it stands", "Correct it if the special meaning was intended";
     LINK_ACTION "W0711" "An action without effect on a chain link", "Move it to the first rule of the chain";
     TARGET_TWICE "W0712" "A target stands twice: a match in it counts twice, as in v2", "Remove one of them";
+    NOT_INITIALISED "W0713" "Rules write to a persistent collection that no rule initialises: nothing is written", "Initialise it in phase 1, for example with `initcol:ip=%{REMOTE_ADDR}`";
+    READ_ONLY "W0714" "An entry that every persistent collection has, and that rules cannot change", "Remove the action";
     IGNORED "N0801" "Accepted without effect, and nothing is lost", "Nothing needs to be done";
     DUPLICATE_PHRASES "N0802" "Duplicate phrases were removed", "Nothing needs to be done";
     INCONSISTENT "E0901" "The compiled ruleset contradicts itself", "This is a fault of the engine: report it together with the rules";
     PROBE "E0902" "The compiled ruleset fails on a plain request", "This is a fault of the engine: report it together with the rules";
     AUTOMATON "E0903" "The automaton of a pattern or list exceeds its limit", "Shorten counted repeats, or split the rule";
+    DATA_DIR "E0904" "Persistent collections cannot be kept in the folder of `SecDataDir`", "Correct the folder or its permissions; two processes cannot share one";
+    SET_ASIDE "W0905" "Persistent collections on the disk were damaged", "The finding says what was lost and where the damaged file is";
 }
 
 #[cfg(test)]

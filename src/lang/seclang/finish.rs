@@ -6,13 +6,16 @@ use super::names::actions::Kind;
 use super::reader::Reader;
 use super::rules::{Draft, DraftCondition, Drafts};
 use crate::diag::{Diagnostic, Span};
-use crate::rule::{Condition, Disruptive, Flow, Marker, Phase, Rule, RuleId, Ruleset, Selector, Settings};
+use crate::rule::{
+    Action, Condition, Disruptive, Flow, Marker, Phase, Rule, RuleId, Ruleset, Selector, SetVar, Settings, Variable,
+};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 /// Builds the ruleset.
 pub(super) fn ruleset(settings: Settings, drafts: Drafts, reader: &mut Reader<'_>) -> Ruleset {
     check_named_rules(&drafts, reader);
+    check_collections(&drafts, reader);
     let labels: BTreeSet<Arc<str>> = drafts.markers.iter().map(|marker| marker.label.clone()).collect();
     let mut rules = Vec::with_capacity(drafts.rules.len());
     let mut flows: Vec<(usize, Arc<str>, Span)> = Vec::new();
@@ -89,6 +92,40 @@ fn check_named_rules(drafts: &Drafts, reader: &mut Reader<'_>) {
                 false => format!("no rule has an id from {} to {}", range.first, range.last),
             };
             reader.warn(codes::NO_SUCH_RULE, *span, message, "correct the id, or remove the action");
+        }
+    }
+}
+
+/// Writes to persistent collections that no rule initialises; said once for each collection.
+fn check_collections(drafts: &Drafts, reader: &mut Reader<'_>) {
+    let conditions = || drafts.rules.iter().filter(|rule| !rule.removed).flat_map(|rule| &rule.conditions);
+    let mut known: BTreeSet<Variable> = conditions()
+        .flat_map(|condition| &condition.actions.actions)
+        .filter_map(|action| match action {
+            Action::InitCollection { collection, .. } => Some(*collection),
+            _ => None,
+        })
+        .collect();
+    for condition in conditions() {
+        for action in &condition.actions.actions {
+            let (Action::SetVar(SetVar { collection, .. })
+            | Action::ExpireVar { collection, .. }
+            | Action::DeprecateVar { collection, .. }) = action
+            else {
+                continue;
+            };
+            if collection.is_persistent() && known.insert(*collection) {
+                let name = collection.name();
+                let message = format!("no rule initialises {name}: nothing is written to it");
+                let help = match collection {
+                    Variable::Session => "add `setsid` to a rule of phase 1",
+                    Variable::User => "add `setuid` to a rule of phase 1",
+                    Variable::Resource => "add `setrsc:%{REQUEST_FILENAME}` to a rule of phase 1",
+                    Variable::Global => "add `initcol:global=global` to a rule of phase 1",
+                    _ => "add `initcol:ip=%{REMOTE_ADDR}` to a rule of phase 1",
+                };
+                reader.warn(codes::NOT_INITIALISED, condition.span, message, help);
+            }
         }
     }
 }

@@ -37,7 +37,6 @@ impl<'a> Loader<'a> {
             opened: 0,
             datasets: BTreeMap::new(),
             looks_up_places: None,
-            warned_of_collections: false,
         };
         let settings = Settings {
             request_body_limit: limits.request_body,

@@ -25,8 +25,6 @@ pub(super) struct Reader<'a> {
     pub datasets: BTreeMap<Box<str>, Vec<Box<[u8]>>>,
     /// The first rule that looks up places.
     pub looks_up_places: Option<Span>,
-    /// Whether the warning about persistent collections was given.
-    pub warned_of_collections: bool,
 }
 
 impl Reader<'_> {
@@ -129,17 +127,5 @@ impl Reader<'_> {
             return false;
         }
         true
-    }
-
-    /// Warns once that collections do not outlive the transaction.
-    pub fn warn_of_collections(&mut self, span: Span) {
-        if !std::mem::replace(&mut self.warned_of_collections, true) {
-            self.warn(
-                codes::ONE_TRANSACTION,
-                span,
-                "persistent collections live for one transaction only",
-                "counters over several requests (rate limits, lock-outs) do not work yet; this is said once",
-            );
-        }
     }
 }

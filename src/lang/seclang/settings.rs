@@ -75,6 +75,7 @@ fn set(kind: Kind, words: &[Word], all: &mut Settings, pending: &mut Pending, re
         Kind::ArgumentsLimit => all.arguments_limit = number(value, code, reader)?,
         Kind::UploadFileLimit => all.upload_file_limit = number(value, code, reader)?,
         Kind::CollectionTimeout => all.collection_timeout = number(value, code, reader)?,
+        Kind::DataDir => all.data_dir = Some(value.show().into()),
         Kind::CookieFormat => all.cookie_format = choice(value, &[("0", 0), ("1", 1)], code, reader)?,
         Kind::CookieV0Separator => all.cookie_separator = separator(value, "the usual separator is `;`", reader)?,
         Kind::ArgumentSeparator => all.argument_separator = separator(value, "the usual separator is `&`", reader)?,

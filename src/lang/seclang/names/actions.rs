@@ -14,7 +14,9 @@ pub(in crate::lang::seclang) enum Kind {
     Chain,
     Ctl,
     Deny,
+    DeprecateVar,
     Drop,
+    ExpireVar,
     Id,
     InitCol,
     Log,
@@ -70,7 +72,6 @@ const NO_MASK: &str = "the audit log cannot mask values yet, and leaving the act
 const MASK_HELP: &str = "keep the transaction out of the audit log with noauditlog, or drop the parts that hold the value with ctl:auditLogParts";
 const NO_REWRITE: &str = "responses are inspected, never rewritten";
 const NO_UPDATE: &str = "targets are added to rules at load only";
-const NO_EXPIRY: &str = "collections live for one transaction, so values cannot expire yet";
 
 /// Every action of the manuals.
 pub(in crate::lang::seclang) const TABLE: &[Name<Kind>] = &[
@@ -83,10 +84,10 @@ pub(in crate::lang::seclang) const TABLE: &[Name<Kind>] = &[
     row("chain", Yes(Kind::Chain)),
     row("ctl", Yes(Kind::Ctl)),
     row("deny", Yes(Kind::Deny)),
-    row("deprecatevar", Refused(NO_EXPIRY, "remove the action")),
+    row("deprecatevar", Yes(Kind::DeprecateVar)),
     row("drop", Yes(Kind::Drop)),
     row("exec", Refused("programs are not started from the request path", "watch the audit log and act on it outside")),
-    row("expirevar", Refused(NO_EXPIRY, "remove the action")),
+    row("expirevar", Yes(Kind::ExpireVar)),
     row("id", Yes(Kind::Id)),
     row("initcol", Yes(Kind::InitCol)),
     row("log", Yes(Kind::Log)),

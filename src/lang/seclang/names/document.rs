@@ -53,7 +53,7 @@ fn variable_rows() -> Vec<Row> {
     let is_special = |name: &str| variables::SPECIAL.iter().any(|row| row.0 == name);
     let remark = |variable| match variable {
         Variable::Xml => "as `XML:/*` and `XML://@*`",
-        Variable::Uninspected | Variable::BudgetExhausted => "Fusewall's own",
+        Variable::Uninspected | Variable::BudgetExhausted | Variable::CollectionLimit => "Fusewall's own",
         Variable::Env => "what `setenv` has set, and the variables that the host names; none by default",
         Variable::Geo => "after `@geoLookup`; COUNTRY_CONTINENT is a name, AREA_CODE is always empty",
         Variable::StreamInputBody => "with `SecStreamInBodyInspection On`: the request body as it came",
