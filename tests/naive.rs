@@ -6,6 +6,8 @@ mod oracle;
 mod corpus;
 #[path = "naive/names.rs"]
 mod names;
+#[path = "naive/packages.rs"]
+mod packages;
 #[path = "naive/random.rs"]
 mod random;
 #[path = "naive/table.rs"]

@@ -1,6 +1,7 @@
 //! Names that need a host or a look at the whole ruleset: environment, performance, datasets in print.
 
 use fusewall::diag::{Diagnostics, SourceMap};
+use fusewall::engine::{Answer, Resolver};
 use fusewall::files::MemoryFiles;
 use fusewall::governor::SystemEnv;
 use fusewall::lang::seclang;
@@ -109,4 +110,40 @@ fn what_is_no_database_is_told_and_a_look_up_without_one_warns() {
     let found = load("SecRule REMOTE_ADDR \"@geoLookup\" \"id:1\"");
     assert!(found.starts_with("warning[W0701]") && found.contains("never matches"), "{found}");
     assert!(load("SecRule REMOTE_ADDR \"@geoLookup\" \"id:1\"\nSecGeoLookupDb places.mmdb").contains("E0204"));
+}
+
+/// A resolver that knows one listed address, and has not heard of another yet.
+struct Known;
+
+impl Resolver for Known {
+    fn answer(&self, name: &str) -> Answer {
+        match name {
+            "7.113.0.203.bl.example" => Answer::Listed([127, 0, 0, 2].into()),
+            "9.113.0.203.bl.example" => Answer::Unknown,
+            _ => Answer::NotListed,
+        }
+    }
+}
+
+#[test]
+fn block_lists_answer_from_what_is_known() {
+    let rules = r#"SecRuleEngine On
+        SecRule REMOTE_ADDR "@rbl bl.example" "id:1,phase:1,deny"
+        SecRule REMOTE_ADDR "!@rbl BL.example." "id:2,phase:1,pass""#;
+    let waf = Waf::builder().rules_text("a.conf", rules).resolver(Known).build().unwrap();
+    assert!(waf.report().diagnostics.is_empty());
+    let ask = |waf: &Waf, last: u8| {
+        let mut exchange = waf.transaction();
+        exchange.process_connection([203, 0, 113, last].into(), 4000, [192, 0, 2, 1].into(), 80);
+        exchange.process_request_line(b"GET", b"/", b"HTTP/1.1");
+        exchange.process_request_headers();
+        let verdict = exchange.verdict().unwrap();
+        (verdict.rules.iter().map(|rule| rule.0).collect::<Vec<_>>(), verdict.uninspected)
+    };
+    assert_eq!(ask(&waf, 7), (vec![1], vec![]));
+    assert_eq!(ask(&waf, 8), (vec![2], vec![]));
+    assert_eq!(ask(&waf, 9), (vec![2], vec!["name look-up"]));
+    let waf = Waf::builder().rules_text("a.conf", rules).build().unwrap();
+    assert!(waf.report().render(false).contains("name look-ups are off"));
+    assert_eq!(ask(&waf, 7), (vec![2], vec![]));
 }

@@ -23,6 +23,23 @@ pub trait Env: Send + Sync {
     }
 }
 
+/// What is known about a name that a block list is asked with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answer {
+    /// Nothing yet: no match, and the verdict says so.
+    Unknown,
+    /// The list does not have it.
+    NotListed,
+    /// The list has it; the address says why.
+    Listed(std::net::Ipv4Addr),
+}
+
+/// Who answers `@rbl`.
+pub trait Resolver: Send + Sync {
+    /// What is known about a name now. Must not wait: it is called while a request is evaluated.
+    fn answer(&self, name: &str) -> Answer;
+}
+
 /// A world in which time stands still: replays and tests.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct FixedEnv {

@@ -29,7 +29,7 @@ mod tx;
 mod values;
 mod verdict;
 
-pub use env::{Env, EnvVariable, FixedEnv};
+pub use env::{Answer, Env, EnvVariable, FixedEnv, Resolver};
 pub use record::MatchRecord;
 pub use scratch::Scratch;
 pub use transaction::{Step, Transaction};

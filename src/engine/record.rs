@@ -262,6 +262,7 @@ fn words(program: &Program, ix: RuleIx, variable: &str, value: &str, scratch: &S
         Test::UrlEncoding => "validateUrlEncoding".to_owned(),
         Test::Utf8Encoding => "validateUtf8Encoding".to_owned(),
         Test::GeoLookup => "geoLookup".to_owned(),
+        Test::Rbl(zone) => format!("rbl {zone}"),
     };
     format!("Match of \"{operator}\" against \"{variable}\" required.")
 }

@@ -1,7 +1,7 @@
 //! All mutable memory of one evaluation: made once per worker, reused for every request.
 
 use super::buffers::Buffers;
-use super::env::{Env, FixedEnv};
+use super::env::{Env, FixedEnv, Resolver};
 use super::matched::Matched;
 use super::memory::Memory;
 use super::persist::{Collections, Forgetful, Opened};
@@ -28,6 +28,8 @@ pub struct Scratch {
     pub(super) opened: Opened,
     /// What `setenv` has set.
     pub(super) environment: Vec<(Box<[u8]>, Vec<u8>)>,
+    /// Who answers `@rbl`.
+    pub(super) resolver: Option<Arc<dyn Resolver>>,
     /// What the last `@geoLookup` has found: GEO.
     pub(super) geo: Option<Place>,
     pub(super) matched: Matched,
@@ -133,6 +135,7 @@ impl Scratch {
             tx: Tx::default(),
             opened: Opened::default(),
             environment: Vec::new(),
+            resolver: None,
             geo: None,
             matched: Matched::default(),
             caches: Vec::new(),
@@ -186,6 +189,7 @@ impl Scratch {
         self.tx.reset(program);
         self.opened.clear();
         self.environment.clear();
+        self.resolver = None;
         self.geo = None;
         self.matched.clear();
         self.caches.iter_mut().for_each(scan::Cache::clear);

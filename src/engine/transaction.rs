@@ -5,7 +5,7 @@ mod tell;
 
 use super::collections;
 use super::cursor::Cursor;
-use super::env::Env;
+use super::env::{Env, Resolver};
 use super::eval::{self, Progress};
 use super::persist::{Collections, Forgetful};
 use super::prepare;
@@ -112,6 +112,11 @@ impl Transaction {
     /// Where persistent collections are kept; without it each request finds none.
     pub fn set_collections(&mut self, collections: Arc<dyn Collections>) {
         self.scratch.collections = collections;
+    }
+
+    /// Who answers `@rbl`; without one it never matches.
+    pub fn set_resolver(&mut self, resolver: Arc<dyn Resolver>) {
+        self.scratch.resolver = Some(resolver);
     }
 
     /// The generation that the verdict names.

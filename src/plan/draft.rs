@@ -188,6 +188,7 @@ impl<'r> Draft<'r> {
             Operator::Le(text) => Test::Number(NumberTest::Le, self.text(text)),
             Operator::Lt(text) => Test::Number(NumberTest::Lt, self.text(text)),
             Operator::IpMatch(set) => Test::IpMatch(set.clone()),
+            Operator::Rbl(zone) => Test::Rbl(zone.clone()),
             Operator::GeoLookup => Test::GeoLookup,
             Operator::DetectSqli => Test::DetectSqli,
             Operator::DetectXss => Test::DetectXss,

@@ -102,6 +102,7 @@ pub(crate) fn test_price(program: &Program, test: &Test) -> Price {
         Test::Text(_, text) => ops::text::SEARCH_PRICE.plus(text_price(text)),
         Test::Number(_, text) => ops::numeric::PRICE.plus(text_price(text)),
         Test::IpMatch(set) => set.price().plus(Price::new(100, 0)),
+        Test::Rbl(_) => ops::block_list::PRICE,
         Test::GeoLookup => geo::PRICE.plus(Price::new(1, 0)),
         Test::DetectSqli => detect::SQLI_PRICE,
         Test::DetectXss => detect::XSS_PRICE,

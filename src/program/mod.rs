@@ -176,6 +176,8 @@ pub enum Test {
     IpMatch(IpSet),
     /// `@geoLookup`, in the ruleset's database.
     GeoLookup,
+    /// `@rbl`: the block list of this name.
+    Rbl(Box<str>),
     /// `@detectSQLi`.
     DetectSqli,
     /// `@detectXSS`.

@@ -71,6 +71,8 @@ pub enum Operator {
     IpMatch(IpSet),
     /// `@geoLookup`: the database knows the address; GEO tells of its place.
     GeoLookup,
+    /// `@rbl`: the block list of this name has the address or host.
+    Rbl(Box<str>),
     /// `@detectSQLi`.
     DetectSqli,
     /// `@detectXSS`.

@@ -137,6 +137,7 @@ fn settings(all: &Settings, out: &mut Vec<u8>) {
         "SecParseXmlIntoArgs" xml_into_args => |mode| xml_into_args(mode).to_owned();
         "SecStreamInBodyInspection" stream_input_body => switch;
         "SecStreamOutBodyInspection" stream_output_body => switch;
+        "SecHttpBlKey" http_bl_key => |text: Option<Box<str>>| text.unwrap_or_default().into_string();
         "SecRulePerfTime" rule_perf_time => |n: u64| n.to_string();
         "SecUploadFileLimit" upload_file_limit => |n: usize| n.to_string();
         "SecCollectionTimeout" collection_timeout => |n: u64| n.to_string();
@@ -414,6 +415,7 @@ fn operator(test: &Test) -> Vec<u8> {
             let networks: Vec<_> = set.networks().map(|network| network.to_string()).collect();
             ("ipMatch", networks.join(",").into_bytes())
         }
+        Operator::Rbl(zone) => ("rbl", zone.as_bytes().to_vec()),
         Operator::GeoLookup => ("geoLookup", Vec::new()),
         Operator::DetectSqli => ("detectSQLi", Vec::new()),
         Operator::DetectXss => ("detectXSS", Vec::new()),

@@ -140,6 +140,8 @@ pub struct Settings {
     pub upload_file_limit: usize,
     /// `SecDataset`s in order, kept for reports.
     pub datasets: Vec<Dataset>,
+    /// `SecHttpBlKey`.
+    pub http_bl_key: Option<Box<str>>,
     /// `SecGeoLookupDb`.
     pub geo: Option<Arc<Database>>,
     /// `SecUnicodeMapFile`.
@@ -186,6 +188,7 @@ impl Default for Settings {
             rule_perf_time: 0,
             upload_file_limit: 100,
             datasets: Vec::new(),
+            http_bl_key: None,
             geo: None,
             unicode_map: None,
             component_signatures: Vec::new(),

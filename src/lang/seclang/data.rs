@@ -134,6 +134,31 @@ pub(super) fn address_dataset(text: &Text, reader: &mut Reader<'_>) -> Option<Ip
     (!bad).then(|| IpSet::from_ranges(ranges))
 }
 
+/// The zone of `@rbl`.
+pub(super) fn block_list(text: &Text, reader: &mut Reader<'_>) -> Option<Box<str>> {
+    let zone: Box<str> = text.trimmed().show().trim_end_matches('.').to_ascii_lowercase().into();
+    let letter = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    if zone.is_empty() || zone.len() > 200 || !zone.bytes().all(letter) {
+        let message = format!("`{}` is not the name of a block list", text.show());
+        reader.error(codes::OPERATOR_ARGUMENT, text.span(), message, "write for example `@rbl bl.example.org`");
+        return None;
+    }
+    if zone.ends_with("httpbl.org") {
+        reader.asks_http_bl.get_or_insert(text.span());
+    }
+    let (asked, most) = (reader.block_lists.len(), reader.limits.block_lists);
+    if most == 0 {
+        let message = "name look-ups are off: `@rbl` never matches";
+        let help = "a host turns them on with a resolver (`WafBuilder::resolver`); or use @ipMatchFromFile";
+        reader.warn(codes::NO_EFFECT, text.span(), message, help);
+    } else if asked >= most && !reader.block_lists.contains(&zone) {
+        let message = format!("more than {most} block lists");
+        reader.error(codes::TOO_LONG, text.span(), message, "ask fewer, or raise `block_lists`");
+    }
+    reader.block_lists.insert(zone.clone());
+    Some(zone)
+}
+
 fn finish(list: Vec<Box<[u8]>>, file: Option<Box<str>>, span: Span, reader: &mut Reader<'_>) -> Option<Phrases> {
     if list.is_empty() {
         let message = "the list holds no phrase, so it can never match";

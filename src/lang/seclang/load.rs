@@ -11,7 +11,7 @@ use crate::diag::{Diagnostic, Diagnostics, SourceMap, Span};
 use crate::files::Files;
 use crate::limits::Limits;
 use crate::rule::{Ruleset, Settings};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Error, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -36,6 +36,8 @@ impl<'a> Loader<'a> {
             folder: PathBuf::new(),
             opened: 0,
             datasets: BTreeMap::new(),
+            block_lists: BTreeSet::new(),
+            asks_http_bl: None,
             looks_up_places: None,
         };
         let settings = Settings {

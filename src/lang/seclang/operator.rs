@@ -105,6 +105,7 @@ fn operator(kind: Kind, name: &str, argument: &Text, word: &Word, reader: &mut R
         Kind::IpMatch => Operator::IpMatch(data::addresses(argument, reader)?),
         Kind::IpMatchFromFile => Operator::IpMatch(data::address_files(argument, reader)?),
         Kind::IpMatchFromDataset => Operator::IpMatch(data::address_dataset(argument, reader)?),
+        Kind::Rbl => Operator::Rbl(data::block_list(argument, reader)?),
         Kind::GeoLookup => {
             reader.looks_up_places.get_or_insert(word.span);
             Operator::GeoLookup
@@ -151,11 +152,11 @@ fn is_pattern(kind: Kind) -> bool {
 }
 
 fn is_compiled(kind: Kind) -> bool {
-    use Kind::{IpMatch, IpMatchFromDataset, IpMatchFromFile, Pm, PmFromDataset, PmFromFile, ValidateByteRange};
+    use Kind::{IpMatch, IpMatchFromDataset, IpMatchFromFile, Pm, PmFromDataset, PmFromFile, Rbl, ValidateByteRange};
     is_pattern(kind)
         || matches!(
             kind,
-            Pm | PmFromDataset | PmFromFile | IpMatch | IpMatchFromDataset | IpMatchFromFile | ValidateByteRange
+            Rbl | Pm | PmFromDataset | PmFromFile | IpMatch | IpMatchFromDataset | IpMatchFromFile | ValidateByteRange
         )
 }
 

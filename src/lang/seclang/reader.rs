@@ -7,7 +7,7 @@ use super::text::Text;
 use crate::diag::{Diagnostic, Diagnostics, SourceMap, Span};
 use crate::files::Files;
 use crate::limits::Limits;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
@@ -23,6 +23,10 @@ pub(super) struct Reader<'a> {
     pub opened: usize,
     /// The lines of each `SecDataset` so far, by name.
     pub datasets: BTreeMap<Box<str>, Vec<Box<[u8]>>>,
+    /// Block lists that rules ask.
+    pub block_lists: BTreeSet<Box<str>>,
+    /// The first rule that asks the list that wants a key.
+    pub asks_http_bl: Option<Span>,
     /// The first rule that looks up places.
     pub looks_up_places: Option<Span>,
 }

@@ -28,6 +28,10 @@ impl Pending {
             let message = "without a database `@geoLookup` never matches, and GEO stays empty";
             reader.warn(codes::NO_EFFECT, span, message, "name a database: `SecGeoLookupDb GeoLite2-City.mmdb`");
         }
+        if let Some(span) = reader.asks_http_bl.filter(|_| settings.http_bl_key.is_none()) {
+            let message = "this block list does not answer without a key";
+            reader.warn(codes::NO_EFFECT, span, message, "name yours: `SecHttpBlKey abcdefghijkl`");
+        }
         self.unicode_map(settings, reader);
     }
 
@@ -103,6 +107,7 @@ fn set(kind: Kind, words: &[Word], all: &mut Settings, pending: &mut Pending, re
         Kind::SensorId => all.sensor_id = Some(value.show().into()),
         Kind::ResponseBodyMimeType => mime_types(words, all, pending),
         Kind::UnicodeCodePage => pending.code_page = Some(number(value, code, reader)?),
+        Kind::HttpBlKey => all.http_bl_key = Some(http_bl_key(value, reader)?),
         Kind::GeoLookupDb => all.geo = Some(Arc::new(geo_database(value, reader)?)),
         Kind::UnicodeMapFile => {
             if let Some(page) = words.get(1) {
@@ -124,6 +129,17 @@ fn audit_log_type(value: &Text, reader: &mut Reader<'_>) -> Option<()> {
         reader.warn(codes::NO_EFFECT, value.span(), message, "");
     }
     Some(())
+}
+
+/// Twelve letters.
+fn http_bl_key(value: &Text, reader: &mut Reader<'_>) -> Option<Box<str>> {
+    let key = value.show();
+    if key.len() == 12 && key.bytes().all(|byte| byte.is_ascii_lowercase()) {
+        return Some(key.into());
+    }
+    let message = format!("`{key}` is not a key of this block list");
+    reader.error(codes::ARGUMENT, value.span(), message, "a key has twelve lower-case letters");
+    None
 }
 
 fn geo_database(name: &Text, reader: &mut Reader<'_>) -> Option<Database> {

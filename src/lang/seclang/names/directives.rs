@@ -23,6 +23,7 @@ pub(in crate::lang::seclang) enum Kind {
     Dataset,
     DefaultAction,
     GeoLookupDb,
+    HttpBlKey,
     Include,
     IncludeOptional,
     JsonDepthLimit,
@@ -123,7 +124,7 @@ pub(in crate::lang::seclang) const TABLE: &[Name<Kind>] = &[
     row("SecHashMethodPm", NoEffect(HASHES)),
     row("SecHashMethodRx", NoEffect(HASHES)),
     row("SecHashParam", NoEffect(HASHES)),
-    row("SecHttpBlKey", NoEffect("@rbl is not supported yet")),
+    row("SecHttpBlKey", Yes(Kind::HttpBlKey)),
     row("SecIgnoreRuleCompilationErrors", OnlyOff("rules that cannot be compiled are never left out")),
     row(
         "SecInterceptOnError",

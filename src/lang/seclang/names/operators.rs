@@ -9,6 +9,7 @@ pub(in crate::lang::seclang) enum Kind {
     Rx,
     RxGlobal,
     Pm,
+    Rbl,
     PmFromDataset,
     PmFromFile,
     StrEq,
@@ -79,10 +80,7 @@ pub(in crate::lang::seclang) const TABLE: &[Name<Kind>] = &[
     row("pmf", Yes(Kind::PmFromFile)),
     row("pmFromDataset", Yes(Kind::PmFromDataset)),
     row("pmFromFile", Yes(Kind::PmFromFile)),
-    row(
-        "rbl",
-        Refused("name server look-ups are not supported yet", "use @ipMatchFromFile with a list fetched regularly"),
-    ),
+    row("rbl", Yes(Kind::Rbl)),
     row(
         "restpath",
         Refused(
