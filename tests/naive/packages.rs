@@ -37,10 +37,51 @@ fn crs3() -> Option<(PathBuf, PathBuf)> {
     None
 }
 
+/// Text of the rules of CRS 3.3 that use what a matcher in linear time cannot do, and what stands there instead: the changes that
+/// `docs/migration.md` names.
+const ADAPTED: [(&str, &str); 6] = [
+    // 920480: a macro in a pattern.
+    ("!@rx ^%{tx.allowed_request_content_type_charset}$", "!@within %{tx.allowed_request_content_type_charset}"),
+    // 920600, 942260: possessive quantifiers.
+    (r"\s*+", r"\s*"),
+    ("]++", "]+"),
+    // 942130: back-references.
+    (r"(?!\b\1\b)", ""),
+    (r"\b\1\b", r"\b[\d\w]+\b"),
+    // 953120: look-ahead.
+    (r"<\?(?!xml)", r"<\?(?:[^x]|x[^m]|xm[^l])"),
+];
+
+/// Copies the rules, adapted.
+fn adapt(rules: &Path, to: &Path) {
+    for entry in std::fs::read_dir(rules).unwrap().flatten() {
+        let mut text = String::from_utf8_lossy(&std::fs::read(entry.path()).unwrap()).into_owned();
+        if entry.path().extension().is_some_and(|ending| ending == "conf") {
+            for (from, new) in ADAPTED {
+                text = text.replace(from, new);
+            }
+            // 920120: look-behind. Without it the names of files with HTML entities are found, too.
+            if let (Some(start), Some(end)) = (text.find("(?<!&"), text.find(");|['")) {
+                text.replace_range(start..=end, "");
+            }
+        }
+        std::fs::write(to.join(entry.file_name()), text).unwrap();
+    }
+}
+
 #[test]
 fn the_core_rule_set_3_runs() {
-    let Some((rules, setup)) = crs3() else { return };
+    let Some((original, setup)) = crs3() else { return };
     let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("original.conf");
+    std::fs::write(&path, format!("Include {}\nInclude {}/*.conf\n", setup.display(), original.display())).unwrap();
+    let report = Forms::of_file(&path).err().unwrap_or_default();
+    let errors: Vec<_> = report.lines().filter(|line| line.starts_with("error")).collect();
+    let by_pattern = errors.iter().all(|line| line.starts_with("error[E0405]") || line.starts_with("error[E0403]"));
+    assert!(by_pattern && errors.len() == 6, "{errors:#?}");
+    let rules = folder.path().join("rules");
+    std::fs::create_dir(&rules).unwrap();
+    adapt(&original, &rules);
     let text = |packages: &str| {
         format!(
             "{ENFORCE}Include {}\nSecAction \"id:9001,phase:1,nolog,pass{packages}\"\nInclude {}/*.conf\n",
