@@ -7,6 +7,7 @@ pub mod detect;
 pub mod diag;
 pub mod engine;
 pub mod files;
+pub mod geo;
 pub mod governor;
 pub mod host;
 pub mod http;

@@ -16,6 +16,11 @@ pub struct Limits {
     // ---- load side -------------------------------------------------------------------------------------------------
     /// Bytes of one rule or data file. Larger: diagnostic. (The largest CRS data file has 100 KB.)
     pub rule_file_bytes: usize,
+    /// Bytes of a geographic database. Larger: diagnostic. (GeoLite2-City has 60 MB.)
+    pub geo_database_bytes: usize,
+    /// Block lists that rules may ask with `@rbl`. 0, the default: none, the operator warns at load and never matches. Hosts that
+    /// bring a resolver raise it.
+    pub block_lists: usize,
     /// Files that one ruleset may include, data files counted. More: diagnostic.
     pub rule_files: usize,
     /// Depth of `Include` inside `Include`. Deeper: diagnostic.
@@ -115,6 +120,8 @@ impl Default for Limits {
     fn default() -> Self {
         Limits {
             rule_file_bytes: 16 << 20,
+            geo_database_bytes: 256 << 20,
+            block_lists: 0,
             rule_files: 4096,
             include_depth: 16,
             rules: 100_000,

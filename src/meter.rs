@@ -5,6 +5,10 @@
 
 use std::fmt;
 
+/// Fuel that a microsecond of CPU is worth, nominally: what a dense DFA gets through on the machine that the prices were measured
+/// on. A constant, so that numbers derived from it do not depend on the machine.
+pub const FUEL_PER_MICROSECOND: u64 = 667;
+
 /// The upper bound of one step's cost: `per_call + ceil(n * per_kib / 1024)` fuel for `n` bytes.
 ///
 /// ```

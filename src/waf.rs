@@ -3,7 +3,9 @@
 mod collections;
 
 use crate::engine::persist::Collections;
-use crate::engine::{self, Env, Interruption, InterruptionAction, MatchRecord, Policy, Reason, Step, Verdict};
+use crate::engine::{
+    self, Env, Interruption, InterruptionAction, MatchRecord, Policy, Reason, Resolver, Step, Verdict,
+};
 use crate::files::Files;
 use crate::governor::{Identities, SystemEnv};
 use crate::limits::Limits;
@@ -46,6 +48,7 @@ struct Shared {
     loading: Loading,
     files: Box<dyn Files + Send + Sync>,
     env: Arc<dyn Env>,
+    resolver: Option<Arc<dyn Resolver>>,
     ids: Identities,
     policy: Policy,
     kept: Kept,
@@ -58,6 +61,7 @@ pub struct WafBuilder {
     loading: Loading,
     files: Box<dyn Files + Send + Sync>,
     env: Arc<dyn Env>,
+    resolver: Option<Arc<dyn Resolver>>,
     policy: Policy,
     collections: Keeping,
 }
@@ -115,6 +119,14 @@ impl WafBuilder {
         self
     }
 
+    /// Who answers `@rbl`, for instance [`NameLookUps`](crate::host::NameLookUps). Rules may then ask up to 16 block lists, unless
+    /// the limits say otherwise.
+    #[must_use]
+    pub fn resolver(mut self, resolver: impl Resolver + 'static) -> Self {
+        self.resolver = Some(Arc::new(resolver));
+        self
+    }
+
     /// What happens when a budget is spent; [`Policy::Block`] by default.
     #[must_use]
     pub fn policy(mut self, policy: Policy) -> Self {
@@ -144,7 +156,10 @@ impl WafBuilder {
     ///
     /// # Errors
     /// The report of everything that was found, if there is an error in it.
-    pub fn build(self) -> Result<Waf, LoadReport> {
+    pub fn build(mut self) -> Result<Waf, LoadReport> {
+        if self.resolver.is_some() && self.loading.limits.block_lists == 0 {
+            self.loading.limits.block_lists = 16;
+        }
         let source = self.source.unwrap_or(RuleSource::Builtin);
         let (loaded, mut report) = load(&source, &*self.files, &self.loading)?;
         let now = self.env.epoch_micros() / 1_000_000;
@@ -157,6 +172,7 @@ impl WafBuilder {
             loading: self.loading,
             files: self.files,
             env: self.env,
+            resolver: self.resolver,
             ids: Identities::new(),
             policy: self.policy,
             kept,
@@ -173,7 +189,8 @@ impl Waf {
             source: None,
             loading: Loading::default(),
             files: Box::new(DiskFiles),
-            env: Arc::new(SystemEnv),
+            env: Arc::new(SystemEnv::default()),
+            resolver: None,
             policy: Policy::Block,
             collections: Keeping::Memory,
         }
@@ -192,6 +209,9 @@ impl Waf {
             engine::Transaction::new(deployed.loaded().clone(), scratch, self.shared.env.clone(), unique_id);
         inner.set_collections(self.shared.kept.store());
         inner.set_policy(self.shared.policy);
+        if let Some(resolver) = &self.shared.resolver {
+            inner.set_resolver(resolver.clone());
+        }
         inner.set_generation(deployed.generation());
         Transaction { inner: Some(inner), deployed, failed: None }
     }

@@ -14,6 +14,7 @@ const FLOORS: &[(&str, u32)] = &[
     ("transform", 1),
     ("http", 1),
     ("detect", 1),
+    ("geo", 1),
     ("net", 1),
     ("ops", 1),
     ("scan", 1),

@@ -4,6 +4,10 @@ mod oracle;
 
 #[path = "naive/corpus.rs"]
 mod corpus;
+#[path = "naive/names.rs"]
+mod names;
+#[path = "naive/packages.rs"]
+mod packages;
 #[path = "naive/planner.rs"]
 mod planner;
 #[path = "naive/random.rs"]

@@ -155,6 +155,7 @@ fn control(ctl: &CtlStep, loaded: &Loaded, scratch: &mut Scratch, meter: &mut Me
         CtlStep::ResponseBodyLimit(bytes) => state.response_body_limit = *bytes,
         CtlStep::RequestBodyProcessor(processor) => state.processor = Some(*processor),
         CtlStep::ForceRequestBodyVariable(on) => state.force_request_body = *on,
+        CtlStep::ParseXmlIntoArgs(mode) => state.xml_into_args = *mode,
         CtlStep::AuditEngine(mode) => state.audit = *mode,
         CtlStep::AuditLogParts(parts, mode) => {
             let now: String = match mode {

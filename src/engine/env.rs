@@ -2,10 +2,42 @@
 
 use crate::rule::Variable;
 
+/// A variable of the process environment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EnvVariable {
+    /// Its name.
+    pub name: Box<[u8]>,
+    /// Its value.
+    pub value: Box<[u8]>,
+}
+
 /// The outside world of one transaction.
 pub trait Env: Send + Sync {
     /// Microseconds since 1970-01-01 UTC.
     fn epoch_micros(&self) -> u64;
+
+    /// The environment variables that rules may see as ENV. None unless the host names them: a process
+    /// environment often holds secrets.
+    fn variables(&self) -> &[EnvVariable] {
+        &[]
+    }
+}
+
+/// What is known about a name that a block list is asked with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answer {
+    /// Nothing yet: no match, and the verdict says so.
+    Unknown,
+    /// The list does not have it.
+    NotListed,
+    /// The list has it; the address says why.
+    Listed(std::net::Ipv4Addr),
+}
+
+/// Who answers `@rbl`.
+pub trait Resolver: Send + Sync {
+    /// What is known about a name now. Must not wait: it is called while a request is evaluated.
+    fn answer(&self, name: &str) -> Answer;
 }
 
 /// A world in which time stands still: replays and tests.

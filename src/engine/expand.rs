@@ -98,7 +98,35 @@ fn member(
             }
             name_of(found, scratch, meter).map(Some)
         }
+        Variable::Geo => {
+            let fits = |name: &str| key.is_none_or(|key| name.as_bytes().eq_ignore_ascii_case(key));
+            let found = scratch.geo.as_ref().and_then(|place| place.members().find(|(name, _)| fits(name)));
+            let Some((_, value)) = found else { return Ok(None) };
+            meter.charge_rule(COPY.of(value.len()))?;
+            scratch.memory.keep(value).map(Some)
+        }
+        Variable::PerfRules => {
+            let id = key.and_then(|key| std::str::from_utf8(key).ok()).and_then(|key| key.parse().ok());
+            let Some((_, micros)) = super::performance::rules(loaded, scratch).find(|(rule, _)| Some(rule.0) == id)
+            else {
+                return Ok(None);
+            };
+            scratch.memory.keep(itoa(micros).as_bytes()).map(Some)
+        }
         Variable::Rule => rule_member(key.unwrap_or(b"id"), loaded, scratch, meter),
+        Variable::Env => {
+            let env = scratch.env.clone();
+            let set = scratch.environment.iter().map(|(name, value)| (&**name, value.as_slice()));
+            let given = env.variables().iter().map(|given| (&*given.name, &*given.value));
+            for (name, value) in set.chain(given) {
+                meter.charge_rule(2)?;
+                if key.is_none_or(|key| name == key) {
+                    meter.charge_rule(COPY.of(value.len()))?;
+                    return scratch.memory.keep(value).map(Some);
+                }
+            }
+            Ok(None)
+        }
         collection if collection.is_persistent() => {
             let looked_at = if key.is_some() { scratch.opened.len(collection) } else { 1 };
             meter.charge_rule(Step::FIND.saturating_mul(looked_at as u64))?;
@@ -160,11 +188,17 @@ pub(super) fn live_scalar(
             let what = scratch.flags.uninspected().first().copied().unwrap_or("");
             return Ok(Some(Slice::Static(what.as_bytes())));
         }
+        Variable::PerfAll => {
+            let text = super::performance::summary(&scratch.state.phase_fuel);
+            meter.charge(COPY.of(text.len()))?;
+            return scratch.memory.keep(text.as_bytes()).map(Some);
+        }
         Variable::CollectionLimit => {
             let what = scratch.opened.notes().first().copied().unwrap_or("");
             return Ok(Some(Slice::Static(what.as_bytes())));
         }
         Variable::Duration => scratch.now().saturating_sub(scratch.state.started),
+        other if let Some(micros) = super::performance::micros(other, &scratch.state.phase_fuel) => micros,
         other => match super::env::clock_field(other, scratch.now()) {
             Some(super::env::ClockField::Number(number)) => number,
             Some(super::env::ClockField::Time { hour, minute, second }) => {

@@ -18,6 +18,7 @@ mod expand;
 mod matched;
 mod memory;
 mod operator;
+mod performance;
 pub mod persist;
 mod prepare;
 mod record;
@@ -28,7 +29,7 @@ mod tx;
 mod values;
 mod verdict;
 
-pub use env::{Env, FixedEnv};
+pub use env::{Answer, Env, EnvVariable, FixedEnv, Resolver};
 pub use record::MatchRecord;
 pub use scratch::Scratch;
 pub use transaction::{Step, Transaction};

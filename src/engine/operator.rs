@@ -1,13 +1,14 @@
 //! Running one operator on one value.
 
 use super::buffers::{BufferId, Source};
+use super::env::Answer;
 use super::expand::expand;
 use super::memory::Slice;
 use super::scratch::Scratch;
 use crate::detect;
 use crate::meter::{Exhausted, Meter};
 use crate::net::parse_address;
-use crate::ops::{check_digits, numeric, text, validate};
+use crate::ops::{block_list, check_digits, numeric, text, validate};
 use crate::program::{CheckDigits, Loaded, PatternId, Test, TextTest};
 use crate::scan::{Cursor, Outcome};
 
@@ -115,6 +116,27 @@ pub(super) fn run(
             } else {
                 Tested::Miss
             })
+        }
+        Test::Rbl(zone) => {
+            meter.charge_rule(block_list::PRICE.of(len))?;
+            let Some(resolver) = &scratch.resolver else { return Ok(Tested::Miss) };
+            let settings = &loaded.program().ruleset.settings;
+            let key = settings.http_bl_key.as_deref().filter(|_| zone.ends_with("httpbl.org"));
+            let Some(name) = block_list::query(scratch.memory.get(slice), zone, key) else { return Ok(Tested::Miss) };
+            let answer = resolver.answer(&name);
+            if answer == Answer::Unknown {
+                scratch.flags.note("name look-up");
+            }
+            Ok(Tested::when(matches!(answer, Answer::Listed(_))))
+        }
+        Test::GeoLookup => {
+            scratch.geo = None;
+            meter.charge_rule(1)?;
+            let Some(database) = &loaded.program().ruleset.settings.geo else { return Ok(Tested::Miss) };
+            if let Some(address) = parse_address(scratch.memory.get(slice)) {
+                scratch.geo = database.find(address, meter)?;
+            }
+            Ok(Tested::when(scratch.geo.is_some()))
         }
         Test::DetectSqli => match detect::sqli(scratch.memory.get(slice), meter)? {
             Some(fingerprint) => Ok(Tested::Hit(Captured::Text(scratch.memory.keep(fingerprint.as_bytes())?))),

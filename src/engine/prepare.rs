@@ -22,6 +22,7 @@ pub(super) fn parse_limits(program: &Program) -> ParseLimits {
         multipart_header: program.limits.multipart_header,
         argument_separator: settings.argument_separator,
         upload_files: settings.upload_file_limit,
+        ..ParseLimits::default()
     }
 }
 
@@ -55,6 +56,7 @@ pub(super) fn request(program: &Program, scratch: &mut Scratch, meter: &mut Mete
             http::cookies::parse_cookies(
                 &value,
                 program.ruleset.settings.cookie_format,
+                program.ruleset.settings.cookie_separator,
                 &mut scratch.memory.fields,
                 meter,
             )?;
@@ -86,6 +88,14 @@ pub(super) fn request(program: &Program, scratch: &mut Scratch, meter: &mut Mete
         (Variable::RequestBodyLength, "0"),
         (Variable::FilesCombinedSize, "0"),
         (Variable::MscPcreLimitsExceeded, "0"),
+        (Variable::MscPcreError, "0"),
+        (Variable::SdbmDeleteError, "0"),
+        (Variable::UriParseError, "0"),
+        (Variable::ResBodyProcessor, ""),
+        (Variable::ResBodyError, "0"),
+        (Variable::ResBodyErrorMsg, ""),
+        (Variable::ResBodyProcessorError, "0"),
+        (Variable::ResBodyProcessorErrorMsg, ""),
         (Variable::ModsecBuild, "030000000"),
     ] {
         scratch.set_scalar(variable, Slice::Static(text.as_bytes()));
@@ -108,9 +118,13 @@ pub(super) fn body(program: &Program, scratch: &mut Scratch, meter: &mut Meter) 
         Some(_) => false,
         None => scratch.state.force_request_body,
     };
+    let streamed = program.ruleset.settings.stream_input_body && scratch.state.request_body_access;
+    if streamed {
+        scratch.set_scalar(Variable::StreamInputBody, Slice::RequestBody);
+    }
     if visible && scratch.state.request_body_access {
         scratch.set_scalar(Variable::RequestBody, Slice::RequestBody);
-    } else if length > 0 && scratch.state.processor.is_none() {
+    } else if !streamed && length > 0 && scratch.state.processor.is_none() {
         scratch.flags.note("request body");
     }
     let Report { error, error_message, files_combined_size, .. } = scratch.report.clone();
@@ -146,10 +160,18 @@ pub(super) fn response(scratch: &mut Scratch, meter: &mut Meter) -> Result<(), E
 }
 
 /// The response body, if it is one to be inspected: phase 4.
-pub(super) fn response_body(inspected: bool, scratch: &mut Scratch, meter: &mut Meter) -> Result<(), Exhausted> {
+pub(super) fn response_body(
+    inspected: bool,
+    program: &Program,
+    scratch: &mut Scratch,
+    meter: &mut Meter,
+) -> Result<(), Exhausted> {
     meter.charge(COPY.of(0))?;
     if inspected {
         scratch.set_scalar(Variable::ResponseBody, Slice::ResponseBody);
+        if program.ruleset.settings.stream_output_body {
+            scratch.set_scalar(Variable::StreamOutputBody, Slice::ResponseBody);
+        }
     }
     Ok(())
 }

@@ -263,6 +263,8 @@ fn words(program: &Program, ix: RuleIx, variable: &str, value: &str, scratch: &S
         Test::ByteRange(_) => "validateByteRange".to_owned(),
         Test::UrlEncoding => "validateUrlEncoding".to_owned(),
         Test::Utf8Encoding => "validateUtf8Encoding".to_owned(),
+        Test::GeoLookup => "geoLookup".to_owned(),
+        Test::Rbl(zone) => format!("rbl {zone}"),
     };
     format!("Match of \"{operator}\" against \"{variable}\" required.")
 }

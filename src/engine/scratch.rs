@@ -1,7 +1,7 @@
 //! All mutable memory of one evaluation: made once per worker, reused for every request.
 
 use super::buffers::Buffers;
-use super::env::{Env, FixedEnv};
+use super::env::{Env, FixedEnv, Resolver};
 use super::matched::Matched;
 use super::memory::Memory;
 use super::persist::{Collections, Forgetful, Opened};
@@ -10,9 +10,10 @@ use super::selection::{Item, Selections};
 use super::tx::Tx;
 use super::values::Values;
 use super::verdict::{Exhaustion, Interruption};
+use crate::geo::Place;
 use crate::http::Report;
 use crate::program::{Program, RuleIx, RuleSetId, Source};
-use crate::rule::{AuditEngine, BodyProcessor, EngineMode, LimitAction, Variable};
+use crate::rule::{AuditEngine, BodyProcessor, EngineMode, LimitAction, Variable, XmlIntoArgs};
 use crate::scan;
 use std::sync::Arc;
 
@@ -30,6 +31,10 @@ pub struct Scratch {
     pub(super) opened: Opened,
     /// What `setenv` has set.
     pub(super) environment: Vec<(Box<[u8]>, Vec<u8>)>,
+    /// Who answers `@rbl`.
+    pub(super) resolver: Option<Arc<dyn Resolver>>,
+    /// What the last `@geoLookup` has found: GEO.
+    pub(super) geo: Option<Place>,
     pub(super) matched: Matched,
     pub(super) caches: Vec<scan::Cache>,
     pub(super) groups: scan::Groups,
@@ -103,6 +108,7 @@ pub(super) struct State {
     pub(super) response_body_limit: u64,
     pub(super) processor: Option<BodyProcessor>,
     pub(super) force_request_body: bool,
+    pub(super) xml_into_args: XmlIntoArgs,
     pub(super) audit: AuditEngine,
     pub(super) audit_parts: Box<str>,
     pub(super) highest_severity: u8,
@@ -115,6 +121,8 @@ pub(super) struct State {
     /// Microseconds since 1970 at the start.
     pub(super) started: u64,
     pub(super) unique_id: String,
+    /// Fuel of the phases that are over: what PERF_PHASE1 to PERF_PHASE5 tell.
+    pub(super) phase_fuel: [u64; 5],
 }
 
 impl Scratch {
@@ -128,6 +136,8 @@ impl Scratch {
             tx: Tx::default(),
             opened: Opened::default(),
             environment: Vec::new(),
+            resolver: None,
+            geo: None,
             matched: Matched::default(),
             caches: Vec::new(),
             groups: scan::Groups::default(),
@@ -151,6 +161,7 @@ impl Scratch {
                 response_body_limit: 0,
                 processor: None,
                 force_request_body: false,
+                xml_into_args: XmlIntoArgs::Off,
                 audit: AuditEngine::Off,
                 audit_parts: Box::default(),
                 highest_severity: 255,
@@ -160,6 +171,7 @@ impl Scratch {
                 relevant: false,
                 started: 0,
                 unique_id: String::new(),
+                phase_fuel: [0; 5],
             },
             env: Arc::new(FixedEnv::default()),
             collections: Arc::new(Forgetful),
@@ -178,6 +190,8 @@ impl Scratch {
         self.tx.reset(program);
         self.opened.clear();
         self.environment.clear();
+        self.resolver = None;
+        self.geo = None;
         self.matched.clear();
         self.caches.iter_mut().for_each(scan::Cache::clear);
         self.removed.clear(program.rules.len());
@@ -198,6 +212,7 @@ impl Scratch {
         state.response_body_limit = settings.response_body_limit;
         state.processor = None;
         state.force_request_body = false;
+        state.xml_into_args = settings.xml_into_args;
         state.audit = settings.audit.engine;
         state.audit_parts = settings.audit.parts.clone();
         state.highest_severity = 255;
@@ -207,6 +222,7 @@ impl Scratch {
         state.relevant = false;
         state.started = 0;
         state.unique_id.clear();
+        state.phase_fuel = [0; 5];
     }
 
     /// Forgets what grows with a request, and gives back what is more than an ordinary one needs: a pool of these must not keep

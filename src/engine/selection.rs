@@ -2,6 +2,7 @@
 //! actions change is resolved each time.
 
 use super::buffers::Cell;
+use super::env::Env;
 use super::matched::full_name;
 use super::memory::Slice;
 use super::scratch::Scratch;
@@ -310,6 +311,44 @@ fn members(
             }
             Ok(())
         }
+        Variable::Env => {
+            let first = items.len();
+            let env = scratch.env.clone();
+            let set = scratch.environment.iter().map(|(name, value)| (&**name, value.as_slice()));
+            for (key, value) in set.chain(given(&*env, &scratch.environment)) {
+                meter.charge(MAKE.of(key.len() + value.len()))?;
+                let member = Some(scratch.memory.keep(key)?);
+                items.push(Item { variable, member, value: ItemValue::Once(scratch.memory.keep(value)?) });
+            }
+            keep_named(source, first, loaded, scratch, meter, items)
+        }
+        Variable::Geo => {
+            let Some(place) = scratch.geo.take() else { return Ok(()) };
+            let done = place.members().try_for_each(|(key, value)| {
+                meter.charge(MAKE.of(key.len() + value.len()))?;
+                let member = Slice::Static(key.as_bytes());
+                if source.which == Which::All || name_fits(&source.which, variable, member, loaded, scratch, meter)? {
+                    let value = scratch.memory.keep(value)?;
+                    items.push(Item { variable, member: Some(member), value: ItemValue::Once(value) });
+                }
+                Ok(())
+            });
+            scratch.geo = Some(place);
+            done
+        }
+        Variable::PerfRules => {
+            meter.charge(scratch.rule_fuel.len() as u64)?;
+            let rules: Vec<_> = super::performance::rules(loaded, scratch).collect();
+            for (rule, micros) in rules {
+                meter.charge(MAKE.of(32))?;
+                let member = scratch.memory.keep(itoa(rule.0).as_bytes())?;
+                if source.which == Which::All || name_fits(&source.which, variable, member, loaded, scratch, meter)? {
+                    let value = scratch.memory.keep(itoa(micros).as_bytes())?;
+                    items.push(Item { variable, member: Some(member), value: ItemValue::Once(value) });
+                }
+            }
+            Ok(())
+        }
         collection if collection.is_persistent() => collection_members(source, loaded, scratch, meter, items),
         Variable::Rule => {
             for key in ["id", "rev", "severity", "logdata", "msg", "ver"] {
@@ -360,6 +399,12 @@ fn collection_members(
         items.push(Item { variable, member, value: ItemValue::Once(scratch.memory.keep(value)?) });
     }
     keep_named(source, first, loaded, scratch, meter, items)
+}
+
+/// The host's environment variables that no `setenv` has replaced.
+fn given<'e>(env: &'e dyn Env, set: &'e [(Box<[u8]>, Vec<u8>)]) -> impl Iterator<Item = (&'e [u8], &'e [u8])> {
+    let replaced = |name: &[u8]| set.iter().any(|(own, _)| **own == *name);
+    env.variables().iter().filter(move |given| !replaced(&given.name)).map(|given| (&*given.name, &*given.value))
 }
 
 fn tx_members(

@@ -5,7 +5,7 @@ mod tell;
 
 use super::collections;
 use super::cursor::Cursor;
-use super::env::Env;
+use super::env::{Env, Resolver};
 use super::eval::{self, Progress};
 use super::persist::{Collections, Forgetful};
 use super::prepare;
@@ -14,7 +14,7 @@ use super::verdict::{Exhaustion, Interruption, InterruptionAction, Policy, Reaso
 use crate::http::{self, BodyParser, Kind};
 use crate::meter::{Exhausted, Meter, Scope};
 use crate::program::Loaded;
-use crate::rule::{AllowScope, BodyProcessor, EngineMode, Phase, Variable};
+use crate::rule::{AllowScope, BodyProcessor, EngineMode, Phase, Variable, XmlIntoArgs};
 use std::sync::Arc;
 
 /// Bytes that a body parser reads between two chances to pause.
@@ -112,6 +112,11 @@ impl Transaction {
     /// Where persistent collections are kept; without it each request finds none.
     pub fn set_collections(&mut self, collections: Arc<dyn Collections>) {
         self.scratch.collections = collections;
+    }
+
+    /// Who answers `@rbl`; without one it never matches.
+    pub fn set_resolver(&mut self, resolver: Arc<dyn Resolver>) {
+        self.scratch.resolver = Some(resolver);
     }
 
     /// The generation that the verdict names.
@@ -250,7 +255,7 @@ impl Transaction {
             Phase::ResponseHeaders => prepare::response(&mut self.scratch, &mut self.meter)?,
             Phase::ResponseBody => {
                 let inspected = self.inspects_response_body();
-                prepare::response_body(inspected, &mut self.scratch, &mut self.meter)?;
+                prepare::response_body(inspected, &program, &mut self.scratch, &mut self.meter)?;
             }
             Phase::Logging => {}
         }
@@ -301,7 +306,10 @@ impl Transaction {
             field.kind == Kind::RequestHeader && fields.bytes(field.name).eq_ignore_ascii_case(b"content-type")
         });
         let content_type = content_type.map(|field| fields.bytes(field.value)).unwrap_or_default();
-        Some(BodyParser::new(processor, content_type, &prepare::parse_limits(self.loaded.program())))
+        let mut limits = prepare::parse_limits(self.loaded.program());
+        limits.xml_into_args = self.scratch.state.xml_into_args != XmlIntoArgs::Off;
+        limits.xml_text = self.scratch.state.xml_into_args != XmlIntoArgs::OnlyArgs;
+        Some(BodyParser::new(processor, content_type, &limits))
     }
 
     fn end_phase(&mut self, phase: Phase) {
@@ -311,6 +319,10 @@ impl Transaction {
             other => self.finished = other.index() + 1,
         }
         self.scratch.state.rule = None;
+        let before: u64 = self.scratch.state.phase_fuel.iter().sum();
+        if let Some(place) = self.scratch.state.phase_fuel.get_mut(phase.index()) {
+            *place += self.meter.spent().saturating_sub(before);
+        }
         // allow:phase ends with its phase, allow:request with phase 2.
         match self.allowed {
             Some(AllowScope::Phase) => self.allowed = None,

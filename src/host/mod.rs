@@ -9,12 +9,15 @@ pub mod exchange;
 pub mod http1;
 #[cfg(any(feature = "tower", feature = "serve"))]
 mod inspect;
+mod look_up;
 #[cfg(any(feature = "tower", feature = "serve"))]
 mod parts;
 #[cfg(feature = "serve")]
 pub mod serve;
 #[cfg(feature = "tower")]
 pub mod tower;
+
+pub use look_up::NameLookUps;
 
 #[cfg(any(feature = "tower", feature = "serve"))]
 pub use inspect::InspectionLimits;

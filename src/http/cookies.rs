@@ -10,25 +10,32 @@ use crate::meter::{Exhausted, Meter, Price};
 /// The price of one header: each byte is looked at twice and a cookie takes two bytes or more, separator included.
 pub const PRICE: Price = Price::per_byte(16, 6);
 
-/// Reads one Cookie header into cookies; `format` is that of `SecCookieFormat` (anything but 1 is 0).
+/// Reads one Cookie header into cookies; `format` is that of `SecCookieFormat` (anything but 1 is 0), `separator` the byte between
+/// cookies of format 0 (`SecCookieV0Separator`).
 ///
 /// ```
 /// use fusewall::http::{cookies::parse_cookies, Fields};
 /// use fusewall::meter::Meter;
 /// let mut fields = Fields::with_limit(1 << 20);
-/// parse_cookies(b"a=1; b=x=%41", 0, &mut fields, &mut Meter::unlimited()).unwrap();
+/// parse_cookies(b"a=1; b=x=%41", 0, b';', &mut fields, &mut Meter::unlimited()).unwrap();
 /// assert_eq!(fields.bytes(fields.items()[1].value), b"x=%41");
 /// ```
 ///
 /// # Errors
 /// [`Exhausted`] when a budget is spent.
-pub fn parse_cookies(header: &[u8], format: u8, fields: &mut Fields, meter: &mut Meter) -> Result<(), Exhausted> {
+pub fn parse_cookies(
+    header: &[u8],
+    format: u8,
+    separator: u8,
+    fields: &mut Fields,
+    meter: &mut Meter,
+) -> Result<(), Exhausted> {
     meter.charge(PRICE.of(header.len()))?;
-    if format == 1 { version_1(header, fields) } else { version_0(header, fields) }
+    if format == 1 { version_1(header, fields) } else { version_0(header, separator, fields) }
 }
 
-fn version_0(header: &[u8], fields: &mut Fields) -> Result<(), Exhausted> {
-    for pair in header.trim_ascii_end().split(|&byte| byte == b';') {
+fn version_0(header: &[u8], separator: u8, fields: &mut Fields) -> Result<(), Exhausted> {
+    for pair in header.trim_ascii_end().split(|&byte| byte == separator) {
         let (name, value) = match memchr::memchr(b'=', pair) {
             Some(at) => {
                 let (name, value) = pair.split_at(at);
@@ -99,7 +106,7 @@ mod tests {
 
     fn cookies(header: &str, format: u8) -> Vec<(String, String)> {
         let mut fields = Fields::with_limit(1 << 20);
-        parse_cookies(header.as_bytes(), format, &mut fields, &mut Meter::unlimited()).unwrap();
+        parse_cookies(header.as_bytes(), format, b';', &mut fields, &mut Meter::unlimited()).unwrap();
         let text = |span| String::from_utf8_lossy(fields.bytes(span)).into_owned();
         fields.items().iter().map(|f| (text(f.name), text(f.value))).collect()
     }

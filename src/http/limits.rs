@@ -19,6 +19,10 @@ pub struct ParseLimits {
     pub argument_separator: u8,
     /// Uploaded files of a multipart body (`SecUploadFileLimit`).
     pub upload_files: usize,
+    /// The text of XML elements is arguments, named by path (`SecParseXmlIntoArgs`).
+    pub xml_into_args: bool,
+    /// All text of an XML document is one value, [`Kind::XmlText`](super::Kind::XmlText).
+    pub xml_text: bool,
 }
 
 impl Default for ParseLimits {
@@ -32,6 +36,8 @@ impl Default for ParseLimits {
             multipart_header: limits.multipart_header,
             argument_separator: b'&',
             upload_files: 100,
+            xml_into_args: false,
+            xml_text: true,
         }
     }
 }

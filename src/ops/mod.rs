@@ -4,6 +4,7 @@
 
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 
+pub mod block_list;
 pub mod byte_range;
 pub mod check_digits;
 pub mod numeric;

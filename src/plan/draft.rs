@@ -188,6 +188,8 @@ impl<'r> Draft<'r> {
             Operator::Le(text) => Test::Number(NumberTest::Le, self.text(text)),
             Operator::Lt(text) => Test::Number(NumberTest::Lt, self.text(text)),
             Operator::IpMatch(set) => Test::IpMatch(set.clone()),
+            Operator::Rbl(zone) => Test::Rbl(zone.clone()),
+            Operator::GeoLookup => Test::GeoLookup,
             Operator::DetectSqli => Test::DetectSqli,
             Operator::DetectXss => Test::DetectXss,
             Operator::ValidateByteRange(allowed) => Test::ByteRange(allowed.clone()),
@@ -306,6 +308,7 @@ impl<'r> Draft<'r> {
             Ctl::ResponseBodyLimit(bytes) => CtlStep::ResponseBodyLimit(*bytes),
             Ctl::RequestBodyProcessor(processor) => CtlStep::RequestBodyProcessor(*processor),
             Ctl::ForceRequestBodyVariable(on) => CtlStep::ForceRequestBodyVariable(*on),
+            Ctl::ParseXmlIntoArgs(mode) => CtlStep::ParseXmlIntoArgs(*mode),
             Ctl::AuditEngine(mode) => CtlStep::AuditEngine(*mode),
             Ctl::AuditLogParts { parts, mode } => CtlStep::AuditLogParts(parts.clone(), *mode),
         }
@@ -344,6 +347,8 @@ fn is_dynamic(variable: Variable) -> bool {
             | Variable::MatchedVars
             | Variable::MatchedVarsNames
             | Variable::Rule
+            | Variable::PerfRules
+            | Variable::Geo
             | Variable::HighestSeverity
             | Variable::Duration
             | Variable::Time

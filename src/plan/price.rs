@@ -1,6 +1,7 @@
 //! Prices: the most that each rule and the whole ruleset may cost.
 
 use crate::detect;
+use crate::geo;
 use crate::meter::Price;
 use crate::ops;
 use crate::program::{Link, Program, SetStep, Step, Test, Text, TextPart};
@@ -101,6 +102,8 @@ pub(crate) fn test_price(program: &Program, test: &Test) -> Price {
         Test::Text(_, text) => ops::text::SEARCH_PRICE.plus(text_price(text)),
         Test::Number(_, text) => ops::numeric::PRICE.plus(text_price(text)),
         Test::IpMatch(set) => set.price().plus(Price::new(100, 0)),
+        Test::Rbl(_) => ops::block_list::PRICE,
+        Test::GeoLookup => geo::PRICE.plus(Price::new(1, 0)),
         Test::DetectSqli => detect::SQLI_PRICE,
         Test::DetectXss => detect::XSS_PRICE,
         Test::ByteRange(_) => ops::validate::BYTE_RANGE_PRICE,

@@ -17,7 +17,9 @@ use crate::byteset::ByteSet;
 use crate::limits::Limits;
 use crate::meter::Price;
 use crate::net::IpSet;
-use crate::rule::{AuditEngine, BodyProcessor, EngineMode, PartsMode, Pattern, Phrases, Ruleset, Variable};
+use crate::rule::{
+    AuditEngine, BodyProcessor, EngineMode, PartsMode, Pattern, Phrases, Ruleset, Variable, XmlIntoArgs,
+};
 use crate::scan;
 use crate::transform::Transformation;
 use std::sync::Arc;
@@ -172,6 +174,10 @@ pub enum Test {
     Number(NumberTest, Text),
     /// `@ipMatch`.
     IpMatch(IpSet),
+    /// `@geoLookup`, in the ruleset's database.
+    GeoLookup,
+    /// `@rbl`: the block list of this name.
+    Rbl(Box<str>),
     /// `@detectSQLi`.
     DetectSqli,
     /// `@detectXSS`.
@@ -397,6 +403,8 @@ pub enum CtlStep {
     RequestBodyProcessor(BodyProcessor),
     /// `forceRequestBodyVariable`.
     ForceRequestBodyVariable(bool),
+    /// `parseXmlIntoArgs`.
+    ParseXmlIntoArgs(XmlIntoArgs),
     /// `auditEngine`.
     AuditEngine(AuditEngine),
     /// `auditLogParts`.

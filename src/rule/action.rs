@@ -1,6 +1,6 @@
 //! What a match does.
 
-use super::{AuditEngine, BodyProcessor, EngineMode, Macro, Pattern, Target, Variable};
+use super::{AuditEngine, BodyProcessor, EngineMode, Macro, Pattern, Target, Variable, XmlIntoArgs};
 use std::sync::Arc;
 
 /// What a full match does to the transaction.
@@ -152,6 +152,8 @@ pub enum Ctl {
     RequestBodyProcessor(BodyProcessor),
     /// `forceRequestBodyVariable`.
     ForceRequestBodyVariable(bool),
+    /// `parseXmlIntoArgs`.
+    ParseXmlIntoArgs(XmlIntoArgs),
     /// `auditEngine`.
     AuditEngine(AuditEngine),
     /// `auditLogParts`: `(added, removed)` letters; a plain list replaces all (`replace` = true).

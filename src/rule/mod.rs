@@ -14,7 +14,9 @@ mod variable;
 pub use action::{Action, AllowScope, Ctl, Disruptive, Flow, IdRange, PartsMode, SetOp, SetVar};
 pub use macros::{Macro, MacroPart};
 pub use operator::{Operator, Pattern, Phrases, Test};
-pub use settings::{AuditEngine, AuditSettings, BodyProcessor, EngineMode, LimitAction, Settings};
+pub use settings::{
+    AuditEngine, AuditSettings, BodyProcessor, Dataset, EngineMode, LimitAction, Settings, XmlIntoArgs,
+};
 pub use target::{Selector, Target};
 pub use variable::Variable;
 

@@ -29,6 +29,8 @@ pub struct Phrases {
     pub list: Arc<[Box<[u8]>]>,
     /// `file.data` for `@pmFromFile`, as written.
     pub file: Option<Box<str>>,
+    /// The name of the `SecDataset`, for `@pmFromDataset`.
+    pub dataset: Option<Box<str>>,
 }
 
 /// The operators.
@@ -67,6 +69,10 @@ pub enum Operator {
     Lt(Macro),
     /// `@ipMatch`, `@ipMatchF`, `@ipMatchFromFile`.
     IpMatch(IpSet),
+    /// `@geoLookup`: the database knows the address; GEO tells of its place.
+    GeoLookup,
+    /// `@rbl`: the block list of this name has the address or host.
+    Rbl(Box<str>),
     /// `@detectSQLi`.
     DetectSqli,
     /// `@detectXSS`.

@@ -1,13 +1,13 @@
 //! Canonical printing: a ruleset as SecLang that reads back to the same ruleset.
 //!
 //! Everything that loading resolved is written out: defaults are gone, `block` is what it means, updates are applied. What
-//! cannot be written in rule text stands as a comment: the Unicode map (a data file) and the list of removed rules. Text that
+//! cannot be written in rule text stands as a comment: the Unicode map and the geographic database (data files) and the list of removed rules. Text that
 //! is not UTF-8 is replaced, as the result is a `String`.
 
 use super::{
-    Action, AllowScope, AuditEngine, Condition, Ctl, Disruptive, EngineMode, Flow, IdRange, LimitAction, Macro,
-    MacroPart, Operator, PartsMode, Pattern, Phrases, Rule, RuleSeverity, Ruleset, Selector, SetOp, Settings, Target,
-    Test, Variable,
+    Action, AllowScope, AuditEngine, Condition, Ctl, Dataset, Disruptive, EngineMode, Flow, IdRange, LimitAction,
+    Macro, MacroPart, Operator, PartsMode, Pattern, Phrases, Rule, RuleSeverity, Ruleset, Selector, SetOp, Settings,
+    Target, Test, Variable, XmlIntoArgs,
 };
 
 impl Ruleset {
@@ -133,6 +133,12 @@ fn settings(all: &Settings, out: &mut Vec<u8>) {
         "SecArgumentsLimit" arguments_limit => |n: usize| n.to_string();
         "SecArgumentSeparator" argument_separator => |byte: u8| char::from(byte).to_string();
         "SecCookieFormat" cookie_format => |n: u8| n.to_string();
+        "SecCookieV0Separator" cookie_separator => |byte: u8| char::from(byte).to_string();
+        "SecParseXmlIntoArgs" xml_into_args => |mode| xml_into_args(mode).to_owned();
+        "SecStreamInBodyInspection" stream_input_body => switch;
+        "SecStreamOutBodyInspection" stream_output_body => switch;
+        "SecHttpBlKey" http_bl_key => |text: Option<Box<str>>| text.unwrap_or_default().into_string();
+        "SecRulePerfTime" rule_perf_time => |n: u64| n.to_string();
         "SecUploadFileLimit" upload_file_limit => |n: usize| n.to_string();
         "SecCollectionTimeout" collection_timeout => |n: u64| n.to_string();
         "SecServerSignature" server_signature => |text: Option<Box<str>>| text.unwrap_or_default().into_string();
@@ -157,6 +163,14 @@ fn settings(all: &Settings, out: &mut Vec<u8>) {
             line("SecResponseBodyMimeType", &types, out);
         }
     }
+    for Dataset { name, lines } in &all.datasets {
+        out.extend(format!("SecDataset {name} `\n").bytes());
+        lines.iter().for_each(|line| out.extend([line, b"\n".as_slice()].concat()));
+        out.extend_from_slice(b"`\n");
+    }
+    if let Some(database) = &all.geo {
+        out.extend(format!("# SecGeoLookupDb: {}, {} bytes, kept apart\n", database.kind(), database.size()).bytes());
+    }
     if let Some(map) = &all.unicode_map {
         out.extend(format!("# SecUnicodeMapFile: {} code points, kept apart\n", map.map.len()).bytes());
     }
@@ -170,6 +184,14 @@ fn engine(mode: EngineMode) -> &'static str {
         EngineMode::On => "On",
         EngineMode::Off => "Off",
         EngineMode::DetectionOnly => "DetectionOnly",
+    }
+}
+
+fn xml_into_args(mode: XmlIntoArgs) -> &'static str {
+    match mode {
+        XmlIntoArgs::Off => "Off",
+        XmlIntoArgs::On => "On",
+        XmlIntoArgs::OnlyArgs => "OnlyArgs",
     }
 }
 
@@ -296,6 +318,7 @@ fn ctl(change: &Ctl) -> Vec<u8> {
         Ctl::ResponseBodyLimit(bytes) => by("responseBodyLimit", bytes.to_string().as_bytes()),
         Ctl::RequestBodyProcessor(processor) => by("requestBodyProcessor", processor.name().as_bytes()),
         Ctl::ForceRequestBodyVariable(on) => by("forceRequestBodyVariable", switch(*on).as_bytes()),
+        Ctl::ParseXmlIntoArgs(mode) => by("parseXmlIntoArgs", xml_into_args(*mode).as_bytes()),
         Ctl::AuditEngine(mode) => by("auditEngine", audit_engine(*mode).as_bytes()),
         Ctl::AuditLogParts { parts, mode } => {
             let sign = match mode {
@@ -372,6 +395,7 @@ fn operator(test: &Test) -> Vec<u8> {
         Operator::Rx(pattern) => ("rx", pattern.text.to_vec()),
         Operator::RxGlobal(pattern) => ("rxGlobal", pattern.text.to_vec()),
         Operator::Pm(Phrases { file: Some(file), .. }) => ("pmFromFile", file.as_bytes().to_vec()),
+        Operator::Pm(Phrases { dataset: Some(name), .. }) => ("pmFromDataset", name.as_bytes().to_vec()),
         Operator::Pm(Phrases { list, .. }) => {
             ("pm", list.iter().map(|phrase| snort(phrase)).collect::<Vec<_>>().join(&b' '))
         }
@@ -391,6 +415,8 @@ fn operator(test: &Test) -> Vec<u8> {
             let networks: Vec<_> = set.networks().map(|network| network.to_string()).collect();
             ("ipMatch", networks.join(",").into_bytes())
         }
+        Operator::Rbl(zone) => ("rbl", zone.as_bytes().to_vec()),
+        Operator::GeoLookup => ("geoLookup", Vec::new()),
         Operator::DetectSqli => ("detectSQLi", Vec::new()),
         Operator::DetectXss => ("detectXSS", Vec::new()),
         Operator::ValidateByteRange(allowed) => ("validateByteRange", byte_ranges(allowed)),

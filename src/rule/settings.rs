@@ -1,6 +1,7 @@
 //! Everything in a ruleset that is not a rule.
 
 use super::RuleId;
+use crate::geo::Database;
 use crate::transform::UnicodeMap;
 use std::sync::Arc;
 
@@ -49,6 +50,18 @@ impl BodyProcessor {
     }
 }
 
+/// `SecParseXmlIntoArgs`: whether the text of XML elements is arguments.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum XmlIntoArgs {
+    /// No: it is `XML:/*` only.
+    #[default]
+    Off,
+    /// It is both.
+    On,
+    /// It is arguments only.
+    OnlyArgs,
+}
+
 /// `SecAuditEngine`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum AuditEngine {
@@ -73,6 +86,15 @@ pub struct AuditSettings {
     pub path: Option<Box<str>>,
     /// `SecAuditLogFormat JSON` (true) or Native.
     pub json: bool,
+}
+
+/// `SecDataset`: lines that operators name instead of a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dataset {
+    /// Its name.
+    pub name: Box<str>,
+    /// Its lines, without empty ones and comments.
+    pub lines: Vec<Box<[u8]>>,
 }
 
 /// The configuration of a ruleset.
@@ -104,8 +126,24 @@ pub struct Settings {
     pub argument_separator: u8,
     /// `SecCookieFormat` 0 or 1.
     pub cookie_format: u8,
+    /// `SecCookieV0Separator` (default `;`).
+    pub cookie_separator: u8,
+    /// `SecParseXmlIntoArgs`.
+    pub xml_into_args: XmlIntoArgs,
+    /// `SecStreamInBodyInspection`: STREAM_INPUT_BODY is the request body.
+    pub stream_input_body: bool,
+    /// `SecStreamOutBodyInspection`: STREAM_OUTPUT_BODY is the response body.
+    pub stream_output_body: bool,
+    /// `SecRulePerfTime`: PERF_RULES has the rules that took so many microseconds or more; 0 keeps it empty.
+    pub rule_perf_time: u64,
     /// `SecUploadFileLimit`.
     pub upload_file_limit: usize,
+    /// `SecDataset`s in order, kept for reports.
+    pub datasets: Vec<Dataset>,
+    /// `SecHttpBlKey`.
+    pub http_bl_key: Option<Box<str>>,
+    /// `SecGeoLookupDb`.
+    pub geo: Option<Arc<Database>>,
     /// `SecUnicodeMapFile`.
     pub unicode_map: Option<Arc<UnicodeMap>>,
     /// `SecComponentSignature`s in order.
@@ -143,7 +181,15 @@ impl Default for Settings {
             arguments_limit: limits.arguments,
             argument_separator: b'&',
             cookie_format: 0,
+            cookie_separator: b';',
+            xml_into_args: XmlIntoArgs::Off,
+            stream_input_body: false,
+            stream_output_body: false,
+            rule_perf_time: 0,
             upload_file_limit: 100,
+            datasets: Vec::new(),
+            http_bl_key: None,
+            geo: None,
             unicode_map: None,
             component_signatures: Vec::new(),
             server_signature: None,

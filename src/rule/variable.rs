@@ -57,6 +57,7 @@ variables! {
     MatchedVarsNames "MATCHED_VARS_NAMES" Collection;
     ModsecBuild "MODSEC_BUILD" Scalar;
     MscPcreLimitsExceeded "MSC_PCRE_LIMITS_EXCEEDED" Scalar;
+    MscPcreError "MSC_PCRE_ERROR" Scalar;
     MultipartBoundaryQuoted "MULTIPART_BOUNDARY_QUOTED" Scalar;
     MultipartBoundaryWhitespace "MULTIPART_BOUNDARY_WHITESPACE" Scalar;
     MultipartCrlfLfLines "MULTIPART_CRLF_LF_LINES" Scalar;
@@ -111,6 +112,11 @@ variables! {
     RequestProtocol "REQUEST_PROTOCOL" Scalar;
     RequestUri "REQUEST_URI" Scalar;
     RequestUriRaw "REQUEST_URI_RAW" Scalar;
+    ResBodyError "RES_BODY_ERROR" Scalar;
+    ResBodyErrorMsg "RES_BODY_ERROR_MSG" Scalar;
+    ResBodyProcessor "RES_BODY_PROCESSOR" Scalar;
+    ResBodyProcessorError "RES_BODY_PROCESSOR_ERROR" Scalar;
+    ResBodyProcessorErrorMsg "RES_BODY_PROCESSOR_ERROR_MSG" Scalar;
     Resource "RESOURCE" Collection;
     ResponseBody "RESPONSE_BODY" Scalar;
     ResponseContentLength "RESPONSE_CONTENT_LENGTH" Scalar;
@@ -147,6 +153,7 @@ variables! {
     TimeYear "TIME_YEAR" Scalar;
     Tx "TX" Collection;
     UniqueId "UNIQUE_ID" Scalar;
+    UriParseError "URI_PARSE_ERROR" Scalar;
     UrlencodedError "URLENCODED_ERROR" Scalar;
     User "USER" Collection;
     UserAgentIp "USERAGENT_IP" Scalar;
@@ -167,10 +174,17 @@ variables! {
 }
 
 impl Variable {
-    /// Finds a variable by name, without case. `STATUS` is an old name of `RESPONSE_STATUS`.
+    /// Other names of variables: old ones of ModSecurity, and Coraza's.
+    pub const ALIASES: &'static [(&'static str, Variable)] = &[
+        ("MULTIPART_SEMICOLON_MISSING", Variable::MultipartMissingSemicolon),
+        ("REQUEST_XML", Variable::Xml),
+        ("STATUS", Variable::ResponseStatus),
+    ];
+
+    /// Finds a variable by name or alias, without case.
     pub fn from_name(name: &str) -> Option<Variable> {
-        if name.eq_ignore_ascii_case("STATUS") {
-            return Some(Variable::ResponseStatus);
+        if let Some((_, variable)) = Self::ALIASES.iter().find(|(alias, _)| alias.eq_ignore_ascii_case(name)) {
+            return Some(*variable);
         }
         Self::ALL.iter().copied().find(|variable| variable.name().eq_ignore_ascii_case(name))
     }

@@ -12,6 +12,8 @@ const UNLIMITED: ParseLimits = ParseLimits {
     multipart_header: usize::MAX,
     argument_separator: b'&',
     upload_files: usize::MAX,
+    xml_into_args: true,
+    xml_text: true,
 };
 
 /// A body of about `size` bytes.

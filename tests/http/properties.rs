@@ -127,6 +127,7 @@ fn limits() -> impl Strategy<Value = ParseLimits> {
         multipart_parts: usize::MAX,
         multipart_header: usize::MAX,
         upload_files: usize::MAX,
+        xml_into_args: true,
         ..ParseLimits::default()
     };
     let tight = ParseLimits {
@@ -136,6 +137,7 @@ fn limits() -> impl Strategy<Value = ParseLimits> {
         multipart_parts: 4,
         multipart_header: 60,
         upload_files: 1,
+        xml_into_args: true,
         ..ParseLimits::default()
     };
     select(vec![unlimited, tight, ParseLimits::default()])
@@ -224,7 +226,7 @@ proptest! {
         read(processor, &String::from_utf8_lossy(&content_type), &body, ParseLimits::default());
         let mut fields = Fields::with_limit(1 << 30);
         let mut meter = Meter::unlimited();
-        parse_cookies(&body, format, &mut fields, &mut meter).unwrap();
+        parse_cookies(&body, format, b';', &mut fields, &mut meter).unwrap();
         prop_assert!(meter.spent() <= cookies::PRICE.of(body.len()));
         prop_assert!(fields.items().len() <= body.len());
         let split = uri::split(&body);

@@ -71,3 +71,45 @@ fn depth_is_limited_with_an_error() {
     let read = deep(100_000);
     assert!(read.report.error && read.report.xml_depth_exceeded);
 }
+
+#[test]
+fn elements_become_arguments_named_by_path() {
+    let limits = ParseLimits { xml_into_args: true, ..ParseLimits::default() };
+    let args = |body: &str, limits: ParseLimits| crate::read(Processor::Xml, "text/xml", body, limits);
+    let body = "<?xml version=\"1.0\"?>\n<s:root a=\"1\">\n <level>\n  <node>foo&lt;1</node>\n  <node><![CDATA[bar]]>1</node><e/>\n \
+                </level>\n <p>text<b>bold</b>tail</p>\n</s:root>\n";
+    let read = args(body, limits);
+    assert_eq!(
+        read.values(Kind::ArgPost),
+        [
+            ("xml.s:root.level.node", "foo<1"),
+            ("xml.s:root.level.node", "bar1"),
+            ("xml.s:root.level.e", ""),
+            ("xml.s:root.p", "text"),
+            ("xml.s:root.p.b", "bold"),
+            ("xml.s:root.p", "tail"),
+        ]
+    );
+    assert!(!read.report.error);
+    assert_eq!(read.values(Kind::XmlText).len(), 1);
+    let only = args(body, ParseLimits { xml_text: false, ..limits });
+    assert_eq!((only.values(Kind::XmlText).len(), only.values(Kind::XmlAttribute).len()), (0, 1));
+    // What is broken is inspected all the same.
+    let read = args("a<r>b<c>d", limits);
+    assert!(read.report.error);
+    assert_eq!(read.values(Kind::ArgPost), [("xml", "a"), ("xml.r", "b"), ("xml.r.c", "d")]);
+    let read = args("<r>x</r></r>y", limits);
+    assert_eq!(read.values(Kind::ArgPost), [("xml.r", "x"), ("xml", "y")]);
+}
+
+#[test]
+fn the_argument_limit_and_long_paths_end_the_reading() {
+    let limits = ParseLimits { xml_into_args: true, arguments: 2, ..ParseLimits::default() };
+    let read = crate::read(Processor::Xml, "text/xml", "<r><a>1</a><a>2</a><a>3</a></r>", limits);
+    assert!(read.report.arguments_exceeded && read.report.error);
+    assert_eq!(read.values(Kind::ArgPost).len(), 2);
+    let limits = ParseLimits { xml_into_args: true, arguments: usize::MAX, ..ParseLimits::default() };
+    let body = format!("<{}>{}", "n".repeat(60_000), "<a/>".repeat(20_000));
+    let read = crate::read(Processor::Xml, "text/xml", &body, limits);
+    assert!(read.message().contains("repeat too long a path"), "{}", read.message());
+}

@@ -44,6 +44,10 @@ pub fn test(
         Operator::IpMatch(set) => {
             parse_address(value).filter(|address| set.contains(*address)).map(|_| vec![Some(value.to_vec())])
         }
+        // The look-up itself is `Run::look_up`: it fills GEO.
+        Operator::GeoLookup => panic!("a look-up is no comparison"),
+        // No name server is asked.
+        Operator::Rbl(_) => None,
         Operator::DetectSqli => {
             let found = detect::sqli(value, &mut Meter::unlimited()).expect("no budget");
             found.map(|fingerprint| vec![Some(fingerprint.as_bytes().to_vec())])

@@ -5,7 +5,7 @@ use fusewall::http::cookies::parse_cookies;
 use fusewall::http::uri::{basename, decode_path, split};
 use fusewall::http::{BodyParser, Fields, Kind, ParseLimits, Processor, Report, args::parse_query};
 use fusewall::meter::Meter;
-use fusewall::rule::{BodyProcessor, Settings};
+use fusewall::rule::{BodyProcessor, Settings, XmlIntoArgs};
 
 /// A named value.
 pub type Named = (Vec<u8>, Vec<u8>);
@@ -41,7 +41,8 @@ impl Request {
         parse_query(uri.query, &limits(settings), &mut fields, &mut request.report, &mut meter).expect("no budget");
         for (name, value) in &exchange.headers {
             if name.eq_ignore_ascii_case(b"cookie") {
-                parse_cookies(value, settings.cookie_format, &mut fields, &mut meter).expect("no budget");
+                parse_cookies(value, settings.cookie_format, settings.cookie_separator, &mut fields, &mut meter)
+                    .expect("no budget");
             }
         }
         request.take(&fields, 0);
@@ -49,7 +50,7 @@ impl Request {
     }
 
     /// Reads the body.
-    pub fn read_body(&mut self, exchange: &Exchange, processor: BodyProcessor, settings: &Settings) {
+    pub fn read_body(&mut self, exchange: &Exchange, processor: BodyProcessor, xml: XmlIntoArgs, settings: &Settings) {
         let processor = match processor {
             BodyProcessor::UrlEncoded => Processor::UrlEncoded,
             BodyProcessor::Multipart => Processor::Multipart,
@@ -62,7 +63,12 @@ impl Request {
         for _ in 0..self.arguments {
             fields.push(Kind::ArgGet, b"", b"").expect("no budget");
         }
-        let mut parser = BodyParser::new(processor, content_type, &limits(settings));
+        let limits = ParseLimits {
+            xml_into_args: xml != XmlIntoArgs::Off,
+            xml_text: xml != XmlIntoArgs::OnlyArgs,
+            ..limits(settings)
+        };
+        let mut parser = BodyParser::new(processor, content_type, &limits);
         parser
             .step(&exchange.body, true, usize::MAX, &mut fields, &mut self.report, &mut Meter::unlimited())
             .expect("no budget");

@@ -7,10 +7,12 @@ use super::persist::Store;
 use super::request::{Named, Request, header};
 use super::state::{Matched, State};
 use super::{Outcome, values};
+use fusewall::meter::Meter;
+use fusewall::net::parse_address;
 use fusewall::ops::numeric::integer;
 use fusewall::rule::{
-    Action, AllowScope, BodyProcessor, Condition, Ctl, Disruptive, EngineMode, Flow, Macro, Phase, Rule, Ruleset,
-    SetOp, SetVar, Target, Test, Variable,
+    Action, AllowScope, BodyProcessor, Condition, Ctl, Disruptive, EngineMode, Flow, Macro, Operator, Phase, Rule,
+    Ruleset, SetOp, SetVar, Target, Test, Variable,
 };
 use fusewall::transform::{Changed, Context};
 use std::collections::BTreeMap;
@@ -94,10 +96,10 @@ impl<'a> Run<'a> {
             return;
         }
         let (processor, forced) = (state.processor, state.force_request_body);
-        self.body_is_read = processor.is_some() || forced;
+        self.body_is_read = processor.is_some() || forced || self.ruleset.settings.stream_input_body;
         self.body_is_variable = processor.map_or(forced, |processor| processor == BodyProcessor::UrlEncoded);
         if let Some(processor) = processor.filter(|_| !self.exchange.body.is_empty()) {
-            self.request.read_body(self.exchange, processor, &self.ruleset.settings);
+            self.request.read_body(self.exchange, processor, self.state.xml_into_args, &self.ruleset.settings);
         }
     }
 
@@ -252,9 +254,21 @@ impl<'a> Run<'a> {
         if condition.multi_match { forms } else { forms.pop().into_iter().collect() }
     }
 
-    fn test(&self, test: &Test, text: &[u8]) -> Option<Groups> {
-        let found = operators::test(&test.operator, text, self.patterns, &|argument| self.expand(argument));
+    fn test(&mut self, test: &Test, text: &[u8]) -> Option<Groups> {
+        let found = if test.operator == Operator::GeoLookup {
+            self.look_up(text).then(Vec::new)
+        } else {
+            operators::test(&test.operator, text, self.patterns, &|argument| self.expand(argument))
+        };
         if test.negated { found.is_none().then(Vec::new) } else { found }
+    }
+
+    /// `@geoLookup`.
+    fn look_up(&mut self, text: &[u8]) -> bool {
+        let place = self.ruleset.settings.geo.as_ref().zip(parse_address(text));
+        self.state.geo =
+            place.and_then(|(database, address)| database.find(address, &mut Meter::unlimited()).expect("no budget"));
+        self.state.geo.is_some()
     }
 
     fn value_matched(&mut self, condition: &Condition, name: &[u8], value: Vec<u8>, groups: Groups) {
@@ -357,6 +371,7 @@ impl<'a> Run<'a> {
             Ctl::RequestBodyAccess(access) => state.request_body_access = *access,
             Ctl::ResponseBodyAccess(access) => state.response_body_access = *access,
             Ctl::RequestBodyProcessor(processor) => state.processor = Some(*processor),
+            Ctl::ParseXmlIntoArgs(mode) => state.xml_into_args = *mode,
             Ctl::ForceRequestBodyVariable(force) => state.force_request_body = *force,
             Ctl::RuleRemoveById(_)
             | Ctl::RuleRemoveByTag(_)

@@ -2,7 +2,8 @@
 
 use super::persist::Opened;
 use super::request::Named;
-use fusewall::rule::{BodyProcessor, Ctl, EngineMode, Rule, Settings, Target, Variable};
+use fusewall::geo::Place;
+use fusewall::rule::{BodyProcessor, Ctl, EngineMode, Rule, Settings, Target, Variable, XmlIntoArgs};
 use std::collections::HashMap;
 
 /// A collection that rules write: keys without case, in order of first writing.
@@ -47,11 +48,14 @@ pub struct State {
     pub response_body_access: bool,
     pub processor: Option<BodyProcessor>,
     pub force_request_body: bool,
+    pub xml_into_args: XmlIntoArgs,
     pub tx: Collection,
     /// GLOBAL, IP, RESOURCE, SESSION, USER, as far as they are initialised.
     pub opened: Vec<Opened>,
     /// SESSIONID and USERID.
     pub named: HashMap<Variable, Vec<u8>>,
+    /// GEO: what the last look-up has found.
+    pub geo: Option<Place>,
     /// The last match.
     pub matched: Option<Matched>,
     /// The matches of the rule that runs.
@@ -72,9 +76,11 @@ impl State {
             response_body_access: settings.response_body_access,
             processor: None,
             force_request_body: false,
+            xml_into_args: settings.xml_into_args,
             tx: Collection::default(),
             opened: Vec::new(),
             named: HashMap::new(),
+            geo: None,
             matched: None,
             matched_vars: Vec::new(),
             highest_severity: 255,

@@ -101,6 +101,7 @@ pub fn members(run: &Run<'_>, variable: Variable) -> Vec<Member> {
         Variable::UrlencodedError => flag(report.urlencoded_error),
 
         Variable::RequestBody => maybe(run.request_body()),
+        Variable::StreamInputBody => maybe(run.inspected_body().filter(|_| run.ruleset.settings.stream_input_body)),
         Variable::RequestBodyLength => number(run.inspected_body().map_or(0, |body| body.len() as u64)),
         Variable::ReqbodyProcessor => one(state.processor.map_or("", |processor| processor.name()).as_bytes()),
         Variable::ReqbodyError => flag(report.error),
@@ -126,6 +127,9 @@ pub fn members(run: &Run<'_>, variable: Variable) -> Vec<Member> {
         Variable::SessionId | Variable::UserId => maybe(state.named.get(&variable).map(Vec::as_slice)),
         Variable::WebAppId => maybe(run.ruleset.settings.web_app_id.as_ref().map(|id| id.as_bytes())),
         Variable::InboundDataError | Variable::OutboundDataError | Variable::MscPcreLimitsExceeded => flag(false),
+        Variable::MscPcreError | Variable::SdbmDeleteError | Variable::UriParseError => flag(false),
+        Variable::ResBodyError | Variable::ResBodyProcessorError => flag(false),
+        Variable::ResBodyErrorMsg | Variable::ResBodyProcessor | Variable::ResBodyProcessorErrorMsg => one(b""),
 
         Variable::RemoteAddr | Variable::RemoteHost | Variable::UserAgentIp => {
             one(exchange.remote.to_string().as_bytes())
@@ -143,6 +147,10 @@ pub fn members(run: &Run<'_>, variable: Variable) -> Vec<Member> {
         Variable::ResponseHeadersNames => list_names(response_headers),
         Variable::ResponseContentType => maybe(header(response_headers, b"content-type")),
         Variable::ResponseBody => maybe(response.map(|response| &*response.body).filter(|_| run.response_body_access)),
+        Variable::StreamOutputBody => {
+            let seen = run.response_body_access && run.ruleset.settings.stream_output_body;
+            maybe(response.map(|response| &*response.body).filter(|_| seen))
+        }
 
         Variable::Tx => listed(state.tx.all()),
         Variable::Global | Variable::Ip | Variable::Resource | Variable::Session | Variable::User => {
@@ -155,6 +163,10 @@ pub fn members(run: &Run<'_>, variable: Variable) -> Vec<Member> {
         }
         Variable::MatchedVarsNames => {
             state.matched_vars.iter().map(|matched| (Some(matched.name.clone()), matched.name.clone())).collect()
+        }
+        Variable::Geo => {
+            let members = state.geo.iter().flat_map(|place| place.members());
+            members.map(|(name, value)| (Some(name.into()), value.to_vec())).collect()
         }
         Variable::HighestSeverity => number(u64::from(state.highest_severity)),
         Variable::Rule => run.rule_members(),

@@ -1,15 +1,19 @@
 //! XML bodies: all text as one value (`XML:/*`), each attribute value (`XML://@*`).
 //!
+//! With `SecParseXmlIntoArgs` the text of each element is an argument, too (`arguments`).
+//!
 //! A reader of its own, not a general XML parser: it resolves nothing, keeps going after errors and never recurses. Text is that of
 //! elements and CDATA sections, with character references and the five predefined entities replaced; comments and processing
 //! instructions are not text. As in XPath, namespace declarations are not attributes. A document type declaration is skipped and
 //! flagged; one with declarations of its own, and a reference to an entity that is not predefined, are errors, because a recipient
 //! may read text there that is not inspected.
 
+mod arguments;
 mod markup;
 
 use super::{Bytes, Fields, Kind, ParseLimits, Report};
 use crate::meter::{Exhausted, Meter, Price};
+use arguments::Arguments;
 use markup::{Reference, Skipped};
 
 /// Fuel for one byte.
@@ -22,8 +26,16 @@ const PER_REFERENCE: u64 = 8;
 const PER_ATTRIBUTE: u64 = 12;
 
 /// A tag takes a byte or more (its `<`), a reference others (its `&`), an attribute two others (`a=`): no byte is charged for more
-/// than the dearest of them. One attribute may be cut short by the end of the body.
-pub(super) const PRICE: Price = Price::per_byte(PER_ATTRIBUTE, PER_BYTE + PER_TAG);
+/// than the dearest of them. One attribute may be cut short by the end of the body. A tag, and the end, may give an argument; its
+/// name's copy is rounded up by less than one fuel.
+pub(super) const PRICE: Price = Price::per_byte(
+    PER_ATTRIBUTE + arguments::PER_ARGUMENT + 1 + (arguments::NAMES_CONSTANT / arguments::NAME_BYTES_PER_FUEL) as u64,
+    PER_BYTE
+        + PER_TAG
+        + arguments::PER_ARGUMENT
+        + 1
+        + (arguments::NAMES_PER_BYTE / arguments::NAME_BYTES_PER_FUEL) as u64,
+);
 const _: () = assert!(PER_REFERENCE <= PER_TAG && PER_ATTRIBUTE <= 2 * PER_TAG);
 
 /// Where in the document the machine is.
@@ -70,6 +82,10 @@ pub(super) struct Xml {
     value: Bytes,
     depth_limit: usize,
     seen_element: bool,
+    /// The text is one value.
+    whole: bool,
+    /// The text of elements is arguments.
+    arguments: Option<Arguments>,
 }
 
 /// What a step writes to.
@@ -102,6 +118,8 @@ impl Xml {
             value: Bytes::default(),
             depth_limit: limits.xml_depth,
             seen_element: false,
+            whole: limits.xml_text,
+            arguments: limits.xml_into_args.then(|| Arguments::new(limits)),
         }
     }
 
@@ -124,7 +142,7 @@ impl Xml {
             rest = self.read(rest, &mut out)?;
         }
         if out.stop {
-            self.push_text(out.fields)?;
+            self.push_text(&mut out)?;
         }
         Ok(!out.stop)
     }
@@ -153,11 +171,14 @@ impl Xml {
         if !matches!(self.state, State::Text) || !self.open.is_empty() || !self.seen_element {
             out.error("the document is not complete");
         }
-        self.push_text(out.fields)
+        self.push_text(&mut out)
     }
 
-    fn push_text(&mut self, fields: &mut Fields) -> Result<(), Exhausted> {
-        fields.push(Kind::XmlText, b"", &self.text)
+    fn push_text(&mut self, out: &mut Out<'_>) -> Result<(), Exhausted> {
+        if let Some(arguments) = &mut self.arguments {
+            arguments.finish(&self.text, out)?;
+        }
+        if self.whole { out.fields.push(Kind::XmlText, b"", &self.text) } else { Ok(()) }
     }
 
     /// Reads a byte or a run of them; answers what follows.
@@ -201,6 +222,9 @@ impl Xml {
             State::Name => {
                 let (run, next) = until(rest, ends_name);
                 self.names.extend_from_slice(run);
+                if let Some(arguments) = &mut self.arguments {
+                    arguments.name(run);
+                }
                 if !next.is_empty() {
                     self.state = State::Tag;
                 }
@@ -210,7 +234,7 @@ impl Xml {
                 let (run, next) = until(rest, ends_name);
                 self.word.extend_from_slice(run);
                 if !next.is_empty() {
-                    self.end_element(out);
+                    self.end_element(out)?;
                     self.state = State::EndTag;
                 }
                 return Ok(next);
@@ -319,6 +343,9 @@ impl Xml {
                 }
                 self.seen_element = true;
                 self.open.push(self.names.len());
+                if let Some(arguments) = &mut self.arguments {
+                    arguments.begin(&self.text, out)?;
+                }
                 self.state = State::Name;
                 return Ok(rest);
             }
@@ -333,6 +360,9 @@ impl Xml {
             b'>' => {
                 if slash && let Some(start) = self.open.pop() {
                     self.names.truncate(start);
+                    if let Some(arguments) = &mut self.arguments {
+                        arguments.end(&self.text, out)?;
+                    }
                 }
                 self.state = State::Text;
             }
@@ -361,7 +391,7 @@ impl Xml {
     }
 
     /// Ends an element whose end tag has the name in `word`.
-    fn end_element(&mut self, out: &mut Out<'_>) {
+    fn end_element(&mut self, out: &mut Out<'_>) -> Result<(), Exhausted> {
         match self.open.pop() {
             Some(start) => {
                 if self.names.get(start..) != Some(&self.word) {
@@ -370,6 +400,10 @@ impl Xml {
                 self.names.truncate(start);
             }
             None => out.error("an end tag has no start tag"),
+        }
+        match &mut self.arguments {
+            Some(arguments) => arguments.end(&self.text, out),
+            None => Ok(()),
         }
     }
 

@@ -69,6 +69,7 @@ fn option(kind: CtlKind, name: &str, value: &Text, reader: &mut Reader<'_>) -> O
         CtlKind::ForceRequestBodyVariable => {
             one(Ctl::ForceRequestBodyVariable(settings::switch(value, codes::CTL, reader)?))
         }
+        CtlKind::ParseXmlIntoArgs => one(Ctl::ParseXmlIntoArgs(settings::xml_into_args(value, codes::CTL, reader)?)),
         CtlKind::RequestBodyAccess => one(Ctl::RequestBodyAccess(settings::switch(value, codes::CTL, reader)?)),
         CtlKind::ResponseBodyAccess => one(Ctl::ResponseBodyAccess(settings::switch(value, codes::CTL, reader)?)),
         CtlKind::RequestBodyLimit => one(Ctl::RequestBodyLimit(settings::number(value, codes::CTL, reader)?)),

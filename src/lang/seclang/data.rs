@@ -1,12 +1,13 @@
 //! The small languages inside operator arguments and data files: phrases, addresses, byte ranges, the Unicode map.
 
 use super::codes;
+use super::lexer::Word;
 use super::reader::Reader;
 use super::text::{Text, is_blank};
 use crate::diag::{Diagnostic, Span};
 use crate::net::IpSet;
 use crate::ops::byte_range;
-use crate::rule::Phrases;
+use crate::rule::{Dataset, Phrases, Settings};
 use crate::transform::UnicodeMap;
 use std::collections::HashSet;
 
@@ -74,6 +75,90 @@ pub(super) fn phrase_files(text: &Text, reader: &mut Reader<'_>) -> Option<Phras
     finish(list, Some(text.show().into()), text.span(), reader)
 }
 
+/// `SecDataset name` and its lines: trimmed, without empty ones and comments.
+pub(super) fn dataset(words: &[Word], settings: &mut Settings, reader: &mut Reader<'_>) {
+    let [name, lines] = words else { return };
+    let name: Box<str> = name.text.show().into();
+    let kept: Vec<Box<[u8]>> = lines
+        .text
+        .bytes()
+        .split(|byte| *byte == b'\n')
+        .map(<[u8]>::trim_ascii)
+        .filter(|line| !line.is_empty() && line[0] != b'#')
+        .map(Into::into)
+        .collect();
+    if reader.datasets.insert(name.clone(), kept.clone()).is_some() {
+        let message = format!("the dataset `{name}` stands twice");
+        reader.error(codes::ARGUMENT, words[0].span, message, "rename one of them");
+    }
+    settings.datasets.push(Dataset { name, lines: kept });
+}
+
+/// The lines of the dataset that an operator names.
+fn lines_of(text: &Text, reader: &mut Reader<'_>) -> Option<Vec<Box<[u8]>>> {
+    let name = text.trimmed();
+    let found = reader.datasets.get(name.show().as_ref()).cloned();
+    if found.is_none() {
+        let message = format!("no dataset `{}` stands before this rule", name.show());
+        reader.error(
+            codes::OPERATOR_ARGUMENT,
+            text.span(),
+            message,
+            "write `SecDataset name` with its lines between backticks",
+        );
+    }
+    found
+}
+
+/// The phrases of `@pmFromDataset`: its lines as they stand.
+pub(super) fn phrase_dataset(text: &Text, reader: &mut Reader<'_>) -> Option<Phrases> {
+    let lines = lines_of(text, reader)?;
+    let phrases = finish(lines, None, text.span(), reader)?;
+    Some(Phrases { dataset: Some(text.trimmed().show().into()), ..phrases })
+}
+
+/// The addresses and networks of `@ipMatchFromDataset`.
+pub(super) fn address_dataset(text: &Text, reader: &mut Reader<'_>) -> Option<IpSet> {
+    let mut ranges = Vec::new();
+    let mut bad = false;
+    for line in lines_of(text, reader)? {
+        match IpSet::parse_entry(&String::from_utf8_lossy(&line)) {
+            Ok(range) => ranges.push(range),
+            Err(problem) => {
+                bad = true;
+                reader.error(codes::OPERATOR_ARGUMENT, text.span(), problem, "");
+            }
+        }
+    }
+    bad |= !short_enough(ranges.len(), text.span(), reader);
+    (!bad).then(|| IpSet::from_ranges(ranges))
+}
+
+/// The zone of `@rbl`.
+pub(super) fn block_list(text: &Text, reader: &mut Reader<'_>) -> Option<Box<str>> {
+    let zone: Box<str> = text.trimmed().show().trim_end_matches('.').to_ascii_lowercase().into();
+    let letter = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    if zone.is_empty() || zone.len() > 200 || !zone.bytes().all(letter) {
+        let message = format!("`{}` is not the name of a block list", text.show());
+        reader.error(codes::OPERATOR_ARGUMENT, text.span(), message, "write for example `@rbl bl.example.org`");
+        return None;
+    }
+    if zone.ends_with("httpbl.org") {
+        reader.asks_http_bl.get_or_insert(text.span());
+    }
+    let (asked, most) = (reader.block_lists.len(), reader.limits.block_lists);
+    if most == 0 {
+        let message = "name look-ups are off: `@rbl` never matches";
+        let help = "a host turns them on with a resolver (`WafBuilder::resolver`); or use @ipMatchFromFile";
+        reader.warn(codes::NO_EFFECT, text.span(), message, help);
+    } else if asked >= most && !reader.block_lists.contains(&zone) {
+        let message = format!("more than {most} block lists");
+        reader.error(codes::TOO_LONG, text.span(), message, "ask fewer, or raise `block_lists`");
+    }
+    reader.block_lists.insert(zone.clone());
+    Some(zone)
+}
+
 fn finish(list: Vec<Box<[u8]>>, file: Option<Box<str>>, span: Span, reader: &mut Reader<'_>) -> Option<Phrases> {
     if list.is_empty() {
         let message = "the list holds no phrase, so it can never match";
@@ -91,7 +176,7 @@ fn finish(list: Vec<Box<[u8]>>, file: Option<Box<str>>, span: Span, reader: &mut
         let message = format!("{removed} of {all} phrases stand twice (phrases are compared without case)");
         reader.out.push(Diagnostic::note(codes::DUPLICATE_PHRASES, span, message));
     }
-    Some(Phrases { list: list.into(), file })
+    Some(Phrases { list: list.into(), file, dataset: None })
 }
 
 fn short_enough(entries: usize, span: Span, reader: &mut Reader<'_>) -> bool {

@@ -4,6 +4,8 @@
 //! next line, `#` starts a comment only at the start of a line, words are quoted with `"` or `'`, and inside quotes `\\` and an
 //! escaped quote stand for the second byte. Two things are more generous: a comment may stand between joined lines, and
 //! `NAME:'a b'` holds together without quotes around the whole word.
+//!
+//! One directive has a form of its own, which is Coraza's: the lines of a `SecDataset` stand between backticks.
 
 use super::codes;
 use super::text::{Text, is_blank};
@@ -98,9 +100,24 @@ impl<'a> Lines<'a> {
                     joins = line.joins;
                 }
             }
-            let text = text.trimmed();
+            let mut text = text.trimmed();
+            if is_dataset(text.bytes()) && text.bytes().ends_with(b"`") {
+                self.take_block(&mut text);
+            }
             if !text.is_empty() {
                 return Some(text);
+            }
+        }
+    }
+
+    /// Adds the lines up to and with the one that is a backtick.
+    fn take_block(&mut self, text: &mut Text) {
+        while let Some(line) = self.next_line() {
+            let end = self.at.min(self.bytes.len());
+            text.extend(b"\n", line.start);
+            text.extend(self.bytes.get(line.start..end).unwrap_or_default(), line.start);
+            if line.text.trim_ascii() == b"`" {
+                return;
             }
         }
     }
@@ -140,6 +157,15 @@ fn words(line: &Text, mut at: usize, out: &mut Diagnostics) -> Option<Vec<Word>>
     loop {
         at += bytes[at..].iter().take_while(|byte| is_blank(**byte)).count();
         let Some(&first) = bytes.get(at) else { return Some(found) };
+        if first == b'`' && is_dataset(bytes) {
+            let Some(close) = bytes.iter().rposition(|byte| *byte == b'`').filter(|close| *close > at) else {
+                out.push(unterminated(line, at, first));
+                return None;
+            };
+            let text = line.slice(at + 1..close);
+            found.push(Word { text, span: line.span_of(at..close + 1), halved_backslash: false });
+            return Some(found);
+        }
         let (inner, next, quote) = if first == b'"' || first == b'\'' {
             let Some(close) = closing(bytes, at + 1, first) else {
                 out.push(unterminated(line, at, first));
@@ -155,6 +181,10 @@ fn words(line: &Text, mut at: usize, out: &mut Diagnostics) -> Option<Vec<Word>>
         found.push(Word { text, span: line.span_of(at..next), halved_backslash });
         at = next;
     }
+}
+
+fn is_dataset(line: &[u8]) -> bool {
+    line.get(..11).is_some_and(|start| start[..10].eq_ignore_ascii_case(b"SecDataset") && is_blank(start[10]))
 }
 
 /// The next `quote` that no backslash escapes.

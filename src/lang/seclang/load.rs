@@ -6,11 +6,12 @@ use super::names::{Support, find, offered};
 use super::reader::Reader;
 use super::rules::Drafts;
 use super::settings::{self, Pending};
-use super::{codes, finish, update};
+use super::{codes, data, finish, update};
 use crate::diag::{Diagnostic, Diagnostics, SourceMap, Span};
 use crate::files::Files;
 use crate::limits::Limits;
 use crate::rule::{Ruleset, Settings};
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Error, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -27,7 +28,18 @@ pub(super) struct Loader<'a> {
 
 impl<'a> Loader<'a> {
     pub fn new(files: &'a dyn Files, limits: &'a Limits, sources: &'a mut SourceMap, out: &'a mut Diagnostics) -> Self {
-        let reader = Reader { files, limits, sources, out, folder: PathBuf::new(), opened: 0 };
+        let reader = Reader {
+            files,
+            limits,
+            sources,
+            out,
+            folder: PathBuf::new(),
+            opened: 0,
+            datasets: BTreeMap::new(),
+            block_lists: BTreeSet::new(),
+            asks_http_bl: None,
+            looks_up_places: None,
+        };
         let settings = Settings {
             request_body_limit: limits.request_body,
             request_body_no_files_limit: limits.request_body_no_files,
@@ -185,6 +197,7 @@ impl<'a> Loader<'a> {
         match kind {
             Kind::Include | Kind::IncludeOptional => self.include(directive, kind == Kind::IncludeOptional),
             Kind::Rule | Kind::Action => self.drafts.rule(directive, kind == Kind::Action, file, &mut self.reader),
+            Kind::Dataset => data::dataset(words, &mut self.settings, &mut self.reader),
             Kind::DefaultAction => self.drafts.default_action(directive, &mut self.reader),
             Kind::Marker => self.drafts.marker(directive, &mut self.reader),
             Kind::RuleRemoveById

@@ -106,7 +106,10 @@ fn part(text: &Text, found: &Found, reader: &mut Reader<'_>) -> Option<MacroPart
     let span = text.span_of(found.name.clone());
     let shown = String::from_utf8_lossy(name).into_owned();
     let variable = match variables::lookup(name) {
-        Lookup::Found(variable) => variable,
+        Lookup::Found(variable, remark) => {
+            reader.remark(&shown, remark, span);
+            variable
+        }
         Lookup::Refused(why, help) => {
             reader.error(codes::REFUSED_VARIABLE, span, format!("`{shown}` is not supported: {why}"), help);
             return None;

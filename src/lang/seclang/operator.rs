@@ -97,6 +97,7 @@ fn operator(kind: Kind, name: &str, argument: &Text, word: &Word, reader: &mut R
         Kind::RxGlobal => Operator::RxGlobal(pattern::pattern(argument, false, reader)?),
         Kind::Pm => Operator::Pm(data::phrases(argument, reader)?),
         Kind::PmFromFile => Operator::Pm(data::phrase_files(argument, reader)?),
+        Kind::PmFromDataset => Operator::Pm(data::phrase_dataset(argument, reader)?),
         Kind::StrEq => Operator::StrEq(macros::read(argument, reader)),
         Kind::Contains => Operator::Contains(macros::read(argument, reader)),
         Kind::ContainsWord => Operator::ContainsWord(macros::read(argument, reader)),
@@ -111,6 +112,12 @@ fn operator(kind: Kind, name: &str, argument: &Text, word: &Word, reader: &mut R
         Kind::Lt => Operator::Lt(number(argument, reader)),
         Kind::IpMatch => Operator::IpMatch(data::addresses(argument, reader)?),
         Kind::IpMatchFromFile => Operator::IpMatch(data::address_files(argument, reader)?),
+        Kind::IpMatchFromDataset => Operator::IpMatch(data::address_dataset(argument, reader)?),
+        Kind::Rbl => Operator::Rbl(data::block_list(argument, reader)?),
+        Kind::GeoLookup => {
+            reader.looks_up_places.get_or_insert(word.span);
+            Operator::GeoLookup
+        }
         Kind::DetectSqli => Operator::DetectSqli,
         Kind::DetectXss => Operator::DetectXss,
         Kind::ValidateByteRange => Operator::ValidateByteRange(data::byte_range(argument, reader)?),
@@ -139,7 +146,7 @@ enum Wants {
 fn wants(kind: Kind) -> Wants {
     match kind {
         Kind::DetectSqli | Kind::DetectXss | Kind::ValidateUrlEncoding | Kind::ValidateUtf8Encoding => Wants::Nothing,
-        Kind::UnconditionalMatch | Kind::NoMatch => Wants::Nothing,
+        Kind::UnconditionalMatch | Kind::NoMatch | Kind::GeoLookup => Wants::Nothing,
         Kind::Rx | Kind::RxGlobal | Kind::Contains | Kind::ContainsWord => Wants::Search,
         Kind::BeginsWith | Kind::EndsWith | Kind::StrMatch => Wants::Search,
         Kind::StrEq | Kind::Within => Wants::Text,
@@ -153,8 +160,12 @@ fn is_pattern(kind: Kind) -> bool {
 }
 
 fn is_compiled(kind: Kind) -> bool {
-    use Kind::{IpMatch, IpMatchFromFile, Pm, PmFromFile, ValidateByteRange};
-    is_pattern(kind) || matches!(kind, Pm | PmFromFile | IpMatch | IpMatchFromFile | ValidateByteRange)
+    use Kind::{IpMatch, IpMatchFromDataset, IpMatchFromFile, Pm, PmFromDataset, PmFromFile, Rbl, ValidateByteRange};
+    is_pattern(kind)
+        || matches!(
+            kind,
+            Rbl | Pm | PmFromDataset | PmFromFile | IpMatch | IpMatchFromDataset | IpMatchFromFile | ValidateByteRange
+        )
 }
 
 /// A number, or a macro that gives one. Text counts as its leading integer, and as 0 without one, which is seldom meant.

@@ -1,11 +1,13 @@
 //! What reading a part of a rule needs: files, limits, and where findings go.
 
 use super::codes;
+use super::names::variables::Remark;
 use super::nearest::nearest;
 use super::text::Text;
 use crate::diag::{Diagnostic, Diagnostics, SourceMap, Span};
 use crate::files::Files;
 use crate::limits::Limits;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
@@ -19,6 +21,14 @@ pub(super) struct Reader<'a> {
     pub folder: PathBuf,
     /// Files opened so far.
     pub opened: usize,
+    /// The lines of each `SecDataset` so far, by name.
+    pub datasets: BTreeMap<Box<str>, Vec<Box<[u8]>>>,
+    /// Block lists that rules ask.
+    pub block_lists: BTreeSet<Box<str>>,
+    /// The first rule that asks the list that wants a key.
+    pub asks_http_bl: Option<Span>,
+    /// The first rule that looks up places.
+    pub looks_up_places: Option<Span>,
 }
 
 impl Reader<'_> {
@@ -41,8 +51,28 @@ impl Reader<'_> {
         self.out.push(if help.is_empty() { found } else { found.help(help) });
     }
 
+    /// Says what should be known about a variable that a rule names.
+    pub fn remark(&mut self, name: &str, remark: Remark, span: Span) {
+        match remark {
+            Remark::None => {}
+            Remark::Constant(why) => {
+                let message = format!("variable `{name}` is constant: {why}");
+                self.out.push(Diagnostic::note(codes::IGNORED, span, message));
+            }
+            Remark::Absent(why) => {
+                let message = format!("variable `{name}` is always absent: {why}");
+                self.warn(codes::NO_EFFECT, span, message, "remove the target");
+            }
+        }
+    }
+
     /// Reads a file named at `name`: relative to the folder of the naming file, then as given.
     pub fn open_named(&mut self, name: &Text) -> Option<(PathBuf, Vec<u8>)> {
+        self.open_within(name, self.limits.rule_file_bytes, "rule_file_bytes")
+    }
+
+    /// The same with a limit of its own, and the limit's name.
+    pub fn open_within(&mut self, name: &Text, most: usize, limit: &str) -> Option<(PathBuf, Vec<u8>)> {
         let shown = name.show().into_owned();
         if shown.contains("://") {
             self.error(
@@ -62,7 +92,9 @@ impl Reader<'_> {
             read => read.map(|bytes| (beside, bytes)),
         };
         match read {
-            Ok((path, bytes)) => self.admit(&path, bytes.len(), Some(name.span())).then_some((path, bytes)),
+            Ok((path, bytes)) => {
+                self.admit_within(&path, bytes.len(), Some(name.span()), most, limit).then_some((path, bytes))
+            }
             Err(problem) => {
                 let folder = self.folder.display().to_string();
                 let place = if folder.is_empty() { String::new() } else { format!(" in `{folder}`") };
@@ -79,6 +111,10 @@ impl Reader<'_> {
 
     /// Counts a file and checks its size.
     pub fn admit(&mut self, path: &Path, bytes: usize, span: Option<Span>) -> bool {
+        self.admit_within(path, bytes, span, self.limits.rule_file_bytes, "rule_file_bytes")
+    }
+
+    fn admit_within(&mut self, path: &Path, bytes: usize, span: Option<Span>, most: usize, limit: &str) -> bool {
         self.opened += 1;
         if self.opened > self.limits.rule_files {
             let message = format!("more than {} files", self.limits.rule_files);
@@ -88,12 +124,10 @@ impl Reader<'_> {
             }
             return false;
         }
-        if bytes > self.limits.rule_file_bytes {
-            let message =
-                format!("`{}` has {bytes} bytes, at most {} are read", path.display(), self.limits.rule_file_bytes);
-            self.out.push(
-                Diagnostic::error(codes::FILE_TOO_LARGE, span, message).help("split it, or raise `rule_file_bytes`"),
-            );
+        if bytes > most {
+            let message = format!("`{}` has {bytes} bytes, at most {most} are read", path.display());
+            let found = Diagnostic::error(codes::FILE_TOO_LARGE, span, message);
+            self.out.push(found.help(format!("split it, or raise `{limit}`")));
             return false;
         }
         true

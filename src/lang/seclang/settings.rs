@@ -5,7 +5,8 @@ use super::names::directives::Kind;
 use super::reader::Reader;
 use super::text::{Text, is_blank};
 use super::{codes, data, pattern};
-use crate::rule::{AuditEngine, EngineMode, LimitAction, Settings};
+use crate::geo::Database;
+use crate::rule::{AuditEngine, EngineMode, LimitAction, Settings, XmlIntoArgs};
 use std::fmt::Display;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -21,8 +22,20 @@ pub(super) struct Pending {
 }
 
 impl Pending {
-    /// The map, if one is configured.
+    /// What was named is put together, and what was not is missed.
     pub fn finish(self, settings: &mut Settings, reader: &mut Reader<'_>) {
+        if let Some(span) = reader.looks_up_places.filter(|_| settings.geo.is_none()) {
+            let message = "without a database `@geoLookup` never matches, and GEO stays empty";
+            reader.warn(codes::NO_EFFECT, span, message, "name a database: `SecGeoLookupDb GeoLite2-City.mmdb`");
+        }
+        if let Some(span) = reader.asks_http_bl.filter(|_| settings.http_bl_key.is_none()) {
+            let message = "this block list does not answer without a key";
+            reader.warn(codes::NO_EFFECT, span, message, "name yours: `SecHttpBlKey abcdefghijkl`");
+        }
+        self.unicode_map(settings, reader);
+    }
+
+    fn unicode_map(self, settings: &mut Settings, reader: &mut Reader<'_>) {
         let Some((name, bytes)) = self.file else { return };
         let Some(code_page) = self.code_page else {
             let help = "write `SecUnicodeMapFile unicode.mapping 20127`";
@@ -68,14 +81,12 @@ fn set(kind: Kind, words: &[Word], all: &mut Settings, pending: &mut Pending, re
         Kind::CollectionTimeout => all.collection_timeout = number(value, code, reader)?,
         Kind::DataDir => all.data_dir = Some(value.show().into()),
         Kind::CookieFormat => all.cookie_format = choice(value, &[("0", 0), ("1", 1)], code, reader)?,
-        Kind::CookieV0Separator => choice(value, &[(";", ())], code, reader)?,
-        Kind::ArgumentSeparator => match value.bytes() {
-            [byte] => all.argument_separator = *byte,
-            _ => {
-                let message = format!("`{}` is not a single byte", value.show());
-                reader.error(code, value.span(), message, "the usual separator is `&`");
-            }
-        },
+        Kind::CookieV0Separator => all.cookie_separator = separator(value, "the usual separator is `;`", reader)?,
+        Kind::ArgumentSeparator => all.argument_separator = separator(value, "the usual separator is `&`", reader)?,
+        Kind::ParseXmlIntoArgs => all.xml_into_args = xml_into_args(value, code, reader)?,
+        Kind::StreamInBodyInspection => all.stream_input_body = switch(value, code, reader)?,
+        Kind::StreamOutBodyInspection => all.stream_output_body = switch(value, code, reader)?,
+        Kind::RulePerfTime => all.rule_perf_time = number(value, code, reader)?,
         Kind::AuditEngine => {
             all.audit.engine = audit_engine(value, code, reader)?;
             if all.audit.engine != AuditEngine::Off {
@@ -96,6 +107,8 @@ fn set(kind: Kind, words: &[Word], all: &mut Settings, pending: &mut Pending, re
         Kind::SensorId => all.sensor_id = Some(value.show().into()),
         Kind::ResponseBodyMimeType => mime_types(words, all, pending),
         Kind::UnicodeCodePage => pending.code_page = Some(number(value, code, reader)?),
+        Kind::HttpBlKey => all.http_bl_key = Some(http_bl_key(value, reader)?),
+        Kind::GeoLookupDb => all.geo = Some(Arc::new(geo_database(value, reader)?)),
         Kind::UnicodeMapFile => {
             if let Some(page) = words.get(1) {
                 pending.code_page = Some(number(&page.text, code, reader)?);
@@ -116,6 +129,36 @@ fn audit_log_type(value: &Text, reader: &mut Reader<'_>) -> Option<()> {
         reader.warn(codes::NO_EFFECT, value.span(), message, "");
     }
     Some(())
+}
+
+/// Twelve letters.
+fn http_bl_key(value: &Text, reader: &mut Reader<'_>) -> Option<Box<str>> {
+    let key = value.show();
+    if key.len() == 12 && key.bytes().all(|byte| byte.is_ascii_lowercase()) {
+        return Some(key.into());
+    }
+    let message = format!("`{key}` is not a key of this block list");
+    reader.error(codes::ARGUMENT, value.span(), message, "a key has twelve lower-case letters");
+    None
+}
+
+fn geo_database(name: &Text, reader: &mut Reader<'_>) -> Option<Database> {
+    let (path, bytes) = reader.open_within(name, reader.limits.geo_database_bytes, "geo_database_bytes")?;
+    match Database::open(bytes) {
+        Ok(database) => Some(database),
+        Err(problem) => {
+            let message = format!("`{}` is no geographic database: {problem}", name.show());
+            let legacy = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("dat"));
+            let help = match legacy {
+                true => {
+                    "the legacy format `.dat` is not read and no longer published: take the `.mmdb` of the same name"
+                }
+                false => "fetch it again: databases in the MaxMind DB format end in `.mmdb`",
+            };
+            reader.error(codes::ARGUMENT, name.span(), message, help);
+            None
+        }
+    }
 }
 
 /// Media types in lower case, without parameters; the first directive replaces the built-in list (as in v2).
@@ -150,6 +193,22 @@ pub(super) fn choice<T: Clone>(
         reader.error(code, value.span(), message, help);
     }
     found
+}
+
+/// One byte.
+fn separator(value: &Text, help: &str, reader: &mut Reader<'_>) -> Option<u8> {
+    if let [byte] = value.bytes() {
+        return Some(*byte);
+    }
+    let message = format!("`{}` is not a single byte", value.show());
+    reader.error(codes::ARGUMENT, value.span(), message, help);
+    None
+}
+
+/// `On`, `Off`, `OnlyArgs`.
+pub(super) fn xml_into_args(value: &Text, code: &'static str, reader: &mut Reader<'_>) -> Option<XmlIntoArgs> {
+    let choices = [("On", XmlIntoArgs::On), ("Off", XmlIntoArgs::Off), ("OnlyArgs", XmlIntoArgs::OnlyArgs)];
+    choice(value, &choices, code, reader)
 }
 
 /// `On` or `Off`.

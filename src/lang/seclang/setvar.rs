@@ -151,7 +151,7 @@ pub(super) fn setenv(value: &Text, reader: &mut Reader<'_>) -> Option<Action> {
 
 fn writable(name: &Text, tx: bool, reader: &mut Reader<'_>) -> Option<Variable> {
     let allowed = |variable: Variable| (tx && variable == Variable::Tx) || variable.is_persistent();
-    if let Lookup::Found(variable) = variables::lookup(name.bytes())
+    if let Lookup::Found(variable, _) = variables::lookup(name.bytes())
         && allowed(variable)
     {
         return Some(variable);

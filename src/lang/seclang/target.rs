@@ -129,7 +129,10 @@ fn entry(text: &Text, always_excluded: bool, reader: &mut Reader<'_>, out: &mut 
 pub(super) fn variable(name: &Text, reader: &mut Reader<'_>) -> Option<Variable> {
     let shown = name.show().into_owned();
     match variables::lookup(name.bytes()) {
-        Lookup::Found(variable) => Some(variable),
+        Lookup::Found(variable, remark) => {
+            reader.remark(&shown, remark, name.span());
+            Some(variable)
+        }
         Lookup::Refused(why, help) => {
             let message = format!("variable `{shown}` is not supported: {why}");
             reader.error(codes::REFUSED_VARIABLE, name.span(), message, help);

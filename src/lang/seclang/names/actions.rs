@@ -71,6 +71,7 @@ const fn row(name: &'static str, support: Support<Kind>) -> Name<Kind> {
 const NO_MASK: &str = "the audit log cannot mask values yet, and leaving the action out would write them";
 const MASK_HELP: &str = "keep the transaction out of the audit log with noauditlog, or drop the parts that hold the value with ctl:auditLogParts";
 const NO_REWRITE: &str = "responses are inspected, never rewritten";
+const NO_UPDATE: &str = "targets are added to rules at load only";
 
 /// Every action of the manuals.
 pub(in crate::lang::seclang) const TABLE: &[Name<Kind>] = &[
@@ -146,6 +147,7 @@ pub(in crate::lang::seclang) enum CtlKind {
     AuditEngine,
     AuditLogParts,
     ForceRequestBodyVariable,
+    ParseXmlIntoArgs,
     RequestBodyAccess,
     RequestBodyLimit,
     RequestBodyProcessor,
@@ -170,14 +172,21 @@ pub(in crate::lang::seclang) const CTL: &[Name<CtlKind>] = &[
     ctl("auditLogParts", Yes(CtlKind::AuditLogParts)),
     ctl("debugLogLevel", Ignored("the engine reports through `tracing`: the level is chosen by the host")),
     ctl("forceRequestBodyVariable", Yes(CtlKind::ForceRequestBodyVariable)),
+    ctl("encryptionEnforcement", OnlyOff("link hashing is not supported")),
+    ctl("encryptionEngine", OnlyOff("link hashing is not supported")),
+    ctl("forceResponseBodyVariable", Ignored("RESPONSE_BODY holds every response body that is inspected")),
     ctl("hashEnforcement", OnlyOff("link hashing is not supported")),
     ctl("hashEngine", OnlyOff("link hashing is not supported")),
-    ctl("parseXmlIntoArgs", OnlyOff("XML is inspected with XML:/* and XML://@*")),
+    ctl("parseXmlIntoArgs", Yes(CtlKind::ParseXmlIntoArgs)),
     ctl("requestBodyAccess", Yes(CtlKind::RequestBodyAccess)),
     ctl("requestBodyLimit", Yes(CtlKind::RequestBodyLimit)),
     ctl("requestBodyProcessor", Yes(CtlKind::RequestBodyProcessor)),
     ctl("responseBodyAccess", Yes(CtlKind::ResponseBodyAccess)),
     ctl("responseBodyLimit", Yes(CtlKind::ResponseBodyLimit)),
+    ctl(
+        "responseBodyProcessor",
+        Refused("response bodies are inspected as text, no processor reads them", "use RESPONSE_BODY"),
+    ),
     ctl("ruleEngine", Yes(CtlKind::RuleEngine)),
     ctl("ruleRemoveById", Yes(CtlKind::RuleRemoveById)),
     ctl("ruleRemoveByMsg", Yes(CtlKind::RuleRemoveByMsg)),
@@ -185,4 +194,7 @@ pub(in crate::lang::seclang) const CTL: &[Name<CtlKind>] = &[
     ctl("ruleRemoveTargetById", Yes(CtlKind::RuleRemoveTargetById)),
     ctl("ruleRemoveTargetByMsg", Yes(CtlKind::RuleRemoveTargetByMsg)),
     ctl("ruleRemoveTargetByTag", Yes(CtlKind::RuleRemoveTargetByTag)),
+    ctl("ruleUpdateTargetById", Refused(NO_UPDATE, "use ctl:ruleRemoveTargetById, or SecRuleUpdateTargetById")),
+    ctl("ruleUpdateTargetByMsg", Refused(NO_UPDATE, "use ctl:ruleRemoveTargetByMsg, or SecRuleUpdateTargetByMsg")),
+    ctl("ruleUpdateTargetByTag", Refused(NO_UPDATE, "use ctl:ruleRemoveTargetByTag, or SecRuleUpdateTargetByTag")),
 ];

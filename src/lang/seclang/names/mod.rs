@@ -1,4 +1,4 @@
-//! Every name of the ModSecurity v2 and v3 reference manuals, and what becomes of it here. Nothing falls through silently: a
+//! Every name of the ModSecurity v2 and v3 reference manuals and of Coraza, and what becomes of it here. Nothing falls through silently: a
 //! name is supported, accepted with a stated "no effect because", or refused with the reason and the alternative.
 
 pub(super) mod actions;
@@ -6,6 +6,8 @@ pub(super) mod directives;
 #[cfg(test)]
 mod document;
 pub(super) mod operators;
+#[cfg(test)]
+mod peers;
 pub(super) mod variables;
 
 /// What becomes of a name.
@@ -55,7 +57,7 @@ mod tests {
             names(actions::TABLE),
             names(actions::CTL),
             names(operators::TABLE),
-            variables::REFUSED.iter().map(|row| row.0.to_ascii_lowercase()).collect(),
+            variables::SPECIAL.iter().map(|row| row.0.to_ascii_lowercase()).collect(),
         ] {
             let count = names.len();
             names.sort();
