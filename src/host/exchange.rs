@@ -267,6 +267,15 @@ impl Exchange {
         self.tx.request_body()
     }
 
+    /// How long the body is that the phase looks at which was started last.
+    pub fn inspected_bytes(&self) -> usize {
+        match self.phase {
+            Phase::RequestBody => self.tx.request_body().len(),
+            Phase::ResponseBody => self.tx.response_body().len(),
+            Phase::RequestHeaders | Phase::ResponseHeaders | Phase::Logging => 0,
+        }
+    }
+
     /// The response's head is here: starts phase 3.
     pub fn response<'h>(
         &mut self,

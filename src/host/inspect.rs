@@ -1,8 +1,8 @@
 //! Drives an [`Exchange`] on a tokio runtime without stalling it.
 //!
 //! Inspection is pure computation. It is cut into turns of a fuel quantum, and between two turns the task yields, so that one
-//! long body does not hold up the requests behind it. The first turns of every phase are free; a phase that needs more has to
-//! take a place in the *long lane*, which has fewer places than the runtime has threads. However many long bodies there are,
+//! long body does not hold up the requests behind it. The first turns of every phase are free; a phase that needs more, or that
+//! has a long body to look at, has to take a place in the *long lane*, which has fewer places than the runtime has threads. However many long bodies there are,
 //! a thread stays free for short requests.
 
 use super::exchange::{BodyPolicy, Chunk, Ends, Exchange, Refusal, RequestHead, Turn};
@@ -19,6 +19,9 @@ pub(crate) const HELD: Fault = Fault::Refuse(503, "Too many bodies are held for 
 
 /// Turns that a phase gets before it has to queue for the long lane.
 const SHORT_TURNS: u32 = 4;
+/// A body of so many bytes is long from the start: a single step on it, such as a transformation of the whole, may take many
+/// turns' time, and if every thread were in the middle of one, nothing else would run.
+const LONG_BODY: usize = 256 << 10;
 /// Turns that a phase in the long lane gets before it goes to the end of the queue.
 const LONG_TURNS: u32 = 16;
 
@@ -106,7 +109,8 @@ impl Inspector {
 
     /// Runs the phase that was started to its end.
     pub(crate) async fn run(&self, exchange: &mut Exchange) -> Option<Refusal> {
-        for _ in 0..SHORT_TURNS {
+        let short = if exchange.inspected_bytes() < LONG_BODY { SHORT_TURNS } else { 0 };
+        for _ in 0..short {
             match exchange.step(self.quantum) {
                 Turn::Done(refusal) => return refusal,
                 Turn::Pending => tokio::task::yield_now().await,

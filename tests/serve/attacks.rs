@@ -56,6 +56,8 @@ async fn a_host_is_one_host_in_http_2_too() {
         let request = hosts.iter().fold(bare(), |request, host| request.header("host", *host));
         assert_eq!(status(&mut sender, request).await, StatusCode::BAD_REQUEST, "{hosts:?}");
     }
+    let star = Request::builder().uri("*").header("host", "a");
+    assert_eq!(status(&mut sender, star).await, StatusCode::BAD_REQUEST);
     let user = Request::builder().uri("http://user@a/");
     assert_eq!(status(&mut sender, user).await, StatusCode::BAD_REQUEST);
     assert_eq!(upstream.received().len(), before);

@@ -164,5 +164,5 @@ fn a_long_body_leaves_no_memory_behind() {
     }
     exchange.process_request_body();
     assert!(exchange.request_body().len() > 1 << 20);
-    assert!(exchange.into_scratch().memory() <= 5 * 256 << 10);
+    assert!(exchange.into_scratch().memory() <= 5 * (256 << 10));
 }

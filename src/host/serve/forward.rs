@@ -98,6 +98,9 @@ pub(super) fn request(head: &RequestHead, upstream: &Upstream, hop: &Hop<'_>) ->
     if authority.is_none() && !target.starts_with(b"/") && target != b"*" {
         return Err("The request target has a scheme other than http.");
     }
+    if target == b"*" && method != Method::OPTIONS {
+        return Err("Only OPTIONS may ask for the server itself.");
+    }
     let target = match (method == Method::OPTIONS, target) {
         // RFC 9112, section 3.2.4: no path at all asks for the server itself.
         (true, b"") => PathAndQuery::from_static("*"),
