@@ -326,8 +326,7 @@ impl<'r> Draft<'r> {
     }
 
     fn rule_set(&mut self, ctl: &Ctl) -> RuleSetId {
-        let named = self.ruleset.rules.iter().enumerate().filter(|(_, rule)| fold::ctl_names(ctl, rule));
-        let set: Vec<_> = named.map(|(at, _)| RuleIx::new(at)).collect();
+        let set: Vec<_> = fold::named(ctl, self.ruleset).into_iter().map(RuleIx::new).collect();
         if let Some(at) = self.rule_sets.iter().position(|other| *other == set) {
             return RuleSetId::new(at);
         }
@@ -417,7 +416,10 @@ fn looks_at_groups(target: &Target) -> bool {
         && match &target.selector {
             Selector::Key(key) => is_group(key),
             Selector::All => true,
-            Selector::Regex(pattern) => (b'1'..=b'9').any(|digit| fold::finds(pattern, &[digit])),
+            Selector::Regex(pattern) => {
+                let mut finder = fold::Finder::new(pattern);
+                (b'1'..=b'9').any(|digit| finder.finds(&[digit]))
+            }
         }
 }
 

@@ -13,12 +13,12 @@ use crate::limits::Limits;
 use crate::ops::{numeric, text};
 use crate::program::Fate;
 use crate::rule::{
-    Action, AllowScope, Condition, Ctl, Disruptive, Flow, IdRange, Operator, Pattern, Phase, Rule, Ruleset, Selector,
-    SetOp, Variable,
+    Action, AllowScope, Condition, Ctl, Disruptive, Flow, Operator, Pattern, Phase, Rule, Ruleset, Selector, SetOp,
+    Variable,
 };
 use crate::scan;
 use crate::transform::{Changed, Context};
-use state::{Known, State};
+use state::{Journal, Known, State};
 use std::collections::BTreeMap;
 
 /// The rule that a full match goes on with, as a position in load order (one past the last: the end). `None`: the next one.
@@ -77,7 +77,7 @@ pub(super) fn fold(ruleset: &Ruleset, limits: &Limits) -> Vec<Fate> {
                 continue;
             };
             let outcome = run(rule, state, uncertain[at], &context);
-            let left = Some(state.clone());
+            let left = (rule.disruptive != Disruptive::Pass).then(|| state.clone());
             mark_uncertain(ruleset, rule, outcome.fate, &mut uncertain);
             fates[at] = match outcome.fate {
                 Fate::Always if keep_matches || reads_its_own_match(rule) => Fate::Live,
@@ -121,7 +121,7 @@ struct Outcome {
 
 /// Runs the rule on `state`, which afterwards holds whatever may be true behind it.
 fn run(rule: &Rule, state: &mut State, uncertain: bool, context: &Context<'_>) -> Outcome {
-    let before = state.clone();
+    let mut changes = Journal::new();
     let mut certain = !uncertain;
     let mut acted = false;
     let mut repeated = false;
@@ -134,7 +134,7 @@ fn run(rule: &Rule, state: &mut State, uncertain: bool, context: &Context<'_>) -
             }
             Decision::True(times) => {
                 for _ in 0..times {
-                    condition.actions.iter().for_each(|action| apply(action, state));
+                    condition.actions.iter().for_each(|action| apply(action, state, &mut changes));
                 }
                 acted |= !condition.actions.is_empty();
                 repeated |= times != 1;
@@ -143,19 +143,19 @@ fn run(rule: &Rule, state: &mut State, uncertain: bool, context: &Context<'_>) -
                 certain = false;
                 // The actions may run any number of times. Each turn makes at least one more key unknown, or is the last.
                 loop {
-                    let mut again = state.clone();
-                    condition.actions.iter().for_each(|action| apply(action, &mut again));
-                    let all = state.clone().meet(again);
-                    if all == *state {
+                    let mut turn = Journal::new();
+                    condition.actions.iter().for_each(|action| apply(action, state, &mut turn));
+                    let news = state.doubt(&turn);
+                    changes.append(&mut turn);
+                    if !news {
                         break;
                     }
-                    *state = all;
                 }
             }
         }
     }
     if !certain {
-        *state = before.meet(state.clone());
+        state.doubt(&changes);
         return Outcome { fate: Fate::Live, may_match: true, may_fall_through: true };
     }
     let silent = !rule.log && !rule.auditlog && rule.disruptive == Disruptive::Pass && rule.severity.is_none();
@@ -220,7 +220,7 @@ fn evaluate(operator: &Operator, value: &[u8], state: &State) -> Option<bool> {
 }
 
 /// What an action does to the TX values.
-fn apply(action: &Action, state: &mut State) {
+fn apply(action: &Action, state: &mut State, journal: &mut Journal) {
     let Action::SetVar(set) = action else { return };
     if set.collection != Variable::Tx {
         return;
@@ -246,7 +246,7 @@ fn apply(action: &Action, state: &mut State) {
         SetOp::Subtract(text) => sum(text, -1),
         SetOp::Unset => Known::Unset,
     };
-    state.set(&key, value);
+    state.set(&key, value, journal);
 }
 
 /// Marks the rules that a `ctl` of this rule may remove or narrow.
@@ -255,46 +255,56 @@ fn mark_uncertain(ruleset: &Ruleset, rule: &Rule, fate: Fate, uncertain: &mut [b
         return;
     }
     for action in rule.conditions.iter().flat_map(|condition| &condition.actions) {
-        let Action::Ctl(ctl) = action else { continue };
-        for (at, other) in ruleset.rules.iter().enumerate() {
-            if ctl_names(ctl, other) {
-                uncertain[at] = true;
-            }
+        if let Action::Ctl(ctl) = action {
+            named(ctl, ruleset).into_iter().for_each(|at| uncertain[at] = true);
         }
     }
 }
 
-/// Whether a `ctl:ruleRemove...` names the rule.
-pub(super) fn ctl_names(ctl: &Ctl, rule: &Rule) -> bool {
+/// The rules that a `ctl:ruleRemove...` names, as positions in load order.
+pub(super) fn named(ctl: &Ctl, ruleset: &Ruleset) -> Vec<usize> {
+    let those = |names: &mut dyn FnMut(&Rule) -> bool| {
+        ruleset.rules.iter().enumerate().filter(|(_, rule)| names(rule)).map(|(at, _)| at).collect()
+    };
     match ctl {
-        Ctl::RuleRemoveById(ids) | Ctl::RuleRemoveTargetById(ids, _) => in_ranges(ids, rule),
+        Ctl::RuleRemoveById(ids) | Ctl::RuleRemoveTargetById(ids, _) => {
+            those(&mut |rule| ids.iter().any(|range| range.contains(rule.id.0)))
+        }
         Ctl::RuleRemoveByTag(tag) | Ctl::RuleRemoveTargetByTag(tag, _) => {
-            rule.tags.iter().any(|text| finds(tag, &text.to_bytes()))
+            let mut finder = Finder::new(tag);
+            those(&mut |rule| rule.tags.iter().any(|text| finder.finds(&text.to_bytes())))
         }
         Ctl::RuleRemoveByMsg(msg) | Ctl::RuleRemoveTargetByMsg(msg, _) => {
-            rule.msg.as_ref().is_some_and(|text| finds(msg, &text.to_bytes()))
+            let mut finder = Finder::new(msg);
+            those(&mut |rule| rule.msg.as_ref().is_some_and(|text| finder.finds(&text.to_bytes())))
         }
-        _ => false,
+        _ => Vec::new(),
     }
 }
 
-fn in_ranges(ids: &[IdRange], rule: &Rule) -> bool {
-    ids.iter().any(|range| range.contains(rule.id.0))
+/// Searches texts of the rules themselves. Load time only: an unmetered search is fine here.
+pub(super) struct Finder {
+    pattern: Option<scan::Pattern>,
+    cache: scan::Cache,
 }
 
-/// Whether a pattern of a `ctl` finds the text. Load time only: an unmetered search is fine here.
-pub(super) fn finds(pattern: &Pattern, text: &[u8]) -> bool {
-    let Ok(hir) = crate::lang::pcre::parse(&pattern.text, pattern.fold_case, &crate::limits::Limits::default()) else {
-        return false;
-    };
-    let limits = crate::limits::Limits::default();
-    let Ok(pattern) = scan::Pattern::build_with(&hir, scan::Want::Match, scan::Engine::Nfa, &limits) else {
-        return false;
-    };
-    let (mut cache, mut cursor, mut groups) = Default::default();
-    let mut meter = crate::meter::Meter::unlimited();
-    let found = pattern.scan(&mut cache, text, &mut cursor, u64::MAX, &mut groups, &mut meter);
-    found == Ok(scan::Outcome::Hit)
+impl Finder {
+    /// Compiles the pattern; one that does not compile, which is reported elsewhere, finds nothing.
+    pub(super) fn new(pattern: &Pattern) -> Finder {
+        let limits = Limits::default();
+        let hir = crate::lang::pcre::parse(&pattern.text, pattern.fold_case, &limits).ok();
+        let build = |hir| scan::Pattern::build_with(&hir, scan::Want::Match, scan::Engine::Nfa, &limits).ok();
+        Finder { pattern: hir.and_then(build), cache: scan::Cache::default() }
+    }
+
+    /// Whether it finds something in the text.
+    pub(super) fn finds(&mut self, text: &[u8]) -> bool {
+        let Some(pattern) = &self.pattern else { return false };
+        let (mut cursor, mut groups) = Default::default();
+        let mut meter = crate::meter::Meter::unlimited();
+        let found = pattern.scan(&mut self.cache, text, &mut cursor, u64::MAX, &mut groups, &mut meter);
+        found == Ok(scan::Outcome::Hit)
+    }
 }
 
 /// Whether a variable tells of matches.

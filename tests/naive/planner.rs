@@ -141,8 +141,10 @@ fn exclusions_count_where_values_are_constants() {
         SecRule TX:x|TX:y|!TX:x "@eq 1" "id:2,phase:1,pass"
         SecRule &TX:x|!&TX:x "@eq 1" "id:3,phase:1,pass"
         SecRule TX:x|!TX:/^y/ "@eq 1" "id:4,phase:1,pass"
+        SecRule TX:x|!TX:x "@eq 1" "id:5,phase:1,nolog,pass,setvar:tx.z=1"
+        SecRule &TX:z "@eq 0" "id:6,phase:1,pass"
     "#;
-    assert_eq!(logged(rules, &get("/")), [4]);
+    assert_eq!(logged(rules, &get("/")), [4, 6]);
 }
 
 #[test]
@@ -240,4 +242,16 @@ fn a_negated_test_captures_nothing_and_leaves_the_groups_of_others() {
         SecRule TX:s "@streq b" "id:3,phase:1,pass"
     "#;
     assert_eq!(logged(rules, &get("/?x=ab")), [3]);
+}
+
+#[test]
+fn a_key_that_a_request_spells_may_be_any_that_begins_so() {
+    let rules = r#"
+        SecAction "id:1,phase:1,nolog,pass,setvar:tx.limit=1,setvar:'tx.li%{ARGS.k}=2',setvar:'!tx.o%{ARGS.k}'"
+        SecRule TX:limit "@eq 2" "id:2,phase:1,pass"
+        SecRule TX:limit "@eq 1" "id:3,phase:1,pass"
+        SecRule &TX:lines "@eq 0" "id:4,phase:1,pass"
+    "#;
+    assert_eq!(logged(rules, &get("/?k=mit")), [2, 4]);
+    assert_eq!(logged(rules, &get("/?k=nes")), [3]);
 }

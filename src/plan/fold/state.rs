@@ -12,6 +12,9 @@ pub(super) enum Known {
     Unknown,
 }
 
+/// What keys held before actions changed them, in the order of the changes.
+pub(super) type Journal = Vec<(Vec<u8>, Known)>;
+
 /// Keys that are not listed are unset.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct State {
@@ -39,10 +42,32 @@ impl State {
         self.keys.get(&key).cloned().unwrap_or(Known::Unset)
     }
 
-    pub(super) fn set(&mut self, key: &[u8], value: Known) {
+    fn held(&self, key: &[u8]) -> Known {
+        self.keys.get(key).cloned().unwrap_or(Known::Unset)
+    }
+
+    /// Sets a key and notes what it held.
+    pub(super) fn set(&mut self, key: &[u8], value: Known, journal: &mut Journal) {
         let cut = matches!(&value, Known::Constant(text) if text.len() > self.value_bytes);
         let value = if cut { Known::Unknown } else { value };
-        self.keys.insert(key.to_ascii_lowercase(), value);
+        let key = key.to_ascii_lowercase();
+        journal.push((key.clone(), self.held(&key)));
+        self.keys.insert(key, value);
+    }
+
+    /// What holds if any part of the changes was made: a key that does not hold what it held is unknown. Answers whether that
+    /// is news about any key.
+    pub(super) fn doubt(&mut self, journal: &Journal) -> bool {
+        for (key, before) in journal {
+            if self.held(key) != *before {
+                self.keys.insert(key.clone(), Known::Unknown);
+            }
+        }
+        let mut first: BTreeMap<&[u8], &Known> = BTreeMap::new();
+        for (key, before) in journal {
+            first.entry(key).or_insert(before);
+        }
+        first.into_iter().any(|(key, before)| self.held(key) != *before)
     }
 
     /// A `setvar` whose key is only known up to its first macro.
