@@ -143,8 +143,9 @@ impl WafBuilder {
     }
 
     /// Obeys `SecDataDir`: persistent collections are kept in a file in that folder as well, and outlive the process. Rules
-    /// without the directive leave them in memory. What has changed is written every
-    /// [`Limits::collection_flush_millis`], by a thread that starts here: a process that forks does so before.
+    /// without the directive, or that initialise no collection, leave them in memory. What has changed is written every
+    /// [`Limits::collection_flush_millis`], by a thread that starts in [`build`](Self::build): a process that forks does so
+    /// before. Rules that [`Waf::replace`] loads later use the same store.
     #[cfg(feature = "persist")]
     #[must_use]
     pub fn data_dir(mut self) -> Self {
@@ -163,8 +164,7 @@ impl WafBuilder {
         let source = self.source.unwrap_or(RuleSource::Builtin);
         let (loaded, mut report) = load(&source, &*self.files, &self.loading)?;
         let now = self.env.epoch_micros() / 1_000_000;
-        let settings = &loaded.program().ruleset.settings;
-        let Some(kept) = self.collections.open(settings, &self.loading.limits, now, &mut report.diagnostics) else {
+        let Some(kept) = self.collections.open(loaded.program(), now, &mut report.diagnostics) else {
             return Err(report);
         };
         let shared = Shared {

@@ -141,6 +141,7 @@ fn settings(all: &Settings, out: &mut Vec<u8>) {
         "SecRulePerfTime" rule_perf_time => |n: u64| n.to_string();
         "SecUploadFileLimit" upload_file_limit => |n: usize| n.to_string();
         "SecCollectionTimeout" collection_timeout => |n: u64| n.to_string();
+        "SecDataDir" data_dir => |text: Option<Box<str>>| text.unwrap_or_default().into_string();
         "SecServerSignature" server_signature => |text: Option<Box<str>>| text.unwrap_or_default().into_string();
         "SecWebAppId" web_app_id => |text: Option<Box<str>>| text.unwrap_or_default().into_string();
         "SecSensorId" sensor_id => |text: Option<Box<str>>| text.unwrap_or_default().into_string();

@@ -2,8 +2,11 @@
 
 use crate::diag::Diagnostics;
 use crate::engine::persist::Collections;
+#[cfg(feature = "persist")]
 use crate::limits::Limits;
-use crate::rule::Settings;
+use crate::program::Program;
+#[cfg(feature = "persist")]
+use crate::program::Step;
 use crate::store::MemoryCollections;
 use std::sync::Arc;
 
@@ -41,27 +44,39 @@ impl Kept {
 }
 
 impl Keeping {
-    /// Opens the store. `now` is seconds since 1970. `None`: it cannot be opened, which is among the findings.
-    pub(super) fn open(self, settings: &Settings, limits: &Limits, now: u64, found: &mut Diagnostics) -> Option<Kept> {
+    /// Opens the store for that program. `now` is seconds since 1970. `None`: it cannot be opened, which is among the findings.
+    pub(super) fn open(self, program: &Program, now: u64, found: &mut Diagnostics) -> Option<Kept> {
+        let in_memory = || Some(Kept::plain(Arc::new(MemoryCollections::new(&program.limits))));
         match self {
             Keeping::Given(store) => Some(Kept::plain(store)),
             #[cfg(feature = "persist")]
-            Keeping::DataDir if settings.data_dir.is_some() => on_disk(settings, limits, now, found),
-            _ => {
-                // Without files nothing else of the rules matters here.
-                let _ = (settings, now, found);
-                Some(Kept::plain(Arc::new(MemoryCollections::new(limits))))
+            Keeping::DataDir => match folder_of(program) {
+                Some(folder) => on_disk(folder, &program.limits, now, found),
+                None => in_memory(),
+            },
+            Keeping::Memory => {
+                // Only a file can have been damaged, or be old.
+                let _ = (now, found);
+                in_memory()
             }
         }
     }
 }
 
+/// The folder of `SecDataDir`, if a rule that can run opens a collection. Configurations name a folder by habit, often one that
+/// several processes share; who keeps nothing needs none.
 #[cfg(feature = "persist")]
-fn on_disk(settings: &Settings, limits: &Limits, now: u64, found: &mut Diagnostics) -> Option<Kept> {
+fn folder_of(program: &Program) -> Option<&std::path::Path> {
+    let folder = program.ruleset.settings.data_dir.as_deref()?;
+    let mut actions = program.rules.iter().flat_map(|rule| &rule.links).flat_map(|link| &link.actions);
+    actions.any(|step| matches!(step, Step::InitCollection(..))).then_some(std::path::Path::new(folder))
+}
+
+#[cfg(feature = "persist")]
+fn on_disk(folder: &std::path::Path, limits: &Limits, now: u64, found: &mut Diagnostics) -> Option<Kept> {
     use crate::diag::Diagnostic;
     use crate::lang::seclang::codes;
     use crate::store::DiskCollections;
-    let folder = std::path::Path::new(settings.data_dir.as_deref()?);
     let mut fail = |problem: String| {
         let message = format!("persistent collections cannot be kept: {problem}");
         let help = "correct the folder or its permissions; two processes cannot share one";

@@ -58,13 +58,19 @@ fn counters_survive_a_restart_and_end_when_they_should() {
 }
 
 #[test]
-fn without_the_directive_nothing_is_written() {
+fn without_need_nothing_is_written() {
     let folder = folder();
-    let rules = rules(folder.path()).replace("SecDataDir", "SecServerSignature");
-    let site = Site::with(&rules, Limits::default(), |builder| builder.data_dir());
-    assert_eq!(site.seen(0, "/"), "1");
-    drop(site);
-    assert!(!file(folder.path()).exists());
+    let all = rules(folder.path());
+    for (rules, expected) in [
+        (all.replace("SecDataDir", "SecServerSignature"), "1"),
+        // Nor without a collection: many configurations name a folder by habit.
+        (all.replace("initcol:ip=%{REMOTE_ADDR},", ""), ""),
+    ] {
+        let site = Site::with(&rules, Limits::default(), |builder| builder.data_dir());
+        assert_eq!(site.seen(0, "/"), expected);
+        drop(site);
+        assert!(!file(folder.path()).exists());
+    }
 }
 
 #[test]

@@ -81,6 +81,8 @@ fn action() -> impl Strategy<Value = String> {
         value().prop_map(|value| format!("setvar:'tx.k_%{{rule.id}}=v{value}'")),
         value().prop_map(|value| format!("setvar:'ip.k=+{value}'")),
         value().prop_map(|value| format!("initcol:'ip=k{value}'")),
+        value().prop_map(|value| format!("expirevar:'ip.k{value}=6%{{tx.{value}}}'")),
+        value().prop_map(|value| format!("deprecatevar:'session.k=%{{tx.a}}{value}'")),
         value().prop_map(|value| format!("setenv:'e=v{value}'")),
         target()
             .prop_filter("one quoting is enough", |target| !target.contains('\\'))
