@@ -2,6 +2,7 @@
 
 use super::expand::expand;
 use super::scratch::Scratch;
+use super::trace::Event;
 use crate::meter::{Exhausted, Meter, Price};
 use crate::ops::numeric;
 use crate::program::{CtlStep, KeyId, Loaded, SetStep, Step, Text};
@@ -48,6 +49,7 @@ pub(super) fn run(step: &Step, loaded: &Loaded, scratch: &mut Scratch, meter: &m
             let name = expanded(name, loaded, scratch, meter)?;
             let value = expanded(value, loaded, scratch, meter)?;
             meter.charge_rule(SET.of(name.len() + value.len()))?;
+            note(Variable::Env, &name, Some(&value), scratch);
             put(Variable::Env, &name, &value, scratch, loaded.program().limits.tx_entries);
             Ok(())
         }
@@ -78,6 +80,7 @@ fn set_tx(
         SetStep::Unset => {
             meter.charge_rule(SET.per_call)?;
             scratch.tx.unset(key);
+            note_tx(key, loaded, scratch);
             return Ok(());
         }
         SetStep::Set(text) => (text, 0),
@@ -103,7 +106,20 @@ fn set_tx(
         });
     }
     scratch.expanded = value;
+    note_tx(key, loaded, scratch);
     done
+}
+
+fn note(collection: Variable, key: &[u8], value: Option<&[u8]>, scratch: &mut Scratch) {
+    scratch.note(|| Event::Set { collection, key: key.to_vec(), value: value.map(<[u8]>::to_vec) });
+}
+
+fn note_tx(key: KeyId, loaded: &Loaded, scratch: &mut Scratch) {
+    if scratch.trace.is_some() {
+        let name = scratch.tx.name(loaded.program(), key).to_vec();
+        let value = scratch.tx.get(key).map(<[u8]>::to_vec);
+        note(Variable::Tx, &name, value.as_deref(), scratch);
+    }
 }
 
 fn changed(base: i64, by: &[u8], sign: i64) -> i64 {
@@ -131,6 +147,7 @@ fn set_other(
         SetStep::Unset => {
             meter.charge_rule(SET.of(scratch.collections.len()))?;
             scratch.collections.retain(|(c, key, _)| *c != collection || !key.eq_ignore_ascii_case(&name));
+            note(collection, &name, None, scratch);
             return Ok(());
         }
         SetStep::Set(text) => (text, 0),
@@ -150,6 +167,7 @@ fn set_other(
         write_number(sum, &mut value);
     }
     value.truncate(loaded.program().limits.tx_value_bytes);
+    note(collection, &name, Some(&value), scratch);
     put(collection, &name, &value, scratch, loaded.program().limits.tx_entries);
     Ok(())
 }

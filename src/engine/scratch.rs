@@ -6,6 +6,7 @@ use super::matched::Matched;
 use super::memory::Memory;
 use super::record::MatchRecord;
 use super::selection::{Item, Selections};
+use super::trace::Trace;
 use super::tx::Tx;
 use super::values::Values;
 use super::verdict::{Exhaustion, Interruption};
@@ -43,6 +44,8 @@ pub struct Scratch {
     pub(super) report: Report,
     pub(super) flags: Flags,
     pub(super) state: State,
+    /// What happens, for those who have asked.
+    pub(super) trace: Option<Box<Trace>>,
     pub(super) env: Arc<dyn Env>,
 }
 
@@ -155,6 +158,7 @@ impl Scratch {
                 started: 0,
                 unique_id: String::new(),
             },
+            trace: None,
             env: Arc::new(FixedEnv::default()),
         };
         scratch.caches.resize_with(program.patterns.len(), scan::Cache::default);
@@ -181,6 +185,7 @@ impl Scratch {
         self.report = Report::default();
         self.flags.notes.clear();
         self.flags.macro_cut = false;
+        self.trace = None;
         let settings = &program.ruleset.settings;
         let state = &mut self.state;
         state.mode = settings.engine;

@@ -8,6 +8,7 @@ use super::env::Env;
 use super::eval::{self, Progress};
 use super::prepare;
 use super::scratch::Scratch;
+use super::trace::Event;
 use super::verdict::{Exhaustion, Interruption, InterruptionAction, Policy, Reason};
 use crate::http::{self, BodyParser, Kind};
 use crate::meter::{Exhausted, Meter, Scope};
@@ -254,9 +255,11 @@ impl Transaction {
             _ => false,
         };
         if allowed {
+            self.scratch.note(|| Event::PhaseAllowed(phase));
             self.end_phase(phase);
             return;
         }
+        self.scratch.note(|| Event::Phase(phase));
         let count = self.loaded.program().selections.len();
         self.scratch.selections.clear(count);
         self.cursor = Cursor::default();

@@ -316,6 +316,20 @@ fn ids(ranges: &[IdRange]) -> Vec<u8> {
     ranges.iter().map(show).collect::<Vec<_>>().join(",").into_bytes()
 }
 
+impl Condition {
+    /// Targets and exclusions as SecLang writes them; nothing for `SecAction`.
+    pub fn targets_text(&self) -> Vec<u8> {
+        targets(self)
+    }
+}
+
+impl Test {
+    /// Sign, name and argument as SecLang writes them, such as `!@rx ^a`.
+    pub fn to_text(&self) -> Vec<u8> {
+        operator(self)
+    }
+}
+
 fn targets(condition: &Condition) -> Vec<u8> {
     let mut out = Vec::new();
     let included = condition.targets.iter().map(|one| (false, one));
