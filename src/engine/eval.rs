@@ -98,7 +98,12 @@ pub(super) fn run(
                 let Some(source) = program.source(rule) else { continue };
                 if scratch.state.mode == EngineMode::On && phase != Phase::Logging {
                     match source.disruptive {
-                        Disruptive::Allow(scope) => return Ok(Progress::Allowed(scope)),
+                        Disruptive::Allow(scope) => {
+                            for &rule in schedule.get(cursor.position..).unwrap_or_default() {
+                                scratch.note(|| Event::LeftOut { rule, why: LeftOut::Allow });
+                            }
+                            return Ok(Progress::Allowed(scope));
+                        }
                         _ if scratch.state.interruption.is_some() => return Ok(Progress::Done),
                         _ => {}
                     }

@@ -3,7 +3,7 @@
 use super::matched::full_name;
 use super::memory::Slice;
 use super::scratch::Scratch;
-use super::selection::itoa;
+use super::selection::{self, itoa};
 use super::values::{Part, shows};
 use crate::meter::{Exhausted, Meter, Price};
 use crate::program::{Loaded, Text, TextPart};
@@ -32,6 +32,11 @@ pub(super) fn expand(
             }
             TextPart::Variable(variable, key) => {
                 if let Some(slice) = member(*variable, key.as_deref(), loaded, scratch, meter)? {
+                    append(out, scratch.memory.get(slice), limit, meter)?;
+                }
+            }
+            TextPart::Matching(variable, pattern) => {
+                if let Some(slice) = selection::first_matching(*variable, *pattern, loaded, scratch, meter)? {
                     append(out, scratch.memory.get(slice), limit, meter)?;
                 }
             }

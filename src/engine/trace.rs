@@ -8,6 +8,7 @@ use super::scratch::Scratch;
 use super::selection::{Item, ItemValue};
 use crate::program::{NodeId, Program, RuleIx, Source, Which};
 use crate::rule::{Phase, Variable};
+use crate::scan::Groups;
 use crate::transform::{Changed, Context, Transformation};
 
 /// One step of an evaluation.
@@ -25,7 +26,7 @@ pub enum Event {
         /// The link.
         link: usize,
     },
-    /// A rule is left out: `ctl:ruleRemove...`, or a `skip` or `skipAfter` that jumps over it.
+    /// A rule is left out: a `ctl` has removed it, or a rule before it jumps over it or ends the phase.
     LeftOut {
         /// The rule.
         rule: RuleIx,
@@ -74,8 +75,10 @@ pub enum Event {
 pub enum LeftOut {
     /// A `ctl` has removed it.
     Ctl,
-    /// The rule before said `skip`, `skipAfter`, or `allow`.
+    /// The rule before said `skip` or `skipAfter`.
     Jump,
+    /// The rule before said `allow`.
+    Allow,
 }
 
 /// A value that an operator has looked at.
@@ -93,7 +96,8 @@ pub struct Test {
     pub parameter: Option<Vec<u8>>,
     /// Whether the link matches at this value.
     pub matched: bool,
-    /// What the operator found in the value: the whole match, then the groups that took part. Empty if it does not say.
+    /// What the operator found in the value: the whole match, then the groups that took part; `@rxGlobal` goes on with the next
+    /// match. Empty if the operator does not say, or need not: see the planner's option `spans`.
     pub spans: Vec<(usize, usize)>,
     /// Fuel spent so far.
     pub fuel: u64,
@@ -110,6 +114,8 @@ impl Test {
 #[derive(Debug, Default)]
 pub struct Trace {
     events: Vec<Event>,
+    /// What an operator that looks for every match has found so far.
+    found: Vec<(usize, usize)>,
 }
 
 impl Trace {
@@ -119,6 +125,13 @@ impl Trace {
     /// The steps, in order.
     pub fn events(&self) -> &[Event] {
         &self.events
+    }
+
+    /// Notes the groups of one match of several.
+    pub(super) fn found(&mut self, groups: &Groups) {
+        if self.found.len() < Self::MOST {
+            self.found.extend((0..Groups::COUNT).filter_map(|group| groups.get(group)));
+        }
     }
 
     pub(super) fn push(&mut self, event: Event) {
@@ -191,7 +204,9 @@ pub(super) fn tested(visit: &Visit<'_>, program: &Program, scratch: &mut Scratch
         }
         _ => None,
     };
+    let found = scratch.trace.as_mut().map(|trace| std::mem::take(&mut trace.found)).unwrap_or_default();
     let spans = match visit.matched {
+        Some(Captured::Groups) if !found.is_empty() => found,
         Some(Captured::Groups) => (0..10).filter_map(|group| scratch.groups.get(group)).collect(),
         _ => Vec::new(),
     };

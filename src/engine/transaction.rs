@@ -13,7 +13,7 @@ use super::verdict::{Exhaustion, Interruption, InterruptionAction, Policy, Reaso
 use crate::http::{self, BodyParser, Kind};
 use crate::meter::{Exhausted, Meter, Scope};
 use crate::program::Loaded;
-use crate::rule::{AllowScope, BodyProcessor, EngineMode, Phase, Variable};
+use crate::rule::{AllowScope, BodyProcessor, EngineMode, LimitAction, Phase, Variable};
 use std::sync::Arc;
 
 /// Bytes that a body parser reads between two chances to pause.
@@ -204,8 +204,7 @@ impl Transaction {
                     &mut self.meter,
                 )?;
                 if progress != http::Progress::More {
-                    prepare::body(self.loaded.program(), &mut self.scratch, &mut self.meter)?;
-                    self.enter_rules(Phase::RequestBody);
+                    self.body_is_read()?;
                 }
                 Ok(self.meter.spent() < pause_at)
             }
@@ -234,16 +233,32 @@ impl Transaction {
                     self.stage = Stage::Parse(Box::new(parser));
                     return Ok(());
                 }
-                prepare::body(&program, &mut self.scratch, &mut self.meter)?;
+                return self.body_is_read();
             }
             Phase::ResponseHeaders => prepare::response(&mut self.scratch, &mut self.meter)?,
             Phase::ResponseBody => {
                 let inspected = self.inspects_response_body();
                 prepare::response_body(inspected, &mut self.scratch, &mut self.meter)?;
             }
-            Phase::Logging => {}
+            Phase::Logging => prepare::logging(&mut self.scratch, &mut self.meter)?,
         }
         self.enter_rules(phase);
+        Ok(())
+    }
+
+    /// The body has been parsed, as far as it is: its values are made and the rules of phase 2 begin, unless it is too long.
+    fn body_is_read(&mut self) -> Result<(), Exhausted> {
+        let program = self.loaded.program().clone();
+        let over = prepare::limit_without_files(&program, &mut self.scratch, &mut self.meter)?;
+        prepare::body(&program, &mut self.scratch, &mut self.meter)?;
+        if over && self.scratch.state.request_body_limit_action == LimitAction::Reject {
+            self.refuse(413, Reason::BodyLimit, Phase::RequestBody);
+        }
+        if self.scratch.state.interruption.is_some() {
+            self.end_phase(Phase::RequestBody);
+        } else {
+            self.enter_rules(Phase::RequestBody);
+        }
         Ok(())
     }
 

@@ -236,10 +236,11 @@ impl<'r> Draft<'r> {
         self.key_index.get(key.to_ascii_lowercase().as_slice()).copied().unwrap_or(KeyId::new(usize::MAX))
     }
 
-    fn text(&self, text: &Macro) -> Text {
+    fn text(&mut self, text: &Macro) -> Text {
         let parts = text.parts.iter().map(|part| match part {
             MacroPart::Text(text) => TextPart::Literal(text.clone()),
             MacroPart::Variable { variable: Variable::Tx, key: Some(key) } => TextPart::Tx(self.key(key)),
+            MacroPart::Matching { variable, pattern } => TextPart::Matching(*variable, self.selector_pattern(pattern)),
             MacroPart::Variable { variable, key } => {
                 let fold = |key: &[u8]| if variable.folds_case() { key.to_ascii_lowercase() } else { key.to_vec() };
                 TextPart::Variable(*variable, key.as_ref().map(|key| fold(key).into()))
@@ -365,13 +366,19 @@ fn captures(rule: &Rule) -> bool {
     rule.conditions.iter().any(|condition| condition.capture)
 }
 
+fn finds_group(pattern: &Pattern) -> bool {
+    (b'1'..=b'9').any(|digit| fold::finds(pattern, &[digit]))
+}
+
 /// Whether the rule reads TX:1-9, by name or by a regex selector over TX.
 fn reads_groups(rule: &Rule) -> bool {
     let group = |key: &[u8]| matches!(key, [b'1'..=b'9']);
     let in_macros = keys::macros_of(rule).any(|text| {
-        text.parts
-            .iter()
-            .any(|part| matches!(part, MacroPart::Variable { variable: Variable::Tx, key: Some(key) } if group(key)))
+        text.parts.iter().any(|part| match part {
+            MacroPart::Variable { variable: Variable::Tx, key: Some(key) } => group(key),
+            MacroPart::Matching { variable: Variable::Tx, pattern } => finds_group(pattern),
+            _ => false,
+        })
     });
     in_macros
         || rule.conditions.iter().flat_map(|condition| &condition.targets).any(|target| {
@@ -379,7 +386,7 @@ fn reads_groups(rule: &Rule) -> bool {
                 && match &target.selector {
                     Selector::Key(key) => group(key),
                     Selector::All => true,
-                    Selector::Regex(pattern) => (b'1'..=b'9').any(|digit| fold::finds(pattern, &[digit])),
+                    Selector::Regex(pattern) => finds_group(pattern),
                 }
         })
 }

@@ -62,6 +62,11 @@ impl Macro {
                     }
                     out.push(b'}');
                 }
+                MacroPart::Matching { variable, pattern } => {
+                    out.extend_from_slice(format!("%{{{}./", variable.name()).as_bytes());
+                    out.extend_from_slice(&pattern.text);
+                    out.extend_from_slice(b"/}");
+                }
             }
         }
         out

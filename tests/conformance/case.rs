@@ -1,29 +1,54 @@
 //! A regression case of libmodsecurity, as its JSON files write it.
 
 use serde::Deserialize;
-use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use std::fmt;
 
 /// One case.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default)]
 pub struct Case {
-    #[serde(default)]
     pub title: String,
     /// What must be linked into libmodsecurity for the case to make sense.
-    #[serde(default)]
     pub resource: Option<String>,
-    #[serde(default)]
     pub rules: Lines,
-    #[serde(default)]
     pub expected: Expected,
-    #[serde(default)]
     pub client: End,
-    #[serde(default)]
     pub server: End,
-    #[serde(default)]
     pub request: Request,
-    #[serde(default)]
     pub response: Response,
+}
+
+impl<'de> Deserialize<'de> for Case {
+    /// By hand, because some cases have a key twice; the last one stands, but expectations add up.
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Case, D::Error> {
+        struct Reader;
+        impl<'de> Visitor<'de> for Reader {
+            type Value = Case;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a case")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Case, A::Error> {
+                let mut case = Case::default();
+                while let Some(key) = map.next_key::<String>()? {
+                    match key.as_str() {
+                        "title" => case.title = map.next_value()?,
+                        "resource" => case.resource = map.next_value()?,
+                        "rules" => case.rules = map.next_value()?,
+                        "expected" => case.expected.add(map.next_value()?),
+                        "client" => case.client = map.next_value()?,
+                        "server" => case.server = map.next_value()?,
+                        "request" => case.request = map.next_value()?,
+                        "response" => case.response = map.next_value()?,
+                        _ => drop(map.next_value::<IgnoredAny>()?),
+                    }
+                }
+                Ok(case)
+            }
+        }
+        from.deserialize_map(Reader)
+    }
 }
 
 /// What must come out. Texts are regular expressions.
@@ -40,6 +65,22 @@ pub struct Expected {
     pub debug_log: Option<String>,
     #[serde(alias = "redirect_url")]
     pub redirect: Option<String>,
+}
+
+impl Expected {
+    fn add(&mut self, other: Expected) {
+        fn take<T>(place: &mut Option<T>, other: Option<T>) {
+            if other.is_some() {
+                *place = other;
+            }
+        }
+        take(&mut self.http_code, other.http_code);
+        take(&mut self.parser_error, other.parser_error);
+        take(&mut self.audit_log, other.audit_log);
+        take(&mut self.error_log, other.error_log);
+        take(&mut self.debug_log, other.debug_log);
+        take(&mut self.redirect, other.redirect);
+    }
 }
 
 /// One end of the connection.
@@ -133,6 +174,13 @@ impl<'de> Deserialize<'de> for Lines {
 /// Headers in order. The suite repeats keys of a JSON object to repeat a header.
 #[derive(Debug, Default)]
 pub struct Headers(pub Vec<(String, String)>);
+
+impl Headers {
+    /// The first header of this name.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|(other, _)| other.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+    }
+}
 
 impl<'de> Deserialize<'de> for Headers {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Headers, D::Error> {

@@ -119,21 +119,35 @@ fn text(bytes: &[u8], most: usize) -> String {
     text
 }
 
-/// An expectation without the numbers that say where in the request's text a value stands.
+/// An expectation without the numbers that say where in the request's text values stand, and how long they are there.
 pub fn without_positions(pattern: &str) -> String {
     let mut out = String::new();
     let mut rest = pattern;
-    while let Some(at) = rest.find('v') {
-        let (before, from) = rest.split_at(at);
-        let digits = from[1..].bytes().take_while(u8::is_ascii_digit).count();
-        out.push_str(before);
-        if digits > 0 && from[1 + digits..].starts_with(',') {
-            out.push_str("v[0-9]+");
-            rest = &from[1 + digits..];
-        } else {
-            out.push('v');
-            rest = &from[1..];
+    let mut run = false;
+    while let Some(char) = rest.chars().next() {
+        match position(rest) {
+            Some(len) => {
+                if !run {
+                    out.push_str("(?:v[0-9]+,[0-9]+)+");
+                }
+                run = true;
+                rest = &rest[len..];
+            }
+            None => {
+                run = false;
+                out.push(char);
+                rest = &rest[char.len_utf8()..];
+            }
         }
     }
-    out + rest
+    out
+}
+
+/// The length of a `v12,34` at the start.
+fn position(text: &str) -> Option<usize> {
+    let digits = |text: &str| text.bytes().take_while(u8::is_ascii_digit).count();
+    let first = digits(text.strip_prefix('v')?);
+    let rest = text.get(1 + first..)?.strip_prefix(',').filter(|_| first > 0)?;
+    let second = digits(rest);
+    (second > 0).then_some(1 + first + 1 + second)
 }

@@ -7,15 +7,15 @@ use fusewall::files::Files;
 use fusewall::plan::Options;
 use fusewall::program::Program;
 use fusewall::store::LoadReport;
-use fusewall::{Interruption, InterruptionAction, MatchRecord, Transaction, Waf};
+use fusewall::{Interruption, InterruptionAction, MatchRecord, Transaction, Waf, WafBuilder};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Id of the rule that [`observe`] appends: it matches everything that body parsers produce.
+/// Id of the rule that [`observe`] puts before the others: it matches everything that body parsers produce.
 pub const PROBE: u64 = 999_999_999_999;
 
-const PROBE_RULE: &str = "\nSecRule ARGS_GET|ARGS_POST|FILES|FILES_NAMES|MULTIPART_PART_HEADERS|REQBODY_ERROR|REQBODY_ERROR_MSG\
+const PROBE_RULE: &str = "SecRule ARGS_GET|ARGS_POST|FILES|FILES_NAMES|MULTIPART_PART_HEADERS|REQBODY_ERROR|REQBODY_ERROR_MSG\
 |MULTIPART_STRICT_ERROR|MULTIPART_BOUNDARY_QUOTED|MULTIPART_BOUNDARY_WHITESPACE|MULTIPART_DATA_BEFORE|MULTIPART_DATA_AFTER\
 |MULTIPART_HEADER_FOLDING|MULTIPART_LF_LINE|MULTIPART_MISSING_SEMICOLON|MULTIPART_INVALID_QUOTING|MULTIPART_INVALID_PART\
 |MULTIPART_INVALID_HEADER_FOLDING|MULTIPART_FILE_LIMIT_EXCEEDED|MULTIPART_UNMATCHED_BOUNDARY|REQUEST_BODY_LENGTH \
@@ -40,15 +40,38 @@ pub struct Observation {
     pub records: Vec<MatchRecord>,
 }
 
-/// The suite's `data` folder, under the name that its rules use.
+/// What libmodsecurity takes for granted where a case is silent. The v2 manual has engine and access off, and limits reject.
+const DEFAULTS: &str = "SecRuleEngine DetectionOnly\nSecRequestBodyAccess On\nSecRequestBodyLimitAction ProcessPartial\n\
+SecResponseBodyLimitAction ProcessPartial\n";
+const DEFAULTS_NAME: &str = "defaults.conf";
+
+/// The suite's `data` folder, under the name that its rules use, and the rules of one case.
 #[derive(Clone)]
-pub struct Data(pub PathBuf);
+pub struct Data {
+    /// The folder.
+    pub folder: PathBuf,
+    name: String,
+    rules: String,
+    /// Whether the probe rule stands behind the defaults.
+    probes: bool,
+}
 
 impl Data {
+    /// The folder alone.
+    pub fn new(folder: PathBuf) -> Data {
+        Data { folder, name: String::new(), rules: String::new(), probes: false }
+    }
+
+    /// A builder that loads the defaults, then these rules as a file of that name.
+    fn builder(&self, name: &str, rules: String, probes: bool) -> WafBuilder {
+        let files = Data { folder: self.folder.clone(), name: name.to_owned(), rules, probes };
+        Waf::builder().files(files).rules_path(DEFAULTS_NAME).rules_path(name)
+    }
+
     fn place(&self, path: &Path) -> PathBuf {
         let text = path.to_string_lossy();
         match text.rsplit_once("test-cases/data/") {
-            Some((_, inside)) => self.0.join(inside),
+            Some((_, inside)) => self.folder.join(inside),
             None => path.to_path_buf(),
         }
     }
@@ -56,12 +79,20 @@ impl Data {
 
 impl Files for Data {
     fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
-        std::fs::read(self.place(path))
+        match path.to_str() {
+            Some(DEFAULTS_NAME) if self.probes => Ok([DEFAULTS, PROBE_RULE].concat().into_bytes()),
+            Some(DEFAULTS_NAME) => Ok(DEFAULTS.into()),
+            Some(name) if name == self.name => Ok(self.rules.clone().into_bytes()),
+            _ => std::fs::read(self.place(path)),
+        }
     }
 
     fn glob(&self, pattern: &Path) -> io::Result<Vec<PathBuf>> {
+        if pattern.to_str().is_some_and(|name| name == DEFAULTS_NAME || name == self.name) {
+            return Ok(vec![pattern.to_path_buf()]);
+        }
         let place = self.place(pattern);
-        let (folder, name) = (place.parent().unwrap_or(&self.0), place.file_name().unwrap_or_default());
+        let (folder, name) = (place.parent().unwrap_or(&self.folder), place.file_name().unwrap_or_default());
         let mut found: Vec<_> = std::fs::read_dir(folder)?
             .filter_map(|entry| Some(entry.ok()?.file_name()))
             .filter(|file| fusewall::files::glob_match(name.as_encoded_bytes(), file.as_encoded_bytes()))
@@ -74,7 +105,7 @@ impl Files for Data {
 
 /// Runs a case as users would.
 pub fn run(case: &Case, name: &str, data: &Data) -> Result<Outcome, LoadReport> {
-    let waf = Waf::builder().files(data.clone()).rules_text(name, case.rules.text()).build()?;
+    let waf = data.builder(name, case.rules.text(), false).build()?;
     let mut transaction = waf.transaction();
     let (status, location) = drive(case, &mut transaction);
     Ok(Outcome {
@@ -89,9 +120,8 @@ pub fn run(case: &Case, name: &str, data: &Data) -> Result<Outcome, LoadReport> 
 
 /// Runs a case once more with all rules left in place, noting every step.
 pub fn observe(case: &Case, name: &str, data: &Data) -> Result<Observation, LoadReport> {
-    let rules = case.rules.text() + PROBE_RULE;
-    let options = Options { fold: false, ..Options::default() };
-    let waf = Waf::builder().files(data.clone()).planner(options).rules_text(name, rules).build()?;
+    let options = Options { fold: false, spans: true, ..Options::default() };
+    let waf = data.builder(name, case.rules.text(), true).planner(options).build()?;
     let mut transaction = waf.transaction();
     transaction.record_trace();
     drive(case, &mut transaction);

@@ -81,23 +81,29 @@ pub fn holds(seen: &Observation, variable: &str, value: &str) -> bool {
 
 /// What the probe rule saw.
 fn probed(seen: &Observation) -> impl Iterator<Item = &Test> {
-    let from = seen.events.iter().position(|event| match event {
-        Event::Link { rule, .. } => seen.program.source(*rule).is_some_and(|rule| rule.id.0 == PROBE),
-        _ => false,
-    });
-    seen.events[from.unwrap_or(seen.events.len())..].iter().filter_map(|event| match event {
+    split(seen).1.into_iter().filter_map(|event| match event {
         Event::Tested(test) => Some(test),
         _ => None,
+    })
+}
+
+/// The steps of the case's rules, and those of the probe rule.
+fn split(seen: &Observation) -> (Vec<&Event>, Vec<&Event>) {
+    let mut probing = false;
+    seen.events.iter().partition(|event| {
+        match event {
+            Event::Link { rule, .. } => probing = seen.program.source(*rule).is_some_and(|rule| rule.id.0 == PROBE),
+            Event::Phase(_) => probing = false,
+            _ => {}
+        }
+        !probing
     })
 }
 
 /// The lines, each with its line feed.
 pub fn tell(seen: &Observation, rules_text: &str) -> Vec<u8> {
     let mut journal = Journal { out: Vec::new(), seen, operator: String::new() };
-    for event in &seen.events {
-        if journal.is_probe(event) {
-            break;
-        }
+    for event in split(seen).0 {
         journal.event(event);
     }
     for test in probed(seen) {
@@ -130,10 +136,6 @@ impl Journal<'_> {
         self.seen.program.source(rule).expect("a rule of the program")
     }
 
-    fn is_probe(&self, event: &Event) -> bool {
-        matches!(event, Event::Link { rule, .. } if self.rule(*rule).id.0 == PROBE)
-    }
-
     fn event(&mut self, event: &Event) {
         match event {
             Event::Phase(phase) => self.line(&[format!("[4] Starting phase {}.", phase.number()).as_bytes()]),
@@ -157,7 +159,11 @@ impl Journal<'_> {
             Event::LinkEnd { matched, .. } => {
                 self.line(&[if *matched { b"[4] Rule returned 1." } else { b"[4] Rule returned 0." }]);
             }
-            Event::LeftOut { rule, why } => self.left_out(self.rule(*rule).id.0, *why),
+            Event::LeftOut { rule, why } => {
+                let rule = self.rule(*rule);
+                let place = format!("{}:{}", rule.file, rule.line);
+                self.left_out(rule.id.0, &place, *why);
+            }
             Event::Matched { rule, acted: true } if matches!(self.rule(*rule).disruptive, Disruptive::Deny) => {
                 self.line(&[b"[4] Running action deny"]);
             }
@@ -187,9 +193,14 @@ impl Journal<'_> {
         self.line(&[b"[9] Target value: \"", &value, b"\" (Variable: ", &test.name, b")"]);
     }
 
-    fn left_out(&mut self, id: u64, why: LeftOut) {
+    fn left_out(&mut self, id: u64, place: &str, why: LeftOut) {
         match why {
             LeftOut::Jump => self.line(&[format!("[9] Skipped rule id '{id}' due to a `skip' action.").as_bytes()]),
+            LeftOut::Allow => {
+                let line =
+                    format!("[9] Skipped rule id '{place}' as request trough the utilization of an `allow' action.");
+                self.line(&[line.as_bytes()]);
+            }
             _ => {
                 for by in ["Tag", "Id", "Msg"] {
                     let line = format!("[9] Skipped rule id '{id}'. Skipped due to a ruleRemoveBy{by} action.");

@@ -55,7 +55,7 @@ impl State {
                     Known::Constant(value) => out.extend_from_slice(&value),
                     Known::Unknown => return None,
                 },
-                MacroPart::Variable { .. } => return None,
+                MacroPart::Variable { .. } | MacroPart::Matching { .. } => return None,
             }
         }
         Some(out)
