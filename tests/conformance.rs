@@ -22,6 +22,7 @@ use libtest_mimic::{Arguments, Trial};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use unusable::Reason;
 
 /// The folder of a suite, if it is there.
 fn suite(name: &str) -> Option<PathBuf> {
@@ -38,27 +39,39 @@ fn suite(name: &str) -> Option<PathBuf> {
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     let mut trials: Vec<Trial> = Vec::new();
-    let mut reasons = Vec::new();
+    let mut summary = Vec::new();
     if let Some(folder) = suite("secrules-language-tests") {
-        trials.extend(secrules::trials(&folder));
+        let (files, usable, reasons) = secrules::trials(&folder);
+        summary.push(format!(
+            "secrules-language-tests: {usable} usable cases in {} files; {}",
+            files.len(),
+            tell(&reasons)
+        ));
+        trials.extend(files);
     }
     if let Some(folder) = suite("modsecurity-regression") {
-        let (cases, unusable) = modsecurity::trials(&folder);
-        trials.extend(cases);
-        reasons = unusable;
+        let cases = modsecurity::suite(&folder);
+        let usable = cases.trials.len() - cases.reasons.len();
+        summary.push(format!(
+            "modsecurity-regression: {usable} usable cases of {}; {}; switched off by the suite itself: {}",
+            cases.trials.len(),
+            tell(&cases.reasons),
+            cases.disabled
+        ));
+        trials.extend(cases.trials);
     }
     let result = libtest_mimic::run(&arguments, trials);
     if !arguments.list {
-        let mut counts = BTreeMap::new();
-        reasons.iter().for_each(|reason| *counts.entry(reason).or_insert(0) += 1);
-        let counts: Vec<_> = counts.iter().map(|(reason, count)| format!("{reason} {count}")).collect();
-        println!(
-            "usable {}, passed {}; unusable {}: {}",
-            result.num_passed + result.num_failed,
-            result.num_passed,
-            reasons.len(),
-            counts.join(", ")
-        );
+        summary.iter().for_each(|line| println!("{line}"));
+        println!("tests: {} passed, {} failed", result.num_passed, result.num_failed);
     }
     result.exit_code()
+}
+
+/// How many cases cannot be used, by reason.
+fn tell(reasons: &[Reason]) -> String {
+    let mut counts = BTreeMap::new();
+    reasons.iter().for_each(|reason| *counts.entry(reason).or_insert(0) += 1);
+    let counts: Vec<_> = counts.iter().map(|(reason, count)| format!("{reason} {count}")).collect();
+    format!("unusable {}: {}", reasons.len(), counts.join(", "))
 }

@@ -55,7 +55,20 @@ impl Request {
     /// # Errors
     /// A body that is not Base64.
     pub fn evaluate(&self, waf: &Waf) -> anyhow::Result<Transaction> {
+        self.drive(waf.transaction_with_id(&self.id))
+    }
+
+    /// The same, noting every step.
+    ///
+    /// # Errors
+    /// A body that is not Base64.
+    pub fn trace(&self, waf: &Waf) -> anyhow::Result<Transaction> {
         let mut transaction = waf.transaction_with_id(&self.id);
+        transaction.record_trace();
+        self.drive(transaction)
+    }
+
+    fn drive(&self, mut transaction: Transaction) -> anyhow::Result<Transaction> {
         let body = decode(self.body_b64.as_deref())?;
         let response = match &self.response {
             Some(response) => Some((response, decode(response.body_b64.as_deref())?)),

@@ -7,6 +7,8 @@ use std::fmt;
 /// One case.
 #[derive(Debug, Default)]
 pub struct Case {
+    /// The suite itself has switched it off.
+    pub disabled: bool,
     pub title: String,
     /// What must be linked into libmodsecurity for the case to make sense.
     pub resource: Option<String>,
@@ -33,6 +35,7 @@ impl<'de> Deserialize<'de> for Case {
                 let mut case = Case::default();
                 while let Some(key) = map.next_key::<String>()? {
                     match key.as_str() {
+                        "enabled" => case.disabled = map.next_value::<serde_json::Value>()? == 0,
                         "title" => case.title = map.next_value()?,
                         "resource" => case.resource = map.next_value()?,
                         "rules" => case.rules = map.next_value()?,
@@ -55,6 +58,7 @@ impl<'de> Deserialize<'de> for Case {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct Expected {
+    #[serde(deserialize_with = "number")]
     pub http_code: Option<u16>,
     pub parser_error: Option<String>,
     #[serde(alias = "audit_logs")]
@@ -83,12 +87,20 @@ impl Expected {
     }
 }
 
+/// A number, in quotes or not.
+fn number<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u16>, D::Error> {
+    let value = serde_json::Value::deserialize(from)?;
+    let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    Ok(text.trim().parse().ok())
+}
+
 /// One end of the connection.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct End {
     pub ip: Option<String>,
-    pub port: u16,
+    #[serde(deserialize_with = "number")]
+    pub port: Option<u16>,
     pub hostname: Option<String>,
 }
 

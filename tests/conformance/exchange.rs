@@ -148,7 +148,8 @@ fn request(case: &Case, transaction: &mut Transaction) {
     let address = |text: &Option<String>| text.as_deref().and_then(|ip| ip.parse().ok());
     let local = std::net::IpAddr::from([127, 0, 0, 1]);
     let (client, server) = (address(&case.client.ip).unwrap_or(local), address(&case.server.ip).unwrap_or(local));
-    transaction.process_connection(client, case.client.port, server, case.server.port);
+    let (from, to) = (case.client.port.unwrap_or(0), case.server.port.unwrap_or(0));
+    transaction.process_connection(client, from, server, to);
     let request = &case.request;
     let version = format!("HTTP/{}", request.version());
     transaction.process_request_line(request.method.as_bytes(), request.uri.as_bytes(), version.as_bytes());

@@ -144,6 +144,7 @@ impl Journal<'_> {
             Event::Captured { group, text } => {
                 let what = match self.operator.as_str() {
                     "Rx" | "RxGlobal" => format!("[7] Added regex subexpression TX.{group}: "),
+                    "Pm" | "PmFromFile" => format!("[7] Added pm match TX.{group}: "),
                     other => format!("[7] Added {other} match TX.{group}: "),
                 };
                 self.line(&[what.as_bytes(), text]);

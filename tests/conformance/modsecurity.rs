@@ -9,33 +9,44 @@ use fusewall::store::LoadReport;
 use libtest_mimic::Trial;
 use std::path::Path;
 
-/// One test per case; those that cannot be used are there, ignored, with the reason.
-pub fn trials(folder: &Path) -> (Vec<Trial>, Vec<Reason>) {
+/// The tests of the suite.
+pub struct Suite {
+    /// One per case; those that cannot be used are there, ignored.
+    pub trials: Vec<Trial>,
+    /// Why they cannot.
+    pub reasons: Vec<Reason>,
+    /// Cases that the suite itself has switched off.
+    pub disabled: usize,
+}
+
+/// Reads the suite.
+pub fn suite(folder: &Path) -> Suite {
     let data = Data::new(folder.join("data"));
-    let (mut trials, mut reasons) = (Vec::new(), Vec::new());
+    let mut suite = Suite { trials: Vec::new(), reasons: Vec::new(), disabled: 0 };
     for (file, cases) in files(&folder.join("regression")) {
         let cases = match cases {
             Ok(cases) => cases,
             Err(why) => {
-                trials.push(Trial::test(format!("modsecurity::{file}"), move || Err(why.into())));
+                suite.trials.push(Trial::test(format!("modsecurity::{file}"), move || Err(why.into())));
                 continue;
             }
         };
         for (at, case) in cases.into_iter().enumerate() {
             let name = format!("modsecurity::{}::{}", file.trim_end_matches(".json"), at + 1);
             let (file, data) = (file.clone(), data.clone());
-            match unusable::reason(&file, &case) {
-                Some(reason) => {
-                    reasons.push(reason);
-                    trials.push(Trial::test(name, || Ok(())).with_kind(reason.to_string()).with_ignored_flag(true));
-                }
-                None => trials.push(Trial::test(name, move || {
-                    judge(&case, &file, &data).map_err(|why| format!("{}: {why}", case.title).into())
-                })),
+            if case.disabled {
+                suite.disabled += 1;
+            } else if let Some(reason) = unusable::reason(&file, &case) {
+                suite.reasons.push(reason);
+                let trial = Trial::test(name, || Ok(()));
+                suite.trials.push(trial.with_kind(reason.to_string()).with_ignored_flag(true));
+            } else {
+                let judge = move || judge(&case, &file, &data).map_err(|why| format!("{}: {why}", case.title).into());
+                suite.trials.push(Trial::test(name, judge));
             }
         }
     }
-    (trials, reasons)
+    suite
 }
 
 /// The files of the suite with their cases, by name. One that cannot be read is a failed test: nothing is left out silently.
@@ -87,8 +98,7 @@ fn logs(expected: &Expected, outcome: &Outcome, seen: &Observation, case: &Case)
         }
     }
     if let Some(line) = &expected.audit_log {
-        let log =
-            if outcome.audited { error_log::tell(outcome, seen, |record| record.auditlog) } else { String::new() };
+        let log = audit_log(outcome, seen);
         if !pattern::finds(line, log.as_bytes())? {
             return Err(format!("audit log:\n{log}expected: {line}"));
         }
@@ -100,13 +110,23 @@ fn logs(expected: &Expected, outcome: &Outcome, seen: &Observation, case: &Case)
     }
     let journal = journal::tell(seen, &case.rules.text());
     // Names of headers, cookies and collections have no case of their own.
+    let caseless = ["HEADERS", "COOKIES", "TX", "IP", "GLOBAL", "RESOURCE", "SESSION", "USER"];
     let named =
-        ["REQUEST_HEADERS", "REQUEST_COOKIES", "TX"].iter().any(|name| line.contains(&format!("Variable: {name}:")));
+        pattern::words(line).contains("ariable: ") && caseless.iter().any(|name| line.contains(&format!("{name}:")));
     let line = if named { format!("(?i){line}") } else { line.to_owned() };
     if facts.is_empty() && !pattern::finds(&line, &journal)? {
         return Err(format!("journal:\n{}expected: {line}", String::from_utf8_lossy(&journal)));
     }
     Ok(())
+}
+
+/// The audit log's own frame, and the lines of the matches that belong into it.
+fn audit_log(outcome: &Outcome, seen: &Observation) -> String {
+    if !outcome.audited {
+        return String::new();
+    }
+    let lines = error_log::tell(outcome, seen, |record| record.auditlog);
+    format!("---x---A--\n---x---H--\n{lines}---x---Z--\n")
 }
 
 /// Whether an error is reported where the expectation says: the file, the line, the words in quotes and after `got:`.

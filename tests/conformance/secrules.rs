@@ -1,6 +1,9 @@
 //! The unit cases of the SecLang test suite: one test per file. Transformations are asked directly, operators through a rule.
 
+use crate::unusable::Reason;
 use fusewall::engine::Event;
+use fusewall::net::IpSet;
+use fusewall::ops::byte_range;
 use fusewall::plan::Options;
 use fusewall::transform::{Changed, Context, Transformation};
 use fusewall::{Transaction, Waf};
@@ -27,15 +30,25 @@ struct Case {
 /// that swallows one of them, became a backslash, a NUL byte and two spaces, yet still expects one.
 const JUDGED_BEFORE_NUL: &str = "cssDecode";
 
-/// The tests of both parts of the suite.
-pub fn trials(folder: &Path) -> Vec<Trial> {
-    let mut trials = Vec::new();
+/// The tests of both parts of the suite; how many cases they hold, and why others cannot be used.
+pub fn trials(folder: &Path) -> (Vec<Trial>, usize, Vec<Reason>) {
+    let (mut trials, mut usable, mut reasons) = (Vec::new(), 0, Vec::new());
     for part in ["transformations", "operators"] {
         for file in files(&folder.join(part)) {
             let name = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
             let (folder, title) = (folder.to_path_buf(), format!("secrules::{part}::{name}"));
+            let cases: Vec<Case> = match read(&file) {
+                Ok(cases) => cases,
+                Err(why) => {
+                    trials.push(Trial::test(title, move || Err(why.into())));
+                    continue;
+                }
+            };
+            let unusable = cases.iter().filter_map(|case| case.reason(&name));
+            reasons.extend(unusable);
+            let cases: Vec<_> = cases.into_iter().filter(|case| case.reason(&name).is_none()).collect();
+            usable += cases.len();
             trials.push(Trial::test(title, move || {
-                let cases: Vec<Case> = serde_json::from_slice(&std::fs::read(&file)?)?;
                 let judge = |case: &Case| match part {
                     "transformations" => transformation(&name, case),
                     _ => operator(&name, case, &folder),
@@ -46,7 +59,33 @@ pub fn trials(folder: &Path) -> Vec<Trial> {
             }));
         }
     }
-    trials
+    (trials, usable, reasons)
+}
+
+fn read(file: &Path) -> Result<Vec<Case>, String> {
+    serde_json::from_slice(&std::fs::read(file).map_err(|error| error.to_string())?).map_err(|error| error.to_string())
+}
+
+impl Case {
+    /// Why the case says nothing about an engine like ours.
+    fn reason(&self, name: &str) -> Option<Reason> {
+        match self.resource.as_deref() {
+            Some("geoip") => return Some(Reason::LegacyGeoIp),
+            Some("ssdeep") => return Some(Reason::Ssdeep),
+            _ => {}
+        }
+        let around = ["(?=", "(?!", "(?<=", "(?<!"].iter().any(|group| self.param.contains(group));
+        if name.starts_with("rx") && around {
+            return Some(Reason::LookAround);
+        }
+        // v2 refuses to load what is no list of bytes and no network; v3 makes something of it when a request comes.
+        let refused = match name {
+            "validateByteRange" => byte_range::parse(&self.param).is_err(),
+            "ipMatch" => self.param.split(',').any(|network| IpSet::parse_entry(network).is_err()),
+            _ => false,
+        };
+        refused.then_some(Reason::OrderOfLaw)
+    }
 }
 
 fn files(folder: &Path) -> Vec<PathBuf> {
@@ -101,17 +140,7 @@ fn transformation(name: &str, case: &Case) -> Result<(), String> {
 }
 
 fn operator(name: &str, case: &Case, folder: &Path) -> Result<(), String> {
-    let around = ["(?=", "(?!", "(?<=", "(?<!"].iter().any(|group| case.param.contains(group));
-    // The format of these databases is no longer published; patterns that look around are refused when they are loaded.
-    if case.resource.as_deref() == Some("geoip") || around && refused(name, case, folder) {
-        return Ok(());
-    }
-    let waf = match load(name, &case.param, folder) {
-        Ok(waf) => waf,
-        // Like v2, the loader refuses what is no list of bytes or no network.
-        Err(_) if ["validateByteRange", "ipMatch"].contains(&name) => return Ok(()),
-        Err(report) => return Err(report),
-    };
+    let waf = load(name, &case.param, folder)?;
     let mut transaction = waf.transaction();
     transaction.record_trace();
     transaction.process_request_line(b"GET", b"/", b"HTTP/1.1");
@@ -141,10 +170,6 @@ fn groups(name: &str, transaction: &Transaction, expected: &[String]) -> Result<
         return Ok(());
     }
     Err(format!("captured {found:?}, expected {expected:?}"))
-}
-
-fn refused(name: &str, case: &Case, folder: &Path) -> bool {
-    load(name, &case.param, folder).is_err()
 }
 
 /// A rule that refuses a request whose header `Value` the operator matches.
