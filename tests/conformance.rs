@@ -71,7 +71,7 @@ fn main() -> ExitCode {
 /// How many cases cannot be used, by reason.
 fn tell(reasons: &[Reason]) -> String {
     let mut counts = BTreeMap::new();
-    reasons.iter().for_each(|reason| *counts.entry(reason).or_insert(0) += 1);
+    reasons.iter().for_each(|reason| *counts.entry(reason.to_string()).or_insert(0) += 1);
     let counts: Vec<_> = counts.iter().map(|(reason, count)| format!("{reason} {count}")).collect();
     format!("unusable {}: {}", reasons.len(), counts.join(", "))
 }

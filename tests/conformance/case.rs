@@ -173,8 +173,8 @@ impl<'de> Deserialize<'de> for Lines {
 
             fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Lines, A::Error> {
                 let mut lines = Vec::new();
-                while let Some(line) = list.next_element::<String>()? {
-                    lines.push(line);
+                while let Some(line) = list.next_element::<serde_json::Value>()? {
+                    lines.push(line.as_str().map_or_else(|| line.to_string(), str::to_owned));
                 }
                 Ok(Lines::List(lines))
             }

@@ -45,7 +45,7 @@ const DEFAULTS: &str = "SecRuleEngine DetectionOnly\nSecRequestBodyAccess On\nSe
 SecResponseBodyLimitAction ProcessPartial\n";
 const DEFAULTS_NAME: &str = "defaults.conf";
 
-/// The suite's `data` folder, under the name that its rules use, and the rules of one case.
+/// The suite's `data` folder, under the name that its rules use, the stock Unicode map, and the rules of one case.
 #[derive(Clone)]
 pub struct Data {
     /// The folder.
@@ -69,8 +69,10 @@ impl Data {
     }
 
     fn place(&self, path: &Path) -> PathBuf {
-        let text = path.to_string_lossy();
-        match text.rsplit_once("test-cases/data/") {
+        if path.file_name().is_some_and(|name| name == "unicode.mapping") {
+            return self.folder.join("../../setup/unicode.mapping");
+        }
+        match path.to_string_lossy().rsplit_once("test-cases/data/") {
             Some((_, inside)) => self.folder.join(inside),
             None => path.to_path_buf(),
         }

@@ -39,7 +39,7 @@ pub fn suite(folder: &Path) -> Suite {
             } else if let Some(reason) = unusable::reason(&file, &case) {
                 suite.reasons.push(reason);
                 let trial = Trial::test(name, || Ok(()));
-                suite.trials.push(trial.with_kind(reason.to_string()).with_ignored_flag(true));
+                suite.trials.push(trial.with_kind(reason.in_full()).with_ignored_flag(true));
             } else {
                 let judge = move || judge(&case, &file, &data).map_err(|why| format!("{}: {why}", case.title).into());
                 suite.trials.push(Trial::test(name, judge));

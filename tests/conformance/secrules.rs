@@ -78,13 +78,13 @@ impl Case {
         if name.starts_with("rx") && around {
             return Some(Reason::LookAround);
         }
-        // v2 refuses to load what is no list of bytes and no network; v3 makes something of it when a request comes.
+        // v3 makes something of it when a request comes.
         let refused = match name {
             "validateByteRange" => byte_range::parse(&self.param).is_err(),
             "ipMatch" => self.param.split(',').any(|network| IpSet::parse_entry(network).is_err()),
             _ => false,
         };
-        refused.then_some(Reason::OrderOfLaw)
+        refused.then_some(Reason::OrderOfLaw("an argument that is no list of bytes or no network does not load"))
     }
 }
 

@@ -23,8 +23,18 @@ pub enum Reason {
     Remote,
     /// Its patterns need a backtracking matcher: look-around, or a limit on backtracking.
     LookAround,
-    /// The v2 manual or the CRS tests, which come first, say otherwise.
-    OrderOfLaw,
+    /// The v2 manual or the CRS tests, which come first, say otherwise: where and what.
+    OrderOfLaw(&'static str),
+}
+
+impl Reason {
+    /// The reason, and what the law says if it is that.
+    pub fn in_full(self) -> String {
+        match self {
+            Reason::OrderOfLaw(law) => format!("{self}: {law}"),
+            other => other.to_string(),
+        }
+    }
 }
 
 impl fmt::Display for Reason {
@@ -37,7 +47,7 @@ impl fmt::Display for Reason {
             Reason::Ssdeep => "ssdeep",
             Reason::Remote => "remote",
             Reason::LookAround => "look-around",
-            Reason::OrderOfLaw => "order of law",
+            Reason::OrderOfLaw(_) => "order of law",
         })
     }
 }
@@ -60,6 +70,12 @@ const ORDER_OF_LAW: &[(&str, &str, &str)] = &[
 /// Where the v2 manual decides against v3, and a case asks for v3.
 fn against_the_law(case: &Case) -> Option<&'static str> {
     let rules = case.rules.text();
+    let error = case.expected.parser_error.as_deref().unwrap_or_default();
+    if !error.is_empty() {
+        let again = error.contains("SecDefaultActions can only be placed once");
+        return (again || error.contains("part of the SecDefaultActions"))
+            .then_some("SecDefaultAction: may stand again for the same phase, and may name transformations");
+    }
     let lines: Vec<_> = rules.lines().map(str::trim).collect();
     let is = |line: &str, name: &str| line.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name));
     let is_rule = |line: &str| is(line, "SecRule ") || is(line, "SecAction ");
@@ -97,10 +113,6 @@ fn against_the_law(case: &Case) -> Option<&'static str> {
     if rules.contains("json.array_") || patterns(case).any(|pattern| pattern.contains("array_")) {
         return Some("JSON: elements are named by their index alone (CRS 4 and its tests)");
     }
-    let error = case.expected.parser_error.as_deref().unwrap_or_default();
-    if error.contains("SecDefaultActions can only be placed once") || error.contains("part of the SecDefaultActions") {
-        return Some("SecDefaultAction: may stand again for the same phase, and may name transformations");
-    }
     let rejects = rules.contains("BodyLimitAction Reject") && !rules.contains("deny");
     if rejects && case.expected.http_code == Some(403) {
         return Some("SecRequestBodyLimit: status 413; SecResponseBodyLimit: status 500");
@@ -133,9 +145,9 @@ pub fn reason(file: &str, case: &Case) -> Option<Reason> {
     if looks_around(&lower) || patterns(case).any(looks_around) || any(&["secpcrematchlimit"]) {
         return Some(Reason::LookAround);
     }
-    let named = ORDER_OF_LAW.iter().any(|(of, title, _)| *of == file && *title == case.title);
-    if named || against_the_law(case).is_some() {
-        return Some(Reason::OrderOfLaw);
+    let named = ORDER_OF_LAW.iter().find(|(of, title, _)| *of == file && *title == case.title);
+    if let Some(law) = named.map(|(.., law)| *law).or_else(|| against_the_law(case)) {
+        return Some(Reason::OrderOfLaw(law));
     }
     (!asserts(case)).then_some(Reason::DebugLogWording)
 }
