@@ -4,7 +4,7 @@ mod collections;
 
 use crate::engine::persist::Collections;
 use crate::engine::{
-    self, Env, Interruption, InterruptionAction, MatchRecord, Policy, Reason, Resolver, Step, Verdict,
+    self, Env, Event, Interruption, InterruptionAction, MatchRecord, Policy, Reason, Resolver, Step, Verdict,
 };
 use crate::files::Files;
 use crate::governor::{Identities, SystemEnv};
@@ -395,6 +395,16 @@ impl Transaction {
     /// Environment variables that rules have set for the host.
     pub fn environment(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
         self.inner.iter().flat_map(engine::Transaction::environment)
+    }
+
+    /// Notes every step from now on, for [`trace`](Self::trace).
+    pub fn record_trace(&mut self) {
+        self.guard(Phase::RequestHeaders, (), engine::Transaction::record_trace);
+    }
+
+    /// The steps since [`record_trace`](Self::record_trace).
+    pub fn trace(&self) -> &[Event] {
+        self.inner.as_ref().map(engine::Transaction::trace).unwrap_or_default()
     }
 
     /// The rules that spent most fuel of their own, dearest first.

@@ -10,9 +10,15 @@ const SUITES: &[(&str, &str, &str, &str, &str)] = &[
         "FUSEWALL_CONFORMANCE_DIR",
         "conformance",
         "secrules-language-tests",
-        "conformance_units, detect",
+        "conformance, detect",
     ),
-    ("ModSecurity regression cases", "FUSEWALL_CONFORMANCE_DIR", "conformance", "modsecurity-regression", "http"),
+    (
+        "ModSecurity regression cases",
+        "FUSEWALL_CONFORMANCE_DIR",
+        "conformance",
+        "modsecurity-regression",
+        "conformance, http",
+    ),
     ("corpus of requests", "FUSEWALL_CORPUS_DIR", "corpus", "attacks.jsonl.gz", "naive, reference, pcre"),
 ];
 

@@ -53,7 +53,7 @@ pub fn prefilter(data: &[u8]) {
          SecRule REQUEST_BODY \"!@rx {text}\" \"id:2,phase:2,pass,t:lowercase,t:removeNulls,multiMatch\""
     );
     let build = |prefilter: bool| {
-        let builder = Waf::builder().env(FixedEnv::default()).planner(Options { fold: true, prefilter });
+        let builder = Waf::builder().env(FixedEnv::default()).planner(Options { prefilter, ..Options::default() });
         builder.rules_text("rules.conf", &rules).build().ok()
     };
     // Most random patterns are none.

@@ -3,8 +3,11 @@
 use super::requests;
 use super::rules::RulesArgs;
 use super::say;
-use crate::program;
-use serde_json::json;
+use crate::engine::{Event, Test};
+use crate::plan::Options;
+use crate::program::{self, RuleIx};
+use crate::waf::{Transaction, Waf};
+use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -26,7 +29,8 @@ pub struct ExplainArgs {
 /// # Errors
 /// Rules that do not load, a request file that cannot be read.
 pub fn run(args: &ExplainArgs) -> anyhow::Result<ExitCode> {
-    let waf = args.rules.load(args.rules.builder())?;
+    let options = Options { spans: args.request.is_some(), ..Options::default() };
+    let waf = args.rules.load(args.rules.builder().planner(options))?;
     let Some(path) = &args.request else {
         let text = program::explain(waf.loaded().program());
         if args.json {
@@ -38,7 +42,7 @@ pub fn run(args: &ExplainArgs) -> anyhow::Result<ExitCode> {
     };
     for request in requests::read(path)? {
         let request = request?;
-        let transaction = request.evaluate(&waf)?;
+        let transaction = request.trace(&waf)?;
         let Some(verdict) = transaction.verdict() else { anyhow::bail!("request {}: internal error", request.id) };
         let matches: Vec<_> = transaction
             .records()
@@ -71,6 +75,7 @@ pub fn run(args: &ExplainArgs) -> anyhow::Result<ExitCode> {
             "uninspected": verdict.uninspected,
             "matches": matches,
             "dearest_rules": dearest,
+            "steps": steps(&waf, &transaction),
         });
         if args.json {
             say(answer)?;
@@ -79,4 +84,49 @@ pub fn run(args: &ExplainArgs) -> anyhow::Result<ExitCode> {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// What led to the matches, in order: each value at which a rule's link matched, and what rules set.
+fn steps(waf: &Waf, transaction: &Transaction) -> Vec<Value> {
+    let loaded = waf.loaded();
+    let id = |rule: RuleIx| loaded.program().source(rule).map_or(0, |rule| rule.id.0);
+    let mut place = (0, 0);
+    let mut steps = Vec::new();
+    for event in transaction.trace() {
+        match event {
+            Event::Link { rule, link } => place = (id(*rule), *link),
+            Event::Tested(test) if test.matched => steps.push(step(place, test)),
+            Event::Set { collection, key, value } => steps.push(json!({
+                "rule": place.0,
+                "set": format!("{}.{}", collection.name(), key.escape_ascii()),
+                "value": value.as_ref().map(|value| value.escape_ascii().to_string()),
+            })),
+            Event::LeftOut { rule, why } => {
+                steps.push(json!({ "left_out": id(*rule), "why": format!("{why:?}"), "rule": place.0 }));
+            }
+            _ => {}
+        }
+    }
+    steps
+}
+
+fn step((rule, link): (u64, usize), test: &Test) -> Value {
+    let text = |bytes: &[u8]| bytes.escape_ascii().to_string();
+    let stages: Vec<_> = test
+        .stages
+        .iter()
+        .map(|(step, value)| json!({ "transformation": step.name(), "value": text(value) }))
+        .collect();
+    let matched = test.spans.first().map(|&(start, end)| {
+        json!({ "start": start, "end": end, "bytes": text(test.tested().get(start..end).unwrap_or_default()) })
+    });
+    json!({
+        "rule": rule,
+        "link": link,
+        "target": text(&test.name),
+        "value": text(&test.value),
+        "stages": stages,
+        "matched": matched,
+        "fuel": test.fuel,
+    })
 }

@@ -85,6 +85,16 @@ impl Request {
     pub fn evaluate(&self, waf: &Waf) -> anyhow::Result<Transaction> {
         Ok(self.prepare()?.evaluate(waf))
     }
+
+    /// The same, noting every step.
+    ///
+    /// # Errors
+    /// A body that is not Base64.
+    pub fn trace(&self, waf: &Waf) -> anyhow::Result<Transaction> {
+        let mut transaction = waf.transaction_with_id(&self.id);
+        transaction.record_trace();
+        Ok(self.prepare()?.drive(transaction))
+    }
 }
 
 /// A request as bytes, as a host would hand it over.
@@ -123,7 +133,10 @@ impl Prepared {
 
     /// Takes the exchange through the phases that it has, up to an interruption, and phase 5.
     pub fn evaluate(&self, waf: &Waf) -> Transaction {
-        let mut transaction = waf.transaction_with_id(&self.id);
+        self.drive(waf.transaction_with_id(&self.id))
+    }
+
+    fn drive(&self, mut transaction: Transaction) -> Transaction {
         self.request_phases(&mut transaction);
         if let Some(response) = self.response.as_ref().filter(|_| transaction.interruption().is_none()) {
             for (name, value) in &response.headers {

@@ -3,6 +3,7 @@
 use super::collections;
 use super::expand::expand;
 use super::scratch::Scratch;
+use super::trace::Event;
 use crate::meter::{Exhausted, Meter, Price};
 use crate::ops::numeric;
 use crate::program::{CtlStep, KeyId, Loaded, SetStep, Step, Text};
@@ -47,6 +48,7 @@ pub(super) fn run(step: &Step, loaded: &Loaded, scratch: &mut Scratch, meter: &m
             let value = expanded(value, loaded, scratch, meter)?;
             let entries = LOOK * scratch.environment.len() as u64;
             meter.charge_rule(SET.of(name.len() + value.len()).saturating_add(entries))?;
+            note(Variable::Env, &name, Some(&value), scratch);
             set_env(&name, value, scratch, loaded.program().limits.tx_entries)
         }
     }
@@ -75,6 +77,7 @@ fn set_tx(
         SetStep::Unset => {
             meter.charge_rule(SET.per_call)?;
             scratch.tx.unset(key);
+            note_tx(key, loaded, scratch);
             return Ok(());
         }
         SetStep::Set(text) => (text, 0),
@@ -101,7 +104,21 @@ fn set_tx(
         });
     }
     scratch.expanded = value;
+    note_tx(key, loaded, scratch);
     done
+}
+
+/// Notes an entry of a collection for those who listen.
+pub(super) fn note(collection: Variable, key: &[u8], value: Option<&[u8]>, scratch: &mut Scratch) {
+    scratch.note(|| Event::Set { collection, key: key.to_vec(), value: value.map(<[u8]>::to_vec) });
+}
+
+fn note_tx(key: KeyId, loaded: &Loaded, scratch: &mut Scratch) {
+    if scratch.trace.is_some() {
+        let name = scratch.tx.name(loaded.program(), key).to_vec();
+        let value = scratch.tx.get(key).map(<[u8]>::to_vec);
+        note(Variable::Tx, &name, value.as_deref(), scratch);
+    }
 }
 
 fn changed(base: i64, by: &[u8], sign: i64) -> i64 {

@@ -2,7 +2,7 @@
 //!
 //! A collection that is not initialised has no entries, and writing to it does nothing.
 
-use super::act::expanded;
+use super::act::{expanded, note};
 use super::memory::Slice;
 use super::persist::{RecordId, RecordLimits, What};
 use super::scratch::Scratch;
@@ -141,6 +141,10 @@ fn change(
     let (store, now) = (Arc::clone(&scratch.collections), scratch.seconds());
     let limits = RecordLimits::from(&program.limits);
     scratch.opened.write(collection, &name.to_ascii_lowercase(), what, &limits, &*store, now);
+    if scratch.trace.is_some() {
+        let value = scratch.opened.get(collection, name).map(<[u8]>::to_vec);
+        note(collection, name, value.as_deref(), scratch);
+    }
     Ok(())
 }
 

@@ -42,6 +42,11 @@ impl Cursor {
         *self = Cursor { position, entered: true, narrowed, link: link + 1, ..Cursor::default() };
     }
 
+    /// Whether the link has done nothing yet.
+    pub(super) fn begins_link(&self) -> bool {
+        !self.resolved && self.item == 0
+    }
+
     /// To the next item of the link.
     pub(super) fn next_item(&mut self) {
         self.item += 1;

@@ -7,6 +7,7 @@ use super::operator::{self, Captured, Tested};
 use super::record::{self, MatchRecord};
 use super::scratch::Scratch;
 use super::selection::{self, Item, ItemValue, resolve};
+use super::trace::{self, Event, LeftOut};
 use super::verdict::{Interruption, InterruptionAction, Reason};
 use crate::meter::{Exhausted, Meter, Price, Scope};
 use crate::program::{KeyId, Link, Loaded, Look, NodeId, Program, RuleIx};
@@ -64,6 +65,7 @@ pub(super) fn run(
         if !cursor.entered {
             meter.charge(ENTER)?;
             if scratch.removed.contains(rule.index()) {
+                scratch.note(|| Event::LeftOut { rule, why: LeftOut::Ctl });
                 cursor.go_to(cursor.position + 1);
                 continue;
             }
@@ -88,11 +90,20 @@ pub(super) fn run(
             LinkEnd::Miss => cursor.go_to(cursor.position + 1),
             LinkEnd::Hit => {
                 let jump = program.rules.get(rule.index()).and_then(|planned| planned.jump);
-                cursor.go_to(jump.unwrap_or(cursor.position + 1));
+                let next = jump.unwrap_or(cursor.position + 1);
+                for &rule in schedule.get(cursor.position + 1..next).unwrap_or_default() {
+                    scratch.note(|| Event::LeftOut { rule, why: LeftOut::Jump });
+                }
+                cursor.go_to(next);
                 let Some(source) = program.source(rule) else { continue };
                 if scratch.state.mode == EngineMode::On && phase != Phase::Logging {
                     match source.disruptive {
-                        Disruptive::Allow(scope) => return Ok(Progress::Allowed(scope)),
+                        Disruptive::Allow(scope) => {
+                            for &rule in schedule.get(cursor.position..).unwrap_or_default() {
+                                scratch.note(|| Event::LeftOut { rule, why: LeftOut::Allow });
+                            }
+                            return Ok(Progress::Allowed(scope));
+                        }
                         _ if scratch.state.interruption.is_some() => return Ok(Progress::Done),
                         _ => {}
                     }
@@ -112,10 +123,20 @@ fn run_rule(
 ) -> Result<LinkEnd, Exhausted> {
     let Some(planned) = loaded.program().rules.get(rule.index()) else { return Ok(LinkEnd::Miss) };
     while let Some(link) = planned.links.get(cursor.link) {
+        let at = cursor.link;
+        if cursor.begins_link() {
+            scratch.note(|| Event::Link { rule, link: at });
+        }
         match run_link(rule, link, cursor, pause_at, loaded, scratch, meter)? {
             LinkEnd::Pending => return Ok(LinkEnd::Pending),
-            LinkEnd::Miss => return Ok(LinkEnd::Miss),
-            LinkEnd::Hit => cursor.next_link(),
+            LinkEnd::Miss => {
+                scratch.note(|| Event::LinkEnd { rule, link: at, matched: false });
+                return Ok(LinkEnd::Miss);
+            }
+            LinkEnd::Hit => {
+                scratch.note(|| Event::LinkEnd { rule, link: at, matched: true });
+                cursor.next_link();
+            }
         }
     }
     full_match(rule, loaded, scratch, meter)?;
@@ -240,6 +261,13 @@ fn visit(
             Tested::Hit(_) | Tested::Miss => None,
         };
         cursor.testing = None;
+        if scratch.trace.is_some() {
+            let path = if look.multi_match { path.get(..cursor.stage).unwrap_or(path) } else { path };
+            let targets = program.selections.get(look.selection.index()).map(|selection| selection.targets.as_slice());
+            let targets = targets.unwrap_or_default();
+            let visit = trace::Visit { item, targets, path, test, buffer, matched: captured, fuel: meter.spent() };
+            trace::tested(&visit, program, scratch);
+        }
         if let Some(captured) = captured {
             hit = true;
             cursor.matched = true;
@@ -325,6 +353,9 @@ fn capture(
                 meter.charge_rule(CAPTURE.of(end - start))?;
                 let text = scratch.memory.get(slice).get(start..end).unwrap_or_default();
                 scratch.tx.set_with(key, |place| place.extend_from_slice(text));
+                if let Some(trace) = &mut scratch.trace {
+                    trace.push(Event::Captured { group, text: text.to_vec() });
+                }
             }
         }
     }
@@ -353,6 +384,8 @@ fn full_match(rule: RuleIx, loaded: &Loaded, scratch: &mut Scratch, meter: &mut 
     };
     scratch.state.relevant |= source.auditlog;
     let taken = interruption.filter(|_| acts);
+    let acted = taken.is_some() && scratch.state.interruption.is_none();
+    scratch.note(|| Event::Matched { rule, acted });
     if source.log || source.auditlog {
         let record = record::make(rule, taken.as_ref(), loaded, scratch, meter)?;
         keep(record, program, scratch);

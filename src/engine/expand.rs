@@ -3,7 +3,7 @@
 use super::matched::full_name;
 use super::memory::Slice;
 use super::scratch::Scratch;
-use super::selection::itoa;
+use super::selection::{self, itoa};
 use super::values::{Part, shows};
 use crate::meter::{Exhausted, Meter, Price};
 use crate::program::{Loaded, Step, Text, TextPart};
@@ -49,6 +49,12 @@ pub(super) fn expand_to(
                 Some(slice) => append(out, scratch.memory.get(slice), limit, meter)?,
                 None => true,
             },
+            TextPart::Matching(variable, pattern) => {
+                match selection::first_matching(*variable, *pattern, loaded, scratch, meter)? {
+                    Some(slice) => append(out, scratch.memory.get(slice), limit, meter)?,
+                    None => true,
+                }
+            }
         };
         if !fits {
             return Ok(true);

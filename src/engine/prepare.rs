@@ -108,6 +108,31 @@ pub(super) fn request(program: &Program, scratch: &mut Scratch, meter: &mut Mete
     full_request(program, scratch, meter)
 }
 
+/// Marks a body whose part outside of files is longer than its limit. Whether it is. Of a multipart body headers and values of
+/// parts count, of any other all of it.
+pub(super) fn limit_without_files(
+    program: &Program,
+    scratch: &mut Scratch,
+    meter: &mut Meter,
+) -> Result<bool, Exhausted> {
+    let items = scratch.memory.fields.items();
+    meter.charge(COPY.of(0) + items.len() as u64)?;
+    let length = match scratch.state.processor {
+        Some(BodyProcessor::Multipart) => {
+            let counted = items.iter().filter(|field| matches!(field.kind, Kind::PartHeader | Kind::ArgPost));
+            counted.map(|field| field.value.len()).sum()
+        }
+        _ => scratch.memory.request_body.len(),
+    };
+    let settings = &program.ruleset.settings;
+    let over = scratch.state.request_body_access && length as u64 > settings.request_body_no_files_limit;
+    if over && !scratch.report.error {
+        scratch.report.error = true;
+        scratch.report.error_message = "the request body without its files is over the limit".into();
+    }
+    Ok(over)
+}
+
 /// What the body parser found: phase 2.
 pub(super) fn body(program: &Program, scratch: &mut Scratch, meter: &mut Meter) -> Result<(), Exhausted> {
     let length = scratch.memory.request_body.len();
@@ -140,8 +165,9 @@ pub(super) fn body(program: &Program, scratch: &mut Scratch, meter: &mut Meter) 
     full_request(program, scratch, meter)
 }
 
-/// Status line and headers: phase 3.
+/// Status line and headers: phase 3. An unknown length is 0.
 pub(super) fn response(scratch: &mut Scratch, meter: &mut Meter) -> Result<(), Exhausted> {
+    scratch.set_scalar(Variable::ResponseContentLength, Slice::Static(b"0"));
     let headers: Vec<_> =
         scratch.memory.fields.items().iter().filter(|field| field.kind == Kind::ResponseHeader).copied().collect();
     for header in headers {
@@ -159,6 +185,15 @@ pub(super) fn response(scratch: &mut Scratch, meter: &mut Meter) -> Result<(), E
     Ok(())
 }
 
+/// The status that the client gets, when it is the engine's and not the application's: phase 5.
+pub(super) fn logging(scratch: &mut Scratch, meter: &mut Meter) -> Result<(), Exhausted> {
+    let Some(status) = scratch.state.interruption.as_ref().map(|interruption| interruption.status) else {
+        return Ok(());
+    };
+    meter.charge(COPY.of(0))?;
+    number(scratch, Variable::ResponseStatus, u64::from(status))
+}
+
 /// The response body, if it is one to be inspected: phase 4.
 pub(super) fn response_body(
     inspected: bool,
@@ -172,6 +207,7 @@ pub(super) fn response_body(
         if program.ruleset.settings.stream_output_body {
             scratch.set_scalar(Variable::StreamOutputBody, Slice::ResponseBody);
         }
+        number(scratch, Variable::ResponseContentLength, scratch.memory.response_body.len() as u64)?;
     }
     Ok(())
 }

@@ -7,6 +7,7 @@ use super::memory::Memory;
 use super::persist::{Collections, Forgetful, Opened};
 use super::record::MatchRecord;
 use super::selection::{Item, Selections};
+use super::trace::Trace;
 use super::tx::Tx;
 use super::values::Values;
 use super::verdict::{Exhaustion, Interruption};
@@ -54,6 +55,8 @@ pub struct Scratch {
     pub(super) report: Report,
     pub(super) flags: Flags,
     pub(super) state: State,
+    /// What happens, for those who have asked.
+    pub(super) trace: Option<Box<Trace>>,
     pub(super) env: Arc<dyn Env>,
     pub(super) collections: Arc<dyn Collections>,
 }
@@ -173,6 +176,7 @@ impl Scratch {
                 unique_id: String::new(),
                 phase_fuel: [0; 5],
             },
+            trace: None,
             env: Arc::new(FixedEnv::default()),
             collections: Arc::new(Forgetful),
         };
@@ -202,6 +206,7 @@ impl Scratch {
         self.records.clear();
         self.report = Report::default();
         self.flags.notes.clear();
+        self.trace = None;
         let settings = &program.ruleset.settings;
         let state = &mut self.state;
         state.mode = settings.engine;

@@ -8,7 +8,7 @@ use super::memory::Slice;
 use super::scratch::Scratch;
 use super::values::{Part, shows};
 use crate::meter::{Exhausted, Meter, Price};
-use crate::program::{Loaded, Selection, SelectionId, Source, Step, Which};
+use crate::program::{Loaded, PatternId, Selection, SelectionId, Source, Step, Which};
 use crate::rule::Variable;
 use crate::scan;
 
@@ -261,6 +261,22 @@ fn name_fits(
             }
         }
     }
+}
+
+/// The value of the first member whose name the pattern finds.
+pub(super) fn first_matching(
+    variable: Variable,
+    pattern: PatternId,
+    loaded: &Loaded,
+    scratch: &mut Scratch,
+    meter: &mut Meter,
+) -> Result<Option<Slice>, Exhausted> {
+    let source = Source { variable, which: Which::Regex(pattern), count: false };
+    let mut items = Vec::new();
+    members(&source, loaded, scratch, meter, &mut items)?;
+    Ok(items.first().map(|item| match item.value {
+        ItemValue::Cell(_, slice) | ItemValue::Once(slice) | ItemValue::Count(slice, _) => slice,
+    }))
 }
 
 /// The members that a target selects, its exclusions and count left aside.

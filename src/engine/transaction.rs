@@ -10,11 +10,12 @@ use super::eval::{self, Progress};
 use super::persist::{Collections, Forgetful};
 use super::prepare;
 use super::scratch::Scratch;
+use super::trace::Event;
 use super::verdict::{Exhaustion, Interruption, InterruptionAction, Policy, Reason};
 use crate::http::{self, BodyParser, Kind};
 use crate::meter::{Exhausted, Meter, Scope};
 use crate::program::Loaded;
-use crate::rule::{AllowScope, BodyProcessor, EngineMode, Phase, Variable, XmlIntoArgs};
+use crate::rule::{AllowScope, BodyProcessor, EngineMode, LimitAction, Phase, Variable, XmlIntoArgs};
 use std::sync::Arc;
 
 /// Bytes that a body parser reads between two chances to pause.
@@ -220,8 +221,7 @@ impl Transaction {
                     &mut self.meter,
                 )?;
                 if progress != http::Progress::More {
-                    prepare::body(self.loaded.program(), &mut self.scratch, &mut self.meter)?;
-                    self.enter_rules(Phase::RequestBody);
+                    self.body_is_read()?;
                 }
                 Ok(self.meter.spent() < pause_at)
             }
@@ -250,14 +250,14 @@ impl Transaction {
                     self.stage = Stage::Parse(Box::new(parser));
                     return Ok(());
                 }
-                prepare::body(&program, &mut self.scratch, &mut self.meter)?;
+                return self.body_is_read();
             }
             Phase::ResponseHeaders => prepare::response(&mut self.scratch, &mut self.meter)?,
             Phase::ResponseBody => {
                 let inspected = self.inspects_response_body();
                 prepare::response_body(inspected, &program, &mut self.scratch, &mut self.meter)?;
             }
-            Phase::Logging => {}
+            Phase::Logging => prepare::logging(&mut self.scratch, &mut self.meter)?,
         }
         self.enter_rules(phase);
         Ok(())
@@ -273,6 +273,22 @@ impl Transaction {
         runs || self.finished > phase.index()
     }
 
+    /// The body has been parsed, as far as it is: its values are made and the rules of phase 2 begin, unless it is too long.
+    fn body_is_read(&mut self) -> Result<(), Exhausted> {
+        let program = self.loaded.program().clone();
+        let over = prepare::limit_without_files(&program, &mut self.scratch, &mut self.meter)?;
+        prepare::body(&program, &mut self.scratch, &mut self.meter)?;
+        if over && self.scratch.state.request_body_limit_action == LimitAction::Reject {
+            self.refuse(413, Reason::BodyLimit, Phase::RequestBody);
+        }
+        if self.scratch.state.interruption.is_some() {
+            self.end_phase(Phase::RequestBody);
+        } else {
+            self.enter_rules(Phase::RequestBody);
+        }
+        Ok(())
+    }
+
     fn enter_rules(&mut self, phase: Phase) {
         // What `allow` lets through is prepared all the same: phase 5 may log it.
         let allowed = match self.allowed {
@@ -281,9 +297,11 @@ impl Transaction {
             _ => false,
         };
         if allowed {
+            self.scratch.note(|| Event::PhaseAllowed(phase));
             self.end_phase(phase);
             return;
         }
+        self.scratch.note(|| Event::Phase(phase));
         let count = self.loaded.program().selections.len();
         self.scratch.selections.clear(count);
         self.cursor = Cursor::default();

@@ -238,10 +238,11 @@ impl<'r> Draft<'r> {
         self.key_index.get(key.to_ascii_lowercase().as_slice()).copied().unwrap_or(KeyId::new(usize::MAX))
     }
 
-    fn text(&self, text: &Macro) -> Text {
+    fn text(&mut self, text: &Macro) -> Text {
         let parts = text.parts.iter().map(|part| match part {
             MacroPart::Text(text) => TextPart::Literal(text.clone()),
             MacroPart::Variable { variable: Variable::Tx, key: Some(key) } => TextPart::Tx(self.key(key)),
+            MacroPart::Matching { variable, pattern } => TextPart::Matching(*variable, self.selector_pattern(pattern)),
             MacroPart::Variable { variable, key } => {
                 let fold = |key: &[u8]| if variable.folds_case() { key.to_ascii_lowercase() } else { key.to_vec() };
                 TextPart::Variable(*variable, key.as_ref().map(|key| fold(key).into()))
@@ -407,8 +408,16 @@ fn is_group(key: &[u8]) -> bool {
 }
 
 fn names_groups(text: &Macro) -> bool {
-    let named = |part: &MacroPart| matches!(part, MacroPart::Variable { variable: Variable::Tx, key: Some(key) } if is_group(key));
-    text.parts.iter().any(named)
+    text.parts.iter().any(|part| match part {
+        MacroPart::Variable { variable: Variable::Tx, key: Some(key) } => is_group(key),
+        MacroPart::Matching { variable: Variable::Tx, pattern } => finds_group(pattern),
+        _ => false,
+    })
+}
+
+fn finds_group(pattern: &Pattern) -> bool {
+    let mut finder = fold::Finder::new(pattern);
+    (b'1'..=b'9').any(|digit| finder.finds(&[digit]))
 }
 
 fn looks_at_groups(target: &Target) -> bool {
@@ -416,10 +425,7 @@ fn looks_at_groups(target: &Target) -> bool {
         && match &target.selector {
             Selector::Key(key) => is_group(key),
             Selector::All => true,
-            Selector::Regex(pattern) => {
-                let mut finder = fold::Finder::new(pattern);
-                (b'1'..=b'9').any(|digit| finder.finds(&[digit]))
-            }
+            Selector::Regex(pattern) => finds_group(pattern),
         }
 }
 

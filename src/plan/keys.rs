@@ -102,7 +102,7 @@ fn texts(action: &Action) -> Vec<&Macro> {
 
 /// Whether the text reads a variable that `wanted` names.
 pub(super) fn reads(text: &Macro, wanted: &dyn Fn(Variable) -> bool) -> bool {
-    text.parts.iter().any(|part| matches!(part, MacroPart::Variable { variable, .. } if wanted(*variable)))
+    text.parts.iter().any(|part| matches!(part, MacroPart::Variable { variable, .. } | MacroPart::Matching { variable, .. } if wanted(*variable)))
 }
 
 /// Whether the rule looks at a variable or names it in a macro.

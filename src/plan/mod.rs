@@ -25,11 +25,13 @@ pub struct Options {
     pub fold: bool,
     /// Screen values by length, byte sets and literals before a pattern runs.
     pub prefilter: bool,
+    /// Let every pattern say where it matched, wanted or not: for whoever looks at a trace.
+    pub spans: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Options { fold: true, prefilter: true }
+        Options { fold: true, prefilter: true, spans: false }
     }
 }
 
@@ -50,7 +52,10 @@ pub fn plan(
     for (at, rule) in ruleset.rules.iter().enumerate() {
         rules.push(draft.rule(rule, fates[at], jump(&ruleset, at, rule, &schedule)));
     }
-    let draft::Finished { selections, nodes, tests, phrases, tx_keys, rule_sets, patterns } = draft.finish();
+    let draft::Finished { selections, nodes, tests, phrases, tx_keys, rule_sets, mut patterns } = draft.finish();
+    if options.spans {
+        patterns.iter_mut().for_each(|pattern| pattern.want = crate::scan::Want::Groups);
+    }
 
     let (patterns, literals, automata) = patterns::compile(patterns, limits, options.prefilter, diagnostics);
     if diagnostics.errors() > before {

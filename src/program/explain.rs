@@ -163,6 +163,13 @@ fn describe_text(program: &Program, text: &Text) -> String {
                 let key = program.tx_keys.get(key.index()).map_or(String::new(), |key| key.escape_ascii().to_string());
                 format!("%{{tx.{key}}}")
             }
+            TextPart::Matching(variable, id) => {
+                let pattern = program
+                    .patterns
+                    .get(id.index())
+                    .map_or(String::new(), |plan| plan.pattern.text.escape_ascii().to_string());
+                format!("%{{{}./{pattern}/}}", variable.name())
+            }
             TextPart::Variable(variable, None) => format!("%{{{}}}", variable.name()),
             TextPart::Variable(variable, Some(key)) => format!("%{{{}.{}}}", variable.name(), key.escape_ascii()),
         })

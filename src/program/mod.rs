@@ -337,6 +337,8 @@ pub enum TextPart {
     Tx(KeyId),
     /// Any other variable.
     Variable(Variable, Option<Box<[u8]>>),
+    /// The first member of a collection whose name the pattern finds.
+    Matching(Variable, PatternId),
 }
 
 /// A non-disruptive action, compiled.

@@ -128,9 +128,10 @@ impl Check<'_> {
     fn text(&self, text: &Text, place: impl Fn() -> String) -> Result<(), Fault> {
         let known = text.parts.iter().all(|part| match part {
             TextPart::Tx(key) => key.index() < self.program.tx_keys.len(),
+            TextPart::Matching(_, pattern) => pattern.index() < self.program.patterns.len(),
             _ => true,
         });
-        ensure(known, place, "no such TX key")
+        ensure(known, place, "no such TX key or pattern")
     }
 
     fn rule_set(&self, id: RuleSetId, place: impl Fn() -> String) -> Result<(), Fault> {

@@ -1,6 +1,6 @@
 //! `%{...}` in operators and actions.
 
-use super::Variable;
+use super::{Pattern, Variable};
 
 /// Text with macros.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
@@ -20,6 +20,13 @@ pub enum MacroPart {
         variable: Variable,
         /// The member, as written; compared without case for variables that fold case.
         key: Option<Box<[u8]>>,
+    },
+    /// `%{COLLECTION./regex/}`: the first member whose name the pattern finds, without case.
+    Matching {
+        /// The variable.
+        variable: Variable,
+        /// The pattern.
+        pattern: Pattern,
     },
 }
 

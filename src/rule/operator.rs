@@ -18,7 +18,7 @@ pub struct Test {
 pub struct Pattern {
     /// Its source bytes.
     pub text: Arc<[u8]>,
-    /// Match without case from the start (selectors of variables that fold case).
+    /// Match without case from the start (selectors).
     pub fold_case: bool,
 }
 

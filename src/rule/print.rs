@@ -62,6 +62,11 @@ impl Macro {
                     }
                     out.push(b'}');
                 }
+                MacroPart::Matching { variable, pattern } => {
+                    out.extend_from_slice(format!("%{{{}./", variable.name()).as_bytes());
+                    out.extend_from_slice(&pattern.text);
+                    out.extend_from_slice(b"/}");
+                }
             }
         }
         out
@@ -344,6 +349,20 @@ fn ids(ranges: &[IdRange]) -> Vec<u8> {
         false => format!("{}-{}", range.first, range.last),
     };
     ranges.iter().map(show).collect::<Vec<_>>().join(",").into_bytes()
+}
+
+impl Condition {
+    /// Targets and exclusions as SecLang writes them; nothing for `SecAction`.
+    pub fn targets_text(&self) -> Vec<u8> {
+        targets(self)
+    }
+}
+
+impl Test {
+    /// Sign, name and argument as SecLang writes them, such as `!@rx ^a`.
+    pub fn to_text(&self) -> Vec<u8> {
+        operator(self)
+    }
 }
 
 fn targets(condition: &Condition) -> Vec<u8> {

@@ -21,7 +21,6 @@ pub enum Selector {
     All,
     /// The member of this name. Compared as the variable asks: see [`Variable::folds_case`].
     Key(Box<[u8]>),
-    /// The members whose name the pattern finds. Its text is never lower-cased; for variables that fold case the match is
-    /// case-insensitive.
+    /// The members whose name the pattern finds, without case, as v2 and v3 do. Its text is never lower-cased.
     Regex(Pattern),
 }

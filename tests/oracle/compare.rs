@@ -77,7 +77,7 @@ impl Forms {
                 limits.fuel_base = u64::MAX;
                 limits.fuel_rule = u64::MAX;
             }
-            let options = Options { fold: on, prefilter: on };
+            let options = Options { fold: on, prefilter: on, spans: false };
             let builder = Waf::builder().env(clock.clone()).planner(options).limits(limits);
             rules(builder).build().map_err(|report| report.to_string())
         };

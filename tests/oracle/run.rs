@@ -7,12 +7,13 @@ use super::persist::Store;
 use super::request::{Named, Request, header};
 use super::state::{Matched, State};
 use super::{Outcome, values};
+use fusewall::http::Kind;
 use fusewall::meter::Meter;
 use fusewall::net::parse_address;
 use fusewall::ops::numeric::integer;
 use fusewall::rule::{
-    Action, AllowScope, BodyProcessor, Condition, Ctl, Disruptive, EngineMode, Flow, Macro, Operator, Phase, Rule,
-    Ruleset, SetOp, SetVar, Target, Test, Variable,
+    Action, AllowScope, BodyProcessor, Condition, Ctl, Disruptive, EngineMode, Flow, LimitAction, Macro, Operator,
+    Phase, Rule, Ruleset, SetOp, SetVar, Target, Test, Variable,
 };
 use fusewall::transform::{Changed, Context};
 use std::collections::BTreeMap;
@@ -70,6 +71,9 @@ impl<'a> Run<'a> {
         self.run_phase(Phase::RequestHeaders);
         if self.state.interruption.is_none() {
             self.take_body();
+            self.limit_without_files();
+        }
+        if self.state.interruption.is_none() {
             self.run_phase(Phase::RequestBody);
         }
         if self.exchange.response.is_some() && self.state.interruption.is_none() {
@@ -100,6 +104,28 @@ impl<'a> Run<'a> {
         self.body_is_variable = processor.map_or(forced, |processor| processor == BodyProcessor::UrlEncoded);
         if let Some(processor) = processor.filter(|_| !self.exchange.body.is_empty()) {
             self.request.read_body(self.exchange, processor, self.state.xml_into_args, &self.ruleset.settings);
+        }
+    }
+
+    /// A body that is too long even without its files is an error, or refused.
+    fn limit_without_files(&mut self) {
+        let settings = &self.ruleset.settings;
+        let length = match self.state.processor {
+            Some(BodyProcessor::Multipart) => {
+                self.request.of(&[Kind::PartHeader, Kind::ArgPost]).map(|(_, value)| value.len()).sum()
+            }
+            _ => self.exchange.body.len(),
+        };
+        let over = length as u64 > settings.request_body_no_files_limit;
+        if self.state.mode == EngineMode::Off || !self.body_access || !over {
+            return;
+        }
+        if !self.request.report.error {
+            self.request.report.error = true;
+            self.request.report.error_message = "the request body without its files is over the limit".into();
+        }
+        if self.state.mode == EngineMode::On && settings.request_body_limit_action == LimitAction::Reject {
+            self.state.interruption = Some(("deny".to_owned(), 413));
         }
     }
 

@@ -139,6 +139,9 @@ pub fn members(run: &Run<'_>, variable: Variable) -> Vec<Member> {
         Variable::ServerPort => number(u64::from(SERVER_PORT)),
         Variable::UniqueId => one(exchange.id.as_bytes()),
 
+        Variable::ResponseStatus if run.phase == Phase::Logging && state.interruption.is_some() => {
+            number(state.interruption.as_ref().map_or(0, |(_, status)| u64::from(*status)))
+        }
         Variable::ResponseStatus => {
             response.map(|response| (None, response.status.to_string().into())).into_iter().collect()
         }
@@ -224,6 +227,6 @@ impl Run<'_> {
 fn literal_part(part: &MacroPart) -> Vec<u8> {
     match part {
         MacroPart::Text(text) => text.to_vec(),
-        MacroPart::Variable { .. } => Vec::new(),
+        MacroPart::Variable { .. } | MacroPart::Matching { .. } => Vec::new(),
     }
 }

@@ -67,13 +67,13 @@ fn targets_with_counts_exclusions_and_selectors() {
 }
 
 #[test]
-fn regex_selectors_fold_case_where_the_variable_does() {
+fn regex_selectors_fold_case_and_keep_their_text() {
     let fold = |target: &str| {
         let rule = one(&format!("SecRule {target}:/^A/ x id:1"));
         let Selector::Regex(pattern) = &rule.conditions[0].targets[0].selector else { panic!() };
         (pattern.text.to_vec(), pattern.fold_case)
     };
-    assert_eq!(fold("ARGS"), (b"^A".to_vec(), false));
+    assert_eq!(fold("ARGS"), (b"^A".to_vec(), true));
     assert_eq!(fold("REQUEST_HEADERS"), (b"^A".to_vec(), true));
 }
 

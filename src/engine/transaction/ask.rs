@@ -3,6 +3,7 @@
 use super::Transaction;
 use crate::engine::prepare;
 use crate::engine::record::MatchRecord;
+use crate::engine::trace::{Event, Trace};
 use crate::engine::verdict::{Interruption, Score, Verdict};
 use crate::ops::numeric;
 use crate::rule::{AuditEngine, EngineMode, LimitAction, RuleId, Variable};
@@ -94,6 +95,16 @@ impl Transaction {
     pub fn tx(&self, name: &str) -> Option<&[u8]> {
         let key = self.scratch.tx.find(self.loaded.program(), name.to_ascii_lowercase().as_bytes())?;
         self.scratch.tx.get(key)
+    }
+
+    /// Notes every step from now on, for [`trace`](Self::trace). It costs time and memory, but neither fuel nor meaning.
+    pub fn record_trace(&mut self) {
+        self.scratch.trace = Some(Box::default());
+    }
+
+    /// The steps since [`record_trace`](Self::record_trace); none if that was not asked for.
+    pub fn trace(&self) -> &[Event] {
+        self.scratch.trace.as_deref().map(Trace::events).unwrap_or_default()
     }
 
     /// Fuel spent so far.

@@ -31,7 +31,7 @@ codes! {
     FILE_TOO_LARGE "E0106" "A file is too large", "Split it, or raise `rule_file_bytes`";
     TOO_MANY_RULES "E0107" "The ruleset has too many rules", "Raise `rules`";
     REMOTE_FILE "E0108" "A data file is named by URL", "Fetch it before loading and name the local file";
-    QUOTE "E0110" "A quote is never closed", "Close it; inside quotes write `\\\"` for a quote that belongs to the text";
+    QUOTE "E0110" "A quote is never closed, because a backslash that should join the next line does not end its own", "Close it; inside quotes write `\\\"` for a quote that belongs to the text";
     SECTION "E0111" "A section of the Apache configuration other than `<IfModule security2_module>`", "Rules apply to all requests: move conditions into rules, or choose rule files per host";
     UNKNOWN_DIRECTIVE "E0201" "The directive is unknown", "Correct the name";
     REFUSED_DIRECTIVE "E0202" "The directive is known but not supported, and leaving it out would change what the ruleset does", "See the help of the finding";
@@ -77,6 +77,8 @@ codes! {
     TARGET_TWICE "W0712" "A target stands twice: a match in it counts twice, as in v2", "Remove one of them";
     NOT_INITIALISED "W0713" "Rules write to a persistent collection that no rule initialises: nothing is written", "Initialise it in phase 1, for example with `initcol:ip=%{REMOTE_ADDR}`";
     READ_ONLY "W0714" "An entry that every persistent collection has, and that rules cannot change", "Remove the action";
+    OPEN_QUOTE "W0715" "A quote is never closed: the argument ends with the line, as in v2", "Close it; inside quotes write `\\\"` for a quote that belongs to the text";
+    CHAIN_ENDS "W0716" "The last rule has `chain`, and no link follows: it never matches", "Remove `chain`, or add the `SecRule` that continues it";
     IGNORED "N0801" "Accepted without effect, and nothing is lost", "Nothing needs to be done";
     DUPLICATE_PHRASES "N0802" "Duplicate phrases were removed", "Nothing needs to be done";
     INCONSISTENT "E0901" "The compiled ruleset contradicts itself", "This is a fault of the engine: report it together with the rules";

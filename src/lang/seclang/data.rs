@@ -266,28 +266,20 @@ pub(super) fn byte_range(text: &Text, reader: &mut Reader<'_>) -> Option<Box<[bo
     (!bad).then_some(allowed)
 }
 
-/// The section of a code page in a Unicode map file: a line `20127 (name)`, then `code point:byte` pairs in hexadecimal.
+/// The section of a code page in a Unicode map file: its number, perhaps a name in parentheses, then `code point:byte` pairs in
+/// hexadecimal, up to the next word that is no pair.
 pub(super) fn unicode_map(bytes: &[u8], code_page: u32) -> Option<UnicodeMap> {
-    let mut map: Option<UnicodeMap> = None;
-    for line in String::from_utf8_lossy(bytes).lines() {
-        let mut words = line.split_ascii_whitespace().peekable();
-        if words.peek().is_some_and(|word| !word.contains(':')) {
-            if map.is_some() {
-                break;
-            }
-            if words.peek().and_then(|word| word.parse::<u32>().ok()) == Some(code_page) {
-                map = Some(UnicodeMap::default());
-            }
-            continue;
-        }
-        if let Some(map) = &mut map {
-            let pairs = words.filter_map(|word| word.split_once(':'));
-            map.map.extend(pairs.filter_map(|(point, byte)| {
-                Some((u16::from_str_radix(point, 16).ok()?, u8::from_str_radix(byte, 16).ok()?))
-            }));
-        }
-    }
-    map
+    let text = String::from_utf8_lossy(bytes);
+    let mut words = text.split_ascii_whitespace();
+    words.find(|word| word.parse() == Ok(code_page))?;
+    let mut map = UnicodeMap::default();
+    let section = words.skip_while(|word| !word.contains(':')).map_while(|word| word.split_once(':'));
+    map.map.extend(
+        section.filter_map(|(point, byte)| {
+            Some((u16::from_str_radix(point, 16).ok()?, u8::from_str_radix(byte, 16).ok()?))
+        }),
+    );
+    Some(map)
 }
 
 #[cfg(test)]
@@ -308,5 +300,7 @@ mod tests {
         let map = unicode_map(file, 20127).unwrap().map;
         assert_eq!(map.into_iter().collect::<Vec<_>>(), [(0xa0, b' '), (0xb2, b'2'), (0xff01, b'!')]);
         assert!(unicode_map(file, 1).is_none());
+        let map = unicode_map(b"1251 0434:64 043e:6f\n", 1251).unwrap().map;
+        assert_eq!(map.into_iter().collect::<Vec<_>>(), [(0x434, b'd'), (0x43e, b'o')]);
     }
 }

@@ -167,11 +167,17 @@ fn words(line: &Text, mut at: usize, out: &mut Diagnostics) -> Option<Vec<Word>>
             return Some(found);
         }
         let (inner, next, quote) = if first == b'"' || first == b'\'' {
-            let Some(close) = closing(bytes, at + 1, first) else {
-                out.push(unterminated(line, at, first));
-                return None;
-            };
-            (at + 1..close, close + 1, first)
+            match closing(bytes, at + 1, first) {
+                Some(close) => (at + 1..close, close + 1, first),
+                None if bytes.ends_with(b"\\") => {
+                    out.push(cut_short(line, at, first));
+                    return None;
+                }
+                None => {
+                    out.push(unterminated(line, at, first));
+                    (at + 1..bytes.len(), bytes.len(), first)
+                }
+            }
         } else {
             let end = unquoted_end(bytes, at);
             (at..end, end, b'\\')
@@ -216,16 +222,22 @@ fn unquoted_end(bytes: &[u8], mut at: usize) -> usize {
     at
 }
 
-fn unterminated(line: &Text, at: usize, quote: u8) -> Diagnostic {
+/// A backslash with something invisible behind it: the rest of the directive stands on the next line, unread.
+fn cut_short(line: &Text, at: usize, quote: u8) -> Diagnostic {
     let quote = char::from(quote);
-    let trailing = line.bytes().ends_with(b"\\");
     Diagnostic::error(codes::QUOTE, line.span_of(at..at + 1), format!("this {quote} is never closed"))
         .label("opened here")
-        .help(if trailing {
-            "a backslash joins lines only as the very last byte of a line: remove what follows it".to_owned()
-        } else {
-            format!("close it, or write \\{quote} if it belongs to the text; a rule over several lines needs `\\` at each line end")
-        })
+        .help("a backslash joins lines only as the very last byte of a line: remove what follows it")
+}
+
+/// The argument reaches to the end of the line, as Apache reads it.
+fn unterminated(line: &Text, at: usize, quote: u8) -> Diagnostic {
+    let quote = char::from(quote);
+    let message = format!("this {quote} is never closed: the argument ends with the line");
+    let help = format!(
+        "close it, or write \\{quote} if it belongs to the text; a rule over several lines needs `\\` at each line end"
+    );
+    Diagnostic::warning(codes::OPEN_QUOTE, line.span_of(at..at + 1), message).label("opened here").help(help)
 }
 
 #[cfg(test)]
@@ -271,6 +283,8 @@ mod tests {
         let (found, _) = read(r#"A "a \"b\" \\ \d" 'c \'d' e"f ARGS:'a b'|X "g""h""#);
         assert_eq!(found[0].1, [r#"a "b" \ \d"#, "c 'd", "e\"f", "ARGS:'a b'|X", "g", "h"]);
         let (found, out) = read("A \"b\nC");
-        assert_eq!((found.len(), out.errors()), (1, 1));
+        assert_eq!((found.len(), out.errors(), out.iter().next().unwrap().code), (2, 0, codes::OPEN_QUOTE));
+        let (found, out) = read("A \"b \\ \n c\"\n");
+        assert_eq!((found.len(), out.iter().next().unwrap().code), (1, codes::QUOTE));
     }
 }

@@ -1,9 +1,9 @@
 //! `%{...}` in operators and actions.
 
-use super::codes;
 use super::names::variables::{self, Lookup};
 use super::reader::Reader;
 use super::text::Text;
+use super::{codes, pattern};
 use crate::diag::Diagnostic;
 use crate::rule::{Macro, MacroPart, Variable};
 use std::ops::Range;
@@ -132,6 +132,11 @@ fn part(text: &Text, found: &Found, reader: &mut Reader<'_>) -> Option<MacroPart
             let message = format!("`{}` has no members", variable.name());
             reader.error(codes::NO_MEMBERS, text.span_of(found.all.clone()), message, format!("write `%{{{shown}}}`"));
             None
+        }
+        (_, Some([b'/', inner @ .., b'/'])) if !inner.is_empty() => {
+            let key = found.key.clone()?;
+            let pattern = pattern::pattern(&text.slice(key.start + 1..key.end - 1), true, reader)?;
+            Some(MacroPart::Matching { variable, pattern })
         }
         (_, key) => Some(MacroPart::Variable { variable, key: key.map(Into::into) }),
     }

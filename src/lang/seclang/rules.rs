@@ -7,7 +7,7 @@ use super::reader::Reader;
 use super::text::Text;
 use super::{codes, operator, target};
 use crate::diag::{Diagnostic, Span};
-use crate::rule::{Phase, Target, Test};
+use crate::rule::{Operator, Phase, Selector, Target, Test, Variable};
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -224,9 +224,18 @@ impl Drafts {
         self.markers.push(DraftMarker { label, before: self.rules.len(), span: directive.span });
     }
 
-    /// Nothing more can continue a chain.
+    /// Nothing more can continue a chain: one that is open gets a link that never matches, which is how v2 and v3 take it.
     pub fn end_of_rules(&mut self, reader: &mut Reader<'_>) {
-        self.end_of_chain(reader);
+        let (Some(span), Some(head)) = (self.open.take(), self.rules.last_mut()) else { return };
+        let help = "remove `chain`, or add the `SecRule` that continues it";
+        reader.warn(codes::CHAIN_ENDS, span, "the chain of this rule does not go on: it never matches", help);
+        head.conditions.push(DraftCondition {
+            targets: vec![Target { variable: Variable::UniqueId, selector: Selector::All, count: false }],
+            exclusions: Vec::new(),
+            test: Some(Test { negated: false, operator: Operator::NoMatch }),
+            actions: Actions::default(),
+            span,
+        });
     }
 
     fn end_of_chain(&mut self, reader: &mut Reader<'_>) {

@@ -117,7 +117,7 @@ fn entry(text: &Text, always_excluded: bool, reader: &mut Reader<'_>, out: &mut 
     }
     let selector = match selector {
         None => Selector::All,
-        Some(text) => match read_selector(&text, variable, reader) {
+        Some(text) => match read_selector(&text, reader) {
             Some(selector) => selector,
             None => return,
         },
@@ -169,7 +169,7 @@ fn xml(name: &Text, selector: Option<&Text>, excluded: bool, reader: &mut Reader
     }
 }
 
-fn read_selector(text: &Text, variable: Variable, reader: &mut Reader<'_>) -> Option<Selector> {
+fn read_selector(text: &Text, reader: &mut Reader<'_>) -> Option<Selector> {
     let quoted = text.bytes().first() == Some(&b'\'');
     if quoted && closing(text.bytes(), 1, b'\'') != Some(text.len() - 1) {
         let help = "write `NAME:'a key'`, with `\\'` for a quote inside";
@@ -185,7 +185,8 @@ fn read_selector(text: &Text, variable: Variable, reader: &mut Reader<'_>) -> Op
         }
         [b'/', inner @ .., b'/'] if !inner.is_empty() => {
             let inner = key.slice(1..key.len() - 1);
-            pattern::pattern(&inner, variable.folds_case(), reader).map(Selector::Regex)
+            // v2 and v3 find names without case, whatever the variable.
+            pattern::pattern(&inner, true, reader).map(Selector::Regex)
         }
         [b'/', ..] if !quoted => {
             let help = "write `NAME:/regex/`, with `\\/` for a slash inside, or quote a key that starts with a slash: `NAME:'/x'`";

@@ -92,7 +92,7 @@ impl State {
                     Known::Constant(value) => out.extend_from_slice(&value),
                     Known::Unknown => return None,
                 },
-                MacroPart::Variable { .. } => return None,
+                MacroPart::Variable { .. } | MacroPart::Matching { .. } => return None,
             }
         }
         (out.len() <= self.macro_bytes).then_some(out)
