@@ -20,27 +20,51 @@ pub(super) fn expand(
     scratch: &mut Scratch,
     meter: &mut Meter,
 ) -> Result<(), Exhausted> {
+    text.parts.iter().try_for_each(|part| expand_part(part, out, loaded, scratch, meter))
+}
+
+/// One part of it.
+pub(super) fn expand_part(
+    part: &TextPart,
+    out: &mut Vec<u8>,
+    loaded: &Loaded,
+    scratch: &mut Scratch,
+    meter: &mut Meter,
+) -> Result<(), Exhausted> {
     let limit = loaded.program().limits.macro_bytes;
-    for part in &text.parts {
-        let before = out.len();
-        match part {
-            TextPart::Literal(text) => append(out, text, limit, meter)?,
-            TextPart::Tx(key) => {
-                if let Some(value) = scratch.tx.get(*key) {
-                    append(out, value, limit, meter)?;
-                }
-            }
-            TextPart::Variable(variable, key) => {
-                if let Some(slice) = member(*variable, key.as_deref(), loaded, scratch, meter)? {
-                    append(out, scratch.memory.get(slice), limit, meter)?;
-                }
+    let before = out.len();
+    match part {
+        TextPart::Literal(text) => append(out, text, limit, meter)?,
+        TextPart::Tx(key) => {
+            if let Some(value) = scratch.tx.get(*key) {
+                append(out, value, limit, meter)?;
             }
         }
-        if out.len() == limit && before < limit {
-            scratch.flags.macro_cut = true;
+        TextPart::Variable(variable, key) => {
+            if let Some(slice) = member(*variable, key.as_deref(), loaded, scratch, meter)? {
+                append(out, scratch.memory.get(slice), limit, meter)?;
+            }
         }
     }
+    if out.len() == limit && before < limit {
+        scratch.flags.macro_cut = true;
+    }
     Ok(())
+}
+
+/// Whether a part shows a value of the exchange, or a piece of one: not a name, a number of ours, or a fact about the
+/// connection. Entries of TX other than the captures are what rules made of such values; they are not told apart.
+pub(super) fn shows_value(part: &TextPart) -> bool {
+    match part {
+        TextPart::Literal(_) => false,
+        TextPart::Tx(key) => key.index() < 10,
+        TextPart::Variable(variable, _) => {
+            let name = variable.name();
+            let fact =
+                ["TIME", "REMOTE_ADDR", "REMOTE_PORT", "SERVER_", "UNIQUE_ID", "RULE", "TX", "ENV", "REQUEST_METHOD"];
+            !name.ends_with("_NAME") && !name.ends_with("_NAMES") && !fact.iter().any(|start| name.starts_with(start))
+        }
+    }
 }
 
 fn append(out: &mut Vec<u8>, bytes: &[u8], limit: usize, meter: &mut Meter) -> Result<(), Exhausted> {

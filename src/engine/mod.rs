@@ -9,6 +9,7 @@
 )]
 
 mod act;
+pub mod audit;
 mod buffers;
 mod cursor;
 mod env;
@@ -19,6 +20,7 @@ mod memory;
 mod operator;
 mod prepare;
 mod record;
+mod sanitise;
 mod scratch;
 mod selection;
 mod transaction;
@@ -26,6 +28,7 @@ mod tx;
 mod values;
 mod verdict;
 
+pub use audit::AuditRecord;
 pub use env::{Env, FixedEnv};
 pub use record::MatchRecord;
 pub use scratch::Scratch;

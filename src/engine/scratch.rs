@@ -5,13 +5,14 @@ use super::env::{Env, FixedEnv};
 use super::matched::Matched;
 use super::memory::Memory;
 use super::record::MatchRecord;
+use super::sanitise::Marks;
 use super::selection::{Item, Selections};
 use super::tx::Tx;
 use super::values::Values;
 use super::verdict::{Exhaustion, Interruption};
 use crate::http::{Fields, Report};
 use crate::program::{Program, RuleIx, RuleSetId, Source};
-use crate::rule::{AuditEngine, BodyProcessor, EngineMode, LimitAction, Variable};
+use crate::rule::{AuditEngine, AuditParts, BodyProcessor, EngineMode, LimitAction, Variable};
 use crate::scan;
 use std::sync::Arc;
 
@@ -40,6 +41,8 @@ pub struct Scratch {
     /// Fuel that each rule has spent.
     pub(super) rule_fuel: Vec<u64>,
     pub(super) records: Vec<MatchRecord>,
+    /// What logs must not show.
+    pub(super) marks: Marks,
     pub(super) report: Report,
     pub(super) flags: Flags,
     pub(super) state: State,
@@ -98,8 +101,10 @@ pub(super) struct State {
     pub(super) response_body_limit: u64,
     pub(super) processor: Option<BodyProcessor>,
     pub(super) force_request_body: bool,
+    /// Who has read the request body to its end, without an error and without leaving anything out.
+    pub(super) body_read: Option<BodyProcessor>,
     pub(super) audit: AuditEngine,
-    pub(super) audit_parts: Box<str>,
+    pub(super) audit_parts: AuditParts,
     pub(super) highest_severity: u8,
     pub(super) exhausted: Option<Exhaustion>,
     pub(super) interruption: Option<Interruption>,
@@ -134,6 +139,7 @@ impl Scratch {
             narrowed_rules: BitSet::default(),
             rule_fuel: Vec::new(),
             records: Vec::new(),
+            marks: Marks::default(),
             report: Report::default(),
             flags: Flags::default(),
             state: State {
@@ -145,8 +151,9 @@ impl Scratch {
                 response_body_limit: 0,
                 processor: None,
                 force_request_body: false,
+                body_read: None,
                 audit: AuditEngine::Off,
-                audit_parts: Box::default(),
+                audit_parts: AuditParts::DEFAULT,
                 highest_severity: 255,
                 exhausted: None,
                 interruption: None,
@@ -178,6 +185,7 @@ impl Scratch {
         self.rule_fuel.clear();
         self.rule_fuel.resize(program.rules.len(), 0);
         self.records.clear();
+        self.marks.clear();
         self.report = Report::default();
         self.flags.notes.clear();
         self.flags.macro_cut = false;
@@ -191,8 +199,9 @@ impl Scratch {
         state.response_body_limit = settings.response_body_limit;
         state.processor = None;
         state.force_request_body = false;
+        state.body_read = None;
         state.audit = settings.audit.engine;
-        state.audit_parts = settings.audit.parts.clone();
+        state.audit_parts = settings.audit.parts;
         state.highest_severity = 255;
         state.exhausted = None;
         state.interruption = None;

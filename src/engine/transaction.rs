@@ -1,6 +1,7 @@
 //! One request and its response: the verbs that a host calls, in the order of the exchange.
 
 mod ask;
+mod log;
 mod tell;
 
 use super::cursor::Cursor;
@@ -203,6 +204,9 @@ impl Transaction {
                     &mut self.meter,
                 )?;
                 if progress != http::Progress::More {
+                    let report = &self.scratch.report;
+                    let whole = !report.error && !report.arguments_exceeded;
+                    self.scratch.state.body_read = self.scratch.state.processor.filter(|_| whole);
                     prepare::body(self.loaded.program(), &mut self.scratch, &mut self.meter)?;
                     self.enter_rules(Phase::RequestBody);
                 }

@@ -269,6 +269,7 @@ impl<'r> Draft<'r> {
             Action::Ctl(ctl) => Step::Ctl(self.ctl(ctl)),
             Action::InitCollection { collection, key } => Step::InitCollection(*collection, self.text(key)),
             Action::SetEnv { name, value } => Step::SetEnv(self.text(name), self.text(value)),
+            Action::Sanitise(what) => Step::Sanitise(what.clone()),
         }
     }
 

@@ -125,6 +125,6 @@ fn step_price(step: &Step) -> u64 {
             }
         }
         Step::Ctl(_) => 64,
-        Step::InitCollection(..) | Step::SetEnv(..) => 256,
+        Step::InitCollection(..) | Step::SetEnv(..) | Step::Sanitise(_) => 256,
     }
 }

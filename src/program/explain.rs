@@ -186,6 +186,7 @@ fn describe_step(program: &Program, step: &Step) -> String {
         }
         Step::Ctl(ctl) => format!("ctl {ctl:?}"),
         Step::InitCollection(variable, key) => format!("initcol {} {}", variable.name(), describe_text(program, key)),
+        Step::Sanitise(what) => format!("sanitise {what:?}"),
         Step::SetEnv(name, value) => {
             format!("setenv {}={}", describe_text(program, name), describe_text(program, value))
         }

@@ -17,7 +17,9 @@ use crate::byteset::ByteSet;
 use crate::limits::Limits;
 use crate::meter::Price;
 use crate::net::IpSet;
-use crate::rule::{AuditEngine, BodyProcessor, EngineMode, PartsMode, Pattern, Phrases, Ruleset, Variable};
+use crate::rule::{
+    AuditEngine, AuditParts, BodyProcessor, EngineMode, PartsMode, Pattern, Phrases, Ruleset, Sanitise, Variable,
+};
 use crate::scan;
 use crate::transform::Transformation;
 use std::sync::Arc;
@@ -51,6 +53,8 @@ pub struct Program {
     pub rule_sets: Vec<Vec<RuleIx>>,
     /// Some rule looks at FULL_REQUEST, which is made for it alone.
     pub full_request: bool,
+    /// Some rule hides values in logs (`sanitise...`): records then keep what hiding needs.
+    pub sanitises: bool,
 }
 
 /// A rule as the engine runs it.
@@ -346,6 +350,8 @@ pub enum Step {
     InitCollection(Variable, Text),
     /// `setenv`.
     SetEnv(Text, Text),
+    /// `sanitise...`.
+    Sanitise(Sanitise),
 }
 
 /// The right side of `setvar`.
@@ -385,7 +391,7 @@ pub enum CtlStep {
     /// `auditEngine`.
     AuditEngine(AuditEngine),
     /// `auditLogParts`.
-    AuditLogParts(Box<str>, PartsMode),
+    AuditLogParts(AuditParts, PartsMode),
 }
 
 impl Program {

@@ -157,7 +157,7 @@ impl Check<'_> {
                     self.rule_set(*set, place)?;
                     self.source(source, place)?;
                 }
-                Step::Ctl(_) => {}
+                Step::Ctl(_) | Step::Sanitise(_) => {}
                 Step::InitCollection(_, key) => self.text(key, place)?,
                 Step::SetEnv(name, value) => {
                     self.text(name, place)?;

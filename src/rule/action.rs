@@ -1,6 +1,6 @@
 //! What a match does.
 
-use super::{AuditEngine, BodyProcessor, EngineMode, Macro, Pattern, Target, Variable};
+use super::{AuditEngine, AuditParts, BodyProcessor, EngineMode, Macro, Pattern, Sanitise, Target, Variable};
 use std::sync::Arc;
 
 /// What a full match does to the transaction.
@@ -78,6 +78,8 @@ pub enum Action {
         /// Value.
         value: Macro,
     },
+    /// `sanitise...`: hidden in logs.
+    Sanitise(Sanitise),
 }
 
 /// `setvar:collection.key=value`.
@@ -136,10 +138,10 @@ pub enum Ctl {
     ForceRequestBodyVariable(bool),
     /// `auditEngine`.
     AuditEngine(AuditEngine),
-    /// `auditLogParts`: `(added, removed)` letters; a plain list replaces all (`replace` = true).
+    /// `auditLogParts`.
     AuditLogParts {
-        /// Letters.
-        parts: Box<str>,
+        /// Which.
+        parts: AuditParts,
         /// `+E` adds, `-E` removes, `ABCZ` replaces.
         mode: PartsMode,
     },

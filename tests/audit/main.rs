@@ -1,0 +1,8 @@
+//! The audit log, from rules to the written record.
+
+mod forms;
+mod hiding;
+mod hostile;
+mod relevance;
+mod sink;
+mod traffic;
