@@ -1,7 +1,9 @@
 //! `fusewall serve`: the reverse proxy.
 
 use super::rules::RulesArgs;
+use crate::host::audit::AuditLog;
 use crate::host::serve::{Config, ErrorLog, Server, config};
+use crate::limits::Limits;
 use anyhow::Context;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -35,7 +37,8 @@ pub fn run(args: &ServeArgs) -> anyhow::Result<ExitCode> {
     let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
 
     let rules = RulesArgs { rules: config.rules.clone() };
-    let waf = rules.load(rules.builder())?;
+    let limits = Limits { audit_record_bytes: config.audit.record_bytes, ..Limits::default() };
+    let waf = rules.load(rules.builder().limits(limits))?;
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     if config.threads > 0 {
         runtime.worker_threads(config.threads);
@@ -91,6 +94,7 @@ fn read(path: &Path) -> anyhow::Result<Option<Config>> {
 async fn until_signalled(server: Server) -> anyhow::Result<()> {
     let mut term = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
+    let reopening = reopen_on_hangup(server.audit_log())?;
     let (down, wait) = tokio::sync::oneshot::channel::<()>();
     let serving = server.run(async {
         // A sender that is gone is as good as a signal.
@@ -106,5 +110,19 @@ async fn until_signalled(server: Server) -> anyhow::Result<()> {
         () = serving => {}
         () = signalled => {}
     }
+    reopening.abort();
     Ok(())
+}
+
+/// Opens the audit log anew at every SIGHUP: what tools that rotate logs send.
+fn reopen_on_hangup(audit: Option<AuditLog>) -> anyhow::Result<tokio::task::JoinHandle<()>> {
+    let mut hangup = signal(SignalKind::hangup())?;
+    Ok(tokio::spawn(async move {
+        while hangup.recv().await.is_some() {
+            if let Some(audit) = audit.clone() {
+                // It waits for a place in the queue.
+                let _ = tokio::task::spawn_blocking(move || audit.reopen()).await;
+            }
+        }
+    }))
 }

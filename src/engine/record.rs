@@ -117,10 +117,10 @@ pub(super) fn make(
         value = readable(scratch.memory.get(found.value), limits.log_value_bytes);
     }
     meter.charge_rule(RECORD.of(variable.len() + value.len()))?;
-    let phrase = readable(scratch.tx.get(KeyId::new(0)).unwrap_or_default(), 252);
+    let phrase = || readable(scratch.tx.get(KeyId::new(0)).unwrap_or_default(), 252);
     let matched = words(program, ix, &variable, &value, &phrase);
     let veil = program.sanitises.then(|| {
-        let matched = words(program, ix, &variable, &starred(&value), &starred(&phrase));
+        let matched = words(program, ix, &variable, &starred(&value), &|| starred(&phrase()));
         let (message, data, tags) = (veiled_message, veiled_data, veiled_tags);
         Box::new(Veil { message, data, tags, matched, origins: origins(scratch) })
     });
@@ -254,7 +254,7 @@ pub(super) fn readable(bytes: &[u8], limit: usize) -> String {
 }
 
 /// What the rule's last test found, in the words that ModSecurity uses.
-fn words(program: &Program, ix: RuleIx, variable: &str, value: &str, phrase: &str) -> String {
+fn words(program: &Program, ix: RuleIx, variable: &str, value: &str, phrase: &dyn Fn() -> String) -> String {
     let links = program.rules.get(ix.index()).map(|rule| rule.links.as_slice()).unwrap_or_default();
     let Some(look) = links.iter().rev().find_map(|link| link.look) else {
         return "Unconditional match in SecAction.".to_owned();
@@ -275,7 +275,7 @@ fn words(program: &Program, ix: RuleIx, variable: &str, value: &str, phrase: &st
         Test::Pm(_) if !look.negated => {
             let capture = links.iter().any(|link| link.capture);
             return if capture {
-                format!("Matched phrase \"{phrase}\" at {variable}.")
+                format!("Matched phrase \"{}\" at {variable}.", phrase())
             } else {
                 format!("Matched a phrase at {variable}.")
             };

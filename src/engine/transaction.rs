@@ -64,6 +64,8 @@ pub struct Transaction {
     /// Phases 1-4 that are over.
     finished: usize,
     logged: bool,
+    /// Phase 5 ran out of budget: some of its rules did not run.
+    logging_cut: bool,
     allowed: Option<AllowScope>,
     policy: Policy,
     generation: u64,
@@ -89,6 +91,7 @@ impl Transaction {
             target: None,
             finished: 0,
             logged: false,
+            logging_cut: false,
             allowed: None,
             policy: Policy::Block,
             generation: 0,
@@ -329,6 +332,7 @@ impl Transaction {
         let first = Exhaustion { scope: exhausted.scope, phase, rule, policy: self.policy };
         self.scratch.state.exhausted.get_or_insert(first);
         self.scratch.flags.note("budget exhausted");
+        self.logging_cut |= phase == Phase::Logging;
         let blocks = self.policy == Policy::Block && phase != Phase::Logging;
         if exhausted.scope == Scope::Rule && !blocks {
             // The rule is left out, flagged; the others still run.

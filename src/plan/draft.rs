@@ -302,7 +302,7 @@ impl<'r> Draft<'r> {
             Ctl::RequestBodyProcessor(processor) => CtlStep::RequestBodyProcessor(*processor),
             Ctl::ForceRequestBodyVariable(on) => CtlStep::ForceRequestBodyVariable(*on),
             Ctl::AuditEngine(mode) => CtlStep::AuditEngine(*mode),
-            Ctl::AuditLogParts { parts, mode } => CtlStep::AuditLogParts(parts.clone(), *mode),
+            Ctl::AuditLogParts { parts, mode } => CtlStep::AuditLogParts(*parts, *mode),
         }
     }
 

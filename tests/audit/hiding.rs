@@ -71,6 +71,42 @@ fn an_argument_in_each_kind_of_body() {
 }
 
 #[test]
+fn a_log_line_that_is_cut_shows_no_beginning_of_a_value() {
+    let waf = waf(
+        "SecRule ARGS:q \"@rx x\" \"id:1,phase:1,pass,msg:m\"\nSecAction \"id:2,phase:5,nolog,pass,sanitiseArg:password\"",
+    );
+    for length in 150..200 {
+        let target = format!("/?q={}&password=correct-horse", "x".repeat(length));
+        let lines = Traffic::get(target.as_bytes()).run(&waf).error_log_lines(0);
+        assert_eq!(lines.len(), 1);
+        assert!(!lines[0].contains("=c") && !lines[0].contains("orrect"), "{}", lines[0]);
+    }
+}
+
+#[test]
+fn a_file_in_the_place_of_an_argument() {
+    let waf = waf(&format!("{PARTS}SecAction \"id:1,phase:2,nolog,pass,sanitiseArg:key\"\n"));
+    let body = b"--X\r\nContent-Disposition: form-data; name=\"key\"; filename=\"k\"\r\n\r\nhunter22\r\n--X--\r\n";
+    let record = Traffic::post(b"multipart/form-data; boundary=X", body).record(&waf);
+    assert!(!shown(&record).contains("hunter22"));
+}
+
+#[test]
+fn before_phase_5_nothing_is_shown_if_its_rules_hide_something() {
+    let waf = waf(
+        "SecRule ARGS:q \"@rx x\" \"id:1,phase:1,pass,msg:'saw %{MATCHED_VAR}'\"\nSecAction \"id:2,phase:5,nolog,pass,sanitiseArg:password\"",
+    );
+    let mut tx = waf.transaction();
+    tx.process_request_line(b"GET", b"/?q=x&password=hunter22", b"HTTP/1.1");
+    tx.process_request_headers();
+    let text = shown(&tx.audit_record(0).unwrap());
+    assert!(!text.contains("hunter22") && !text.contains("saw x"), "{text}");
+    tx.process_logging();
+    let text = shown(&tx.audit_record(0).unwrap());
+    assert!(!text.contains("hunter22") && text.contains("saw x"), "{text}");
+}
+
+#[test]
 fn what_matched() {
     let waf = waf(&format!(
         "{PARTS}SecRule ARGS_NAMES \"@rx pass\" \"id:1,phase:2,pass,log,sanitiseMatched\"\n\

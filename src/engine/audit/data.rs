@@ -67,6 +67,33 @@ pub struct AuditRecord {
     pub limit: usize,
 }
 
+impl AuditRecord {
+    /// About how many bytes it holds.
+    pub fn memory(&self) -> usize {
+        let pairs = |pairs: &[(Vec<u8>, Vec<u8>)]| -> usize { pairs.iter().map(|(a, b)| a.len() + b.len() + 48).sum() };
+        let body = |body: &Option<AuditBody>| body.as_ref().map_or(0, |body| body.bytes.len());
+        let (request, response) = (&self.request, &self.response);
+        let message = |record: &MatchRecord| {
+            let texts = [&record.message, &record.data, &record.value, &record.matched, &record.uri, &record.hostname];
+            1024 + texts.iter().map(|text| text.len()).sum::<usize>()
+                + record.tags.iter().map(String::len).sum::<usize>()
+        };
+        2048 + pairs(&request.headers)
+            + pairs(&response.headers)
+            + request.form.as_deref().map_or(0, pairs)
+            + body(&request.body)
+            + body(&response.body)
+            + request.target.len()
+            + request
+                .files
+                .iter()
+                .map(|file| file.field.len() + file.name.len() + file.content_type.len() + 80)
+                .sum::<usize>()
+            + self.rules.iter().map(String::len).sum::<usize>()
+            + self.messages.iter().map(message).sum::<usize>()
+    }
+}
+
 /// One end of the connection.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct AuditEnd {

@@ -5,6 +5,7 @@
 //! neither grows over [`AuditRecord::limit`]. `docs/audit-log.md` describes them.
 
 mod data;
+mod index;
 mod json;
 mod native;
 mod text;

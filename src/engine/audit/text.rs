@@ -153,7 +153,7 @@ mod tests {
             let mut back = Vec::new();
             let mut rest = text.as_str();
             while let Some(at) = rest.find("\\x") {
-                back.extend_from_slice(rest[..at].as_bytes());
+                back.extend_from_slice(&rest.as_bytes()[..at]);
                 back.push(u8::from_str_radix(&rest[at + 2..at + 4], 16).unwrap());
                 rest = &rest[at + 4..];
             }

@@ -3,7 +3,7 @@
 use super::pairs;
 use super::search::{SHORTEST, Search, Secret};
 use super::views::folded;
-use super::{Mark, Marks, Place};
+use super::{Mark, Place};
 use crate::engine::record::{MatchRecord, Origin};
 use crate::engine::scratch::Scratch;
 use crate::http::Kind;
@@ -31,19 +31,21 @@ pub(in crate::engine) struct Mask {
 
 impl Mask {
     /// The mask for a request; `None` if its rules hide nothing.
-    pub(in crate::engine) fn new(program: &Program, scratch: &Scratch) -> Option<Mask> {
-        let Marks { list, all, .. } = &scratch.marks;
+    /// `all`: nothing may be shown.
+    pub(in crate::engine) fn new(program: &Program, scratch: &Scratch, all: bool) -> Option<Mask> {
+        let list = &scratch.marks.list;
+        let all = all || scratch.marks.all;
         if list.is_empty() && !all {
             return None;
         }
         let mut mask = Mask {
-            all: *all,
+            all,
             names: Vec::new(),
             search: None,
             short: false,
             in_body: Vec::new(),
-            request_body: *all,
-            response_body: *all,
+            request_body: all,
+            response_body: all,
             separator: program.ruleset.settings.argument_separator,
             covered: Vec::new(),
         };
@@ -71,13 +73,18 @@ impl Mask {
         let fields = &scratch.memory.fields;
         for field in fields.items() {
             let place = match field.kind {
-                Kind::ArgGet | Kind::ArgPost => Place::Arg,
+                Kind::ArgGet | Kind::ArgPost | Kind::FileContent => Place::Arg,
                 Kind::Cookie => Place::Cookie,
                 Kind::RequestHeader => Place::RequestHeader,
                 Kind::ResponseHeader => Place::ResponseHeader,
                 _ => continue,
             };
             let (name, value) = (fields.bytes(field.name), fields.bytes(field.value));
+            if field.kind == Kind::FileContent {
+                // A file in the place of an argument is not looked for: it may be anything.
+                self.request_body |= self.names(place, name);
+                continue;
+            }
             if !self.names(place, name) {
                 continue;
             }
@@ -141,7 +148,9 @@ impl Mask {
         }
         let value = self.text(value, false);
         if place == Place::RequestHeader && name.eq_ignore_ascii_case(b"cookie") {
-            let ranges = pairs::values(&value, b';', &|name| self.names(Place::Cookie, name));
+            // Cookies of version 1 may be separated by commas.
+            let mut ranges = pairs::values(&value, b';', &|name| self.names(Place::Cookie, name));
+            ranges.extend(pairs::values(&value, b',', &|name| self.names(Place::Cookie, name)));
             return cover(&value, &ranges);
         }
         value
@@ -164,8 +173,14 @@ impl Mask {
             record.veil();
         }
         let text = |text: &mut String| {
+            // Dots stand for what was cut.
+            let (start, dots) = match text.strip_suffix("...") {
+                Some(start) => (start, "..."),
+                None => (text.as_str(), ""),
+            };
             // Texts of records are printable ASCII, and so are asterisks.
-            *text = String::from_utf8_lossy(&self.text(text.as_bytes(), text.ends_with("..."))).into_owned();
+            let start = self.text(start.as_bytes(), !dots.is_empty());
+            *text = String::from_utf8_lossy(&start).into_owned() + dots;
         };
         record.tags.iter_mut().for_each(text);
         for place in [

@@ -7,8 +7,9 @@ use crate::engine::audit::{
 use crate::engine::memory::Slice;
 use crate::engine::record::MatchRecord;
 use crate::engine::sanitise::{Mask, Place};
-use crate::engine::verdict::Reason;
+use crate::engine::verdict::{InterruptionAction, Reason};
 use crate::http::Kind;
+use crate::program::{Program, Step};
 use crate::rule::{AuditEngine, AuditPart, BodyProcessor, EngineMode, Variable};
 
 /// Rules that a record names as the dearest.
@@ -70,7 +71,12 @@ impl Transaction {
             web_app: self.web_app(mask.as_ref()),
             rules: self.rule_texts(&messages),
             messages,
-            interruption: state.interruption.clone(),
+            interruption: state.interruption.clone().map(|mut ended| {
+                if let InterruptionAction::Redirect(url) = &mut ended.action {
+                    *url = covered(mask.as_ref(), url);
+                }
+                ended
+            }),
             budget: AuditBudget {
                 fuel: self.meter.spent(),
                 fuel_by_phase: self.fuel_by_phase,
@@ -89,8 +95,8 @@ impl Transaction {
         })
     }
 
-    /// Error-log lines of the matches that log, after the first `seen` records, free of what rules hide. Rules may hide values
-    /// up to phase 5: lines asked for earlier show more.
+    /// Error-log lines of the matches that log, after the first `seen` records, free of what rules hide. If rules of phase 5
+    /// hide values, lines and records asked for before it show no value at all.
     pub fn error_log_lines(&self, seen: usize) -> Vec<String> {
         let records = self.scratch.records.iter().skip(seen).filter(|record| record.log);
         let mask = self.mask();
@@ -103,7 +109,10 @@ impl Transaction {
     }
 
     fn mask(&self) -> Option<Mask> {
-        Mask::new(self.loaded.program(), &self.scratch)
+        let program = self.loaded.program();
+        // Rules of phase 5 are the usual place to hide values: before they have run, nobody knows which.
+        let unheard = (!self.logged || self.logging_cut) && sanitises_late(program);
+        Mask::new(program, &self.scratch, unheard)
     }
 
     fn audit_request(&self, mask: Option<&Mask>) -> AuditRequest {
@@ -245,6 +254,14 @@ impl Transaction {
         let most = self.loaded.program().limits.audit_record_bytes;
         body.get(..most).map_or((body, false), |start| (start, start.len() < body.len()))
     }
+}
+
+/// Whether a rule of phase 5 hides values.
+fn sanitises_late(program: &Program) -> bool {
+    let [.., logging] = &program.schedule;
+    let rules = logging.iter().filter_map(|rule| program.rules.get(rule.index()));
+    let mut steps = rules.flat_map(|rule| &rule.links).flat_map(|link| &link.actions);
+    program.sanitises && steps.any(|step| matches!(step, Step::Sanitise(_)))
 }
 
 fn covered(mask: Option<&Mask>, text: &[u8]) -> Vec<u8> {

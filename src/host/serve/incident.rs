@@ -2,6 +2,7 @@
 
 use super::proxy::Proxy;
 use crate::host::exchange::{Exchange, RequestHead};
+use crate::rule::Phase;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -13,8 +14,12 @@ pub(super) struct Incident {
     pub(super) exchange: Exchange,
     proxy: Arc<Proxy>,
     client: SocketAddr,
-    host: String,
-    target: String,
+    host: Vec<u8>,
+    target: Vec<u8>,
+    /// What the client gets; 0: nothing.
+    status: u16,
+    /// The host's own reason to turn the request away.
+    refused: Option<(u16, Phase, String)>,
     logged: usize,
     closed: bool,
 }
@@ -25,8 +30,10 @@ impl Incident {
             exchange,
             proxy: Arc::clone(proxy),
             client,
-            host: quoted(head.values("host").next().unwrap_or_default()),
-            target: quoted(&head.target),
+            host: head.values("host").next().unwrap_or_default().to_vec(),
+            target: head.target.clone(),
+            status: 0,
+            refused: None,
             logged: 0,
             closed: false,
         }
@@ -42,19 +49,33 @@ impl Incident {
         self.log();
     }
 
-    /// Logs that the host itself refused, in the form of a rule's line, so that tools that read those find it.
-    pub(super) fn log_refusal(&self, status: u16, reason: &str) {
-        self.proxy.log.line(format!(
-            "[client {}] ModSecurity: Access denied with code {status} (phase {}). {reason} [hostname \"{}\"] [uri \"{}\"] [unique_id \"{}\"]",
-            self.client.ip(),
-            self.exchange.phase().number(),
-            self.host,
-            self.target,
-            self.exchange.incident_id(),
-        ));
+    /// Says with which status the client is answered.
+    pub(super) fn answered(&mut self, status: u16) {
+        self.status = status;
+    }
+
+    /// Remembers for the log that the host itself refused.
+    pub(super) fn refused(&mut self, status: u16, reason: &str) {
+        self.refused.get_or_insert_with(|| (status, self.exchange.phase(), reason.to_owned()));
+    }
+
+    /// The fields that end a line, without what rules hide.
+    fn place(&self) -> String {
+        let text = |bytes: &[u8]| quoted(&self.exchange.hidden(bytes));
+        let (host, target, id) = (text(&self.host), text(&self.target), self.exchange.incident_id());
+        format!("[hostname \"{host}\"] [uri \"{target}\"] [unique_id \"{id}\"]")
     }
 
     fn log(&mut self) {
+        if let Some((status, phase, reason)) = self.refused.take() {
+            // In the form of a rule's line, so that tools that read those find it.
+            self.proxy.log.line(format!(
+                "[client {}] ModSecurity: Access denied with code {status} (phase {}). {reason} {}",
+                self.client.ip(),
+                phase.number(),
+                self.place(),
+            ));
+        }
         let (lines, seen) = self.exchange.log_lines(self.logged);
         for line in lines {
             self.proxy.log.line(format!("[client {}] {line}", self.client.ip()));
@@ -63,13 +84,16 @@ impl Incident {
         if !self.closed && !self.exchange.uninspected().is_empty() {
             let names: Vec<_> = self.exchange.uninspected().iter().map(|what| what.name()).collect();
             self.proxy.log.line(format!(
-                "[client {}] Fusewall: passed without inspection: {} [hostname \"{}\"] [uri \"{}\"] [unique_id \"{}\"]",
+                "[client {}] Fusewall: passed without inspection: {} {}",
                 self.client.ip(),
                 names.join(", "),
-                self.host,
-                self.target,
-                self.exchange.incident_id(),
+                self.place(),
             ));
+        }
+        if let Some(audit) =
+            self.proxy.audit.as_ref().filter(|_| !self.closed && self.exchange.is_relevant(self.status))
+        {
+            audit.write(|| self.exchange.audit_record(self.status));
         }
         self.closed = true;
     }
