@@ -3,6 +3,7 @@
 mod forms;
 mod hiding;
 mod hostile;
+mod page;
 mod relevance;
 mod sink;
 mod traffic;

@@ -16,6 +16,8 @@ fn a_match_counts_unless_the_rule_says_no() {
         ("pass,nolog", false),
         ("pass,nolog,auditlog", true),
         ("pass,log,noauditlog", false),
+        ("pass,noauditlog,log", false),
+        ("pass,nolog,log", false),
         ("deny,nolog", false),
         ("deny", true),
         ("phase:5,pass", true),

@@ -70,25 +70,24 @@ pub struct AuditRecord {
 impl AuditRecord {
     /// About how many bytes it holds.
     pub fn memory(&self) -> usize {
-        let pairs = |pairs: &[(Vec<u8>, Vec<u8>)]| -> usize { pairs.iter().map(|(a, b)| a.len() + b.len() + 48).sum() };
         let body = |body: &Option<AuditBody>| body.as_ref().map_or(0, |body| body.bytes.len());
-        let (request, response) = (&self.request, &self.response);
+        self.texts() + body(&self.request.body) + body(&self.response.body)
+    }
+
+    /// About how many bytes it holds beside the bodies.
+    pub(super) fn texts(&self) -> usize {
+        let pairs = |pairs: &[(Vec<u8>, Vec<u8>)]| -> usize { pairs.iter().map(|(a, b)| a.len() + b.len() + 48).sum() };
+        let file = |file: &AuditFile| 80 + file.field.len() + file.name.len() + file.content_type.len();
         let message = |record: &MatchRecord| {
             let texts = [&record.message, &record.data, &record.value, &record.matched, &record.uri, &record.hostname];
-            1024 + texts.iter().map(|text| text.len()).sum::<usize>()
-                + record.tags.iter().map(String::len).sum::<usize>()
+            1024 + texts.into_iter().chain(&record.tags).map(String::len).sum::<usize>()
         };
-        2048 + pairs(&request.headers)
+        let (request, response) = (&self.request, &self.response);
+        2048 + request.target.len()
+            + pairs(&request.headers)
             + pairs(&response.headers)
             + request.form.as_deref().map_or(0, pairs)
-            + body(&request.body)
-            + body(&response.body)
-            + request.target.len()
-            + request
-                .files
-                .iter()
-                .map(|file| file.field.len() + file.name.len() + file.content_type.len() + 80)
-                .sum::<usize>()
+            + request.files.iter().map(file).sum::<usize>()
             + self.rules.iter().map(String::len).sum::<usize>()
             + self.messages.iter().map(message).sum::<usize>()
     }

@@ -14,7 +14,7 @@ impl AuditRecord {
     /// One line of JSON without its end, no longer than [`limit`](AuditRecord::limit). What was cut for that is named in
     /// `transaction.truncated`.
     pub fn to_json(&self) -> String {
-        fit(self.limit, |room| {
+        fit(self, |room| {
             let writer = Writer { record: self, room, truncated: RefCell::default() };
             // Maps with text keys, texts and numbers: nothing that could fail.
             serde_json::to_string(&Line { transaction: writer.transaction() }).unwrap_or_default()

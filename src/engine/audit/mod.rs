@@ -27,21 +27,35 @@ struct Room {
     items: usize,
 }
 
-/// Writes with less and less room until the result fits into `limit`: bodies give way first, then all texts and lists.
-fn fit(limit: usize, write: impl Fn(Room) -> String) -> String {
-    let limit = limit.max(LEAST);
-    let mut room = Room { body: limit, text: limit, items: usize::MAX };
+/// Texts are no longer than this once a record is cut for anything but its bodies.
+const FIRST_CUT: usize = 4096;
+
+/// Writes a record so that it fits into its limit: bodies give way first, then all texts and lists together. `write` is not
+/// asked for more than a few times the limit, however much the record holds.
+fn fit(record: &AuditRecord, write: impl Fn(Room) -> String) -> String {
+    let limit = record.limit.max(LEAST);
+    let fits = |written: &String| written.len() <= limit;
+    let mut room = Room { body: 0, text: FIRST_CUT.min(limit), items: FIRST_CUT / 16 };
+    if record.texts() <= 4 * limit {
+        let all = Room { body: limit, text: limit, items: usize::MAX };
+        let without_bodies = Some(write(all)).filter(fits).ok_or_else(|| write(Room { body: 0, ..all }));
+        match without_bodies {
+            Ok(whole) => return whole,
+            Err(rest) if fits(&rest) => {
+                let halves =
+                    std::iter::successors(Some(limit / 2), |body| Some(body / 2)).take_while(|body| *body >= 64);
+                return halves.map(|body| write(Room { body, ..all })).find(fits).unwrap_or(rest);
+            }
+            Err(_) => {}
+        }
+    }
     loop {
         let written = write(room);
-        if written.len() <= limit || room.text == 0 {
+        if fits(&written) || room.text == 0 {
             return written;
         }
-        if room.body > 0 {
-            room.body = if room.body < 64 { 0 } else { room.body / 2 };
-        } else {
-            room.text = if room.text < 64 { 0 } else { room.text / 2 };
-            room.items = room.text / 32;
-        }
+        room.text = if room.text < 64 { 0 } else { room.text / 2 };
+        room.items = room.text / 16;
     }
 }
 

@@ -13,7 +13,7 @@ impl AuditRecord {
     /// Sections from `--boundary-A--` to `--boundary-Z--`, no longer than [`limit`](AuditRecord::limit). No line inside a section
     /// begins like a boundary. What was cut is named in section H.
     pub fn to_native(&self) -> String {
-        fit(self.limit, |room| self.sections(room))
+        fit(self, |room| self.sections(room))
     }
 
     fn sections(&self, room: Room) -> String {

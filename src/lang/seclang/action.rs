@@ -258,7 +258,8 @@ fn act(kind: Kind, value: &Text, span: Span, all: &mut Actions, reader: &mut Rea
             }
             all.status = Some(status);
         }
-        Kind::Log => (all.log, all.auditlog) = (Some(true), Some(true)),
+        Kind::Log => all.log = Some(true),
+        // As in v2 `nolog` takes the other along, and `log` does not bring it back.
         Kind::NoLog => (all.log, all.auditlog) = (Some(false), Some(false)),
         Kind::AuditLog => all.auditlog = Some(true),
         Kind::NoAuditLog => all.auditlog = Some(false),
