@@ -125,3 +125,12 @@ fn an_exhausted_budget_is_told() {
     assert_eq!((&exhausted["phase"], &exhausted["policy"]), (&json!(1), &json!("block")));
     assert!(record.to_native().contains("Fusewall-Exhausted: scope="));
 }
+
+#[test]
+fn a_chain_stands_in_part_k_link_by_link() {
+    let waf = waf("SecAuditLogParts AKZ\nSecRule ARGS:a \"@streq 1\" \"id:1,pass,chain\"\nSecRule ARGS:b \"@streq 2\"\n");
+    let text = Traffic::get(b"/?a=1&b=2").record(&waf).to_native();
+    let lines: Vec<_> = text.lines().filter(|line| line.contains("[Match]: SecRule ARGS:")).collect();
+    assert_eq!(lines.len(), 2, "{text}");
+    assert!(lines[0].starts_with("Chain Starter [Match]: ") && lines[1].starts_with("Chain node [Match]: "), "{text}");
+}

@@ -124,8 +124,16 @@ impl Writer<'_> {
         if has(AuditPart::Rules) {
             let mut text = String::new();
             for rule in self.some(&record.rules, "rules") {
-                let rule = self.line(rule.trim_end().as_bytes(), "rules");
-                let _ = writeln!(text, "Rule [Match]: {rule}");
+                let mut names = match rule.trim_end().contains('\n') {
+                    true => ["Chain Starter", "Chain node"].into_iter(),
+                    false => ["Rule", ""].into_iter(),
+                };
+                let mut name = "";
+                for link in rule.lines() {
+                    name = names.next().unwrap_or(name);
+                    let link = self.line(link.as_bytes(), "rules");
+                    let _ = writeln!(text, "{name} [Match]: {link}");
+                }
             }
             sections.push(('K', text));
         }

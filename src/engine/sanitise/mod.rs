@@ -22,7 +22,7 @@ use crate::program::{KeyId, Loaded};
 use crate::rule::{Sanitise, Variable};
 
 /// Keeping a mark.
-const MARK: Price = Price::new(16, 128);
+const MARK: Price = Price::new(16, 512);
 /// Bytes that all marks of one request may hold; past it logs show none of its values.
 const MOST_BYTES: usize = 1 << 20;
 /// Marks that one request may have; past it logs show none of its values.
@@ -119,6 +119,7 @@ fn captured(
         return Ok(None);
     }
     let Some(text) = scratch.tx.get(KeyId::new(0)).filter(|text| !text.is_empty()) else { return Ok(None) };
+    meter.charge_rule(scratch.memory.fields.items().len() as u64)?;
     let mut received = raw(found, scratch);
     if received.is_empty() {
         received.push(found.value);

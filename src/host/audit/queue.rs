@@ -64,8 +64,7 @@ impl AuditLog {
             waiting_bytes: AtomicUsize::new(0),
             counts: Counts::default(),
         });
-        let worker =
-            Worker { place, shared: Arc::clone(&shared), told: AuditCounts::default(), failing: false, report };
+        let worker = Worker { place, shared: Arc::clone(&shared), told: AuditCounts::default(), lost: 0, report };
         std::thread::spawn(move || worker.run(&waiting));
         Ok(AuditLog { jobs, shared })
     }
@@ -125,7 +124,8 @@ struct Worker<R> {
     shared: Arc<Shared>,
     /// The counts when they were last told.
     told: AuditCounts,
-    failing: bool,
+    /// Records lost since the disk last took one.
+    lost: u64,
     report: R,
 }
 
@@ -158,6 +158,9 @@ impl<R: FnMut(&str)> Worker<R> {
             }
         }
         self.tell();
+        if self.lost > 0 {
+            (self.report)(&format!("Fusewall: audit log: {} records were lost", self.lost));
+        }
     }
 
     fn write(&mut self, record: &AuditRecord) {
@@ -169,26 +172,27 @@ impl<R: FnMut(&str)> Worker<R> {
             Ok(size) => {
                 counts.written.fetch_add(1, Ordering::Relaxed);
                 counts.bytes.fetch_add(size as u64, Ordering::Relaxed);
-                if std::mem::take(&mut self.failing) {
-                    (self.report)("Fusewall: audit log: records are written again");
+                let lost = std::mem::take(&mut self.lost);
+                if lost > 0 {
+                    (self.report)(&format!("Fusewall: audit log: records are written again; {lost} were lost"));
                 }
             }
             Err(error) => {
                 counts.failed.fetch_add(1, Ordering::Relaxed);
-                if !std::mem::replace(&mut self.failing, true) {
+                self.lost += 1;
+                if self.lost == 1 {
                     (self.report)(&format!("Fusewall: audit log: records are lost: {error}"));
                 }
             }
         }
     }
 
-    /// Tells how many records have been dropped or lost since it was last told.
+    /// Tells how many records have been dropped since it was last told.
     fn tell(&mut self) {
         let now = self.shared.counts.now();
         let lost = [
             (now.over_rate - self.told.over_rate, "came too fast"),
             (now.over_queue - self.told.over_queue, "found the queue full"),
-            (now.failed - self.told.failed, "could not be written"),
         ];
         self.told = now;
         let lost: Vec<_> =
