@@ -24,7 +24,7 @@ pub mod store;
 pub mod transform;
 mod waf;
 
-pub use engine::{Interruption, InterruptionAction, MatchRecord, Policy, Reason, Step, Verdict};
+pub use engine::{AuditRecord, Interruption, InterruptionAction, MatchRecord, Policy, Reason, Step, Verdict};
 pub use limits::Limits;
 pub use rule::Phase;
 pub use waf::{Transaction, Waf, WafBuilder};

@@ -102,6 +102,9 @@ pub struct Limits {
     pub log_line_bytes: usize,
     /// Match records of one request; the rest is counted.
     pub match_records: usize,
+    /// Bytes of one written audit record, and of each body in it. Longer: texts are cut, bodies first, and the record says which.
+    /// 256 KB are fifty times an ordinary record, and fit into the messages of the common log shippers (1 MB).
+    pub audit_record_bytes: usize,
     /// Bytes of all buffers of one request: body, decoded values, transformed buffers.
     pub request_memory: usize,
     /// Fuel of one request: the constant part. The three numbers are the smallest round ones at which no benign request of the
@@ -159,6 +162,7 @@ impl Default for Limits {
             log_value_bytes: 200,
             log_line_bytes: 16 << 10,
             match_records: 1000,
+            audit_record_bytes: 256 << 10,
             request_memory: 64 << 20,
             fuel_base: 5_000_000,
             fuel_per_byte: 1_000,

@@ -4,14 +4,15 @@ mod collections;
 
 use crate::engine::persist::Collections;
 use crate::engine::{
-    self, Env, Event, Interruption, InterruptionAction, MatchRecord, Policy, Reason, Resolver, Step, Verdict,
+    self, AuditRecord, Env, Event, Interruption, InterruptionAction, MatchRecord, Policy, Reason, Resolver, Step,
+    Verdict,
 };
 use crate::files::Files;
 use crate::governor::{Identities, SystemEnv};
 use crate::limits::Limits;
 use crate::plan::Options;
 use crate::program::Loaded;
-use crate::rule::{EngineMode, LimitAction, Phase, RuleId};
+use crate::rule::{AuditSettings, EngineMode, LimitAction, Phase, RuleId};
 use crate::store::{Deployed, DiskFiles, LoadReport, Loading, RuleSource, Slot, load};
 use collections::{Keeping, Kept};
 use std::net::IpAddr;
@@ -367,7 +368,9 @@ impl Transaction {
         self.inner.as_ref().map(engine::Transaction::uninspected).unwrap_or_default()
     }
 
-    /// The rules that matched and log, in order.
+    /// The rules that matched and log, in order, with everything that they saw: for logs there are
+    /// [`error_log_lines`](Self::error_log_lines) and [`audit_record`](Self::audit_record), which show asterisks for what rules
+    /// hide (`sanitise...`).
     pub fn records(&self) -> &[MatchRecord] {
         self.inner.as_ref().map(engine::Transaction::records).unwrap_or_default()
     }
@@ -382,9 +385,40 @@ impl Transaction {
         self.inner.as_ref().map_or(EngineMode::On, engine::Transaction::mode)
     }
 
-    /// Whether the transaction belongs into the audit log.
+    /// Whether the transaction belongs into the audit log, given the status that the client got.
     pub fn is_relevant(&self, status: u16) -> bool {
-        self.inner.as_ref().is_none_or(|inner| inner.is_relevant(status))
+        self.failed.is_some() || self.inner.as_ref().is_some_and(|inner| inner.is_relevant(status))
+    }
+
+    /// The audit record, given the status that the client got (0 if none); `None` if the transaction does not belong into the
+    /// audit log. To be asked for after [`process_logging`](Self::process_logging).
+    pub fn audit_record(&self, status: u16) -> Option<AuditRecord> {
+        self.look(None, |inner| inner.audit_record(status))
+    }
+
+    /// How the audit log of this transaction's ruleset is to be written.
+    pub fn audit_settings(&self) -> &AuditSettings {
+        &self.deployed.loaded().program().ruleset.settings.audit
+    }
+
+    /// Error-log lines of the matches that log, after the first `seen` records. To be asked for after
+    /// [`process_logging`](Self::process_logging): up to then rules may hide values.
+    pub fn error_log_lines(&self, seen: usize) -> Vec<String> {
+        self.look(Vec::new(), |inner| inner.error_log_lines(seen))
+    }
+
+    /// A text of the exchange, such as its target, with asterisks over what rules hide.
+    pub fn hidden(&self, text: &[u8]) -> Vec<u8> {
+        self.look(vec![b'*'; text.len()], |inner| inner.hidden(text))
+    }
+
+    /// Reads what is there, also after an internal error; a panic on the way ends here.
+    fn look<T>(&self, otherwise: T, read: impl FnOnce(&engine::Transaction) -> T) -> T {
+        let Some(inner) = self.inner.as_ref() else { return otherwise };
+        catch_unwind(AssertUnwindSafe(|| read(inner))).unwrap_or_else(|_| {
+            tracing::error!("internal error while logging");
+            otherwise
+        })
     }
 
     /// A TX entry, by name without case.

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use fusewall::Waf;
 use fusewall::host::InspectionLimits;
+use fusewall::host::audit::{AuditLimits, AuditLog};
 use fusewall::host::exchange::{BodyPolicy, Ends, Unread};
 use fusewall::host::tower::{InspectedBody, WafBody, WafLayer, WafService};
 use http::{Request, Response, StatusCode};
@@ -305,4 +306,33 @@ async fn bodies_share_a_bound_of_memory_until_the_service_has_let_go_of_them() {
     assert_eq!(status().await, StatusCode::SERVICE_UNAVAILABLE);
     keeper.0.lock().unwrap().clear();
     assert_eq!(status().await, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn the_audit_log_has_what_rules_say() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("audit.log");
+    let rules = format!(
+        "SecRuleEngine On\nSecAuditEngine On\nSecAuditLogFormat JSON\nSecAuditLog {}\n\
+         SecRule REQUEST_URI_RAW \"@contains /admin\" \"id:1,phase:1,deny,status:403\"",
+        path.display()
+    );
+    let waf = Waf::builder().rules_text("audit.conf", rules).build().unwrap();
+    let settings = waf.loaded().program().ruleset.settings.audit.clone();
+    let audit = AuditLog::open(&settings, AuditLimits::default(), |_| {}).unwrap();
+    let mut service = WafLayer::new(waf).audit_log(audit.clone()).layer(Mirror::default());
+    for uri in ["/admin", "/"] {
+        let request = Request::get(uri).body(Full::<Bytes>::default()).unwrap();
+        let response = service.call(request).await.unwrap();
+        response.into_body().collect().await.unwrap();
+    }
+    assert!(audit.flush(std::time::Duration::from_secs(20)));
+    let text = std::fs::read_to_string(&path).unwrap();
+    let codes: Vec<_> = text
+        .lines()
+        .map(|line| {
+            serde_json::from_str::<serde_json::Value>(line).unwrap()["transaction"]["response"]["http_code"].take()
+        })
+        .collect();
+    assert_eq!(codes, [403, 200]);
 }

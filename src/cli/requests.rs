@@ -42,6 +42,11 @@ fn http_1_1() -> String {
 }
 
 impl Request {
+    /// The status of the recorded response; 200 without one.
+    pub fn status(&self) -> u16 {
+        self.response.as_ref().map_or(200, |response| response.status)
+    }
+
     fn bytes(&self, text: &str) -> Vec<u8> {
         if self.latin1 && text.chars().all(|c| c <= '\u{ff}') {
             text.chars().map(|c| c as u8).collect()

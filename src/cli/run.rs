@@ -3,8 +3,11 @@
 use super::requests::{self, Request};
 use super::rules::RulesArgs;
 use crate::engine::{InterruptionAction, Policy, Verdict};
-use crate::waf::Waf;
+use crate::rule::AuditFormat;
+use crate::waf::Transaction;
+use anyhow::Context;
 use serde::Serialize;
+use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -17,6 +20,9 @@ pub struct RunArgs {
     /// Requests: JSON lines, plain or gzipped
     #[arg(long, value_name = "FILE")]
     requests: PathBuf,
+    /// Writes the audit records of these requests, as SecAuditEngine and SecAuditLogFormat say, to a file
+    #[arg(long, value_name = "FILE")]
+    audit_log: Option<PathBuf>,
     /// Accepted for uniformity: the answer is always JSON
     #[arg(long)]
     json: bool,
@@ -52,21 +58,40 @@ struct Exhausted {
 /// Runs the command.
 ///
 /// # Errors
-/// Rules that do not load, a request file that cannot be read.
+/// Rules that do not load, a request file that cannot be read, an audit log that cannot be written.
 pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let waf = args.rules.load(args.rules.builder())?;
     let mut out = BufWriter::new(std::io::stdout().lock());
+    let mut audit = match &args.audit_log {
+        Some(path) => {
+            let file = File::create(path).with_context(|| format!("{} cannot be written", path.display()))?;
+            Some(BufWriter::new(file))
+        }
+        None => None,
+    };
     for request in requests::read(&args.requests)? {
         let request = request?;
-        let line = answer(&waf, &request)?;
-        writeln!(out, "{line}")?;
+        let transaction = request.evaluate(&waf)?;
+        writeln!(out, "{}", answer(&request, &transaction)?)?;
+        if let Some(audit) = &mut audit {
+            let status = transaction.interruption().map_or(request.status(), |ended| ended.status);
+            if let Some(record) = transaction.audit_record(status) {
+                let text = match transaction.audit_settings().format {
+                    AuditFormat::Json => record.to_json(),
+                    AuditFormat::Native => record.to_native(),
+                };
+                writeln!(audit, "{text}")?;
+            }
+        }
     }
     out.flush()?;
+    if let Some(audit) = &mut audit {
+        audit.flush()?;
+    }
     Ok(ExitCode::SUCCESS)
 }
 
-fn answer(waf: &Waf, request: &Request) -> anyhow::Result<String> {
-    let transaction = request.evaluate(waf)?;
+fn answer(request: &Request, transaction: &Transaction) -> anyhow::Result<String> {
     let Some(verdict) = transaction.verdict() else { anyhow::bail!("request {}: internal error", request.id) };
     let Verdict { interruption, rules, score, fuel, exhausted, generation, uninspected, .. } = verdict;
     let (action, status) = match &interruption {

@@ -1,7 +1,9 @@
 //! `fusewall serve`: the reverse proxy.
 
 use super::rules::{RulesArgs, print_findings};
+use crate::host::audit::AuditLog;
 use crate::host::serve::{Config, ErrorLog, Server, config, raise_descriptor_limit};
+use crate::limits::Limits;
 use crate::waf::Waf;
 use anyhow::Context;
 use std::io::IsTerminal;
@@ -54,7 +56,8 @@ pub fn run(args: &ServeArgs) -> anyhow::Result<ExitCode> {
 
     raise_descriptor_limit();
     let rules = RulesArgs { rules: config.rules.clone() };
-    let waf = rules.load(rules.builder().data_dir())?;
+    let limits = Limits { audit_record_bytes: config.audit.record_bytes, ..Limits::default() };
+    let waf = rules.load(rules.builder().limits(limits).data_dir())?;
     let reloaded = (waf.clone(), rules);
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     if config.threads > 0 {
@@ -131,6 +134,7 @@ async fn reload_on_hangup((waf, rules): (Waf, RulesArgs)) -> anyhow::Result<()> 
 async fn until_signalled(server: Server) -> anyhow::Result<()> {
     let mut term = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
+    let reopening = reopen_on_hangup(server.audit_log())?;
     let (down, wait) = tokio::sync::oneshot::channel::<()>();
     let serving = server.run(async {
         // A sender that is gone is as good as a signal.
@@ -146,5 +150,19 @@ async fn until_signalled(server: Server) -> anyhow::Result<()> {
         () = serving => {}
         () = signalled => {}
     }
+    reopening.abort();
     Ok(())
+}
+
+/// Opens the audit log anew at every SIGHUP: what tools that rotate logs send.
+fn reopen_on_hangup(audit: Option<AuditLog>) -> anyhow::Result<tokio::task::JoinHandle<()>> {
+    let mut hangup = signal(SignalKind::hangup())?;
+    Ok(tokio::spawn(async move {
+        while hangup.recv().await.is_some() {
+            if let Some(audit) = audit.clone() {
+                // It waits for a place in the queue.
+                let _ = tokio::task::spawn_blocking(move || audit.reopen()).await;
+            }
+        }
+    }))
 }

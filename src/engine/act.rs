@@ -43,6 +43,7 @@ pub(super) fn run(step: &Step, loaded: &Loaded, scratch: &mut Scratch, meter: &m
             meter.charge_rule(16)?;
             control(ctl, loaded, scratch, meter)
         }
+        Step::Sanitise(what) => super::sanitise::run(what, loaded, scratch, meter),
         Step::SetEnv(name, value) => {
             let name = expanded(name, loaded, scratch, meter)?;
             let value = expanded(value, loaded, scratch, meter)?;
@@ -175,15 +176,11 @@ fn control(ctl: &CtlStep, loaded: &Loaded, scratch: &mut Scratch, meter: &mut Me
         CtlStep::ParseXmlIntoArgs(mode) => state.xml_into_args = *mode,
         CtlStep::AuditEngine(mode) => state.audit = *mode,
         CtlStep::AuditLogParts(parts, mode) => {
-            let now: String = match mode {
-                PartsMode::Replace => parts.to_string(),
-                PartsMode::Add => {
-                    let new = parts.chars().filter(|part| !state.audit_parts.contains(*part));
-                    state.audit_parts.chars().chain(new).collect()
-                }
-                PartsMode::Remove => state.audit_parts.chars().filter(|part| !parts.contains(*part)).collect(),
+            state.audit_parts = match mode {
+                PartsMode::Replace => *parts,
+                PartsMode::Add => state.audit_parts.with(*parts),
+                PartsMode::Remove => state.audit_parts.without(*parts),
             };
-            state.audit_parts = now.into();
         }
     }
     Ok(())

@@ -91,7 +91,7 @@ pub(super) fn clock_field(variable: Variable, epoch_micros: u64) -> Option<Clock
 
 /// Year, month (1-12) and day of a number of days since 1970-01-01, in the proleptic Gregorian calendar: years are counted
 /// from 1 March, so that the leap day is the last of its year.
-fn civil(days: u64) -> (u64, u64, u64) {
+pub(super) fn civil(days: u64) -> (u64, u64, u64) {
     let days = days + 719_468;
     let era = days / 146_097;
     let of_era = days % 146_097;

@@ -23,44 +23,51 @@ pub(super) fn expand(
     meter: &mut Meter,
 ) -> Result<(), Exhausted> {
     let limit = loaded.program().limits.macro_bytes;
-    if expand_to(limit, text, out, loaded, scratch, meter)? {
-        scratch.flags.note("macro");
+    for part in &text.parts {
+        if !expand_part(limit, part, out, loaded, scratch, meter)? {
+            scratch.flags.note("macro");
+            break;
+        }
     }
     Ok(())
 }
 
-/// The same up to `limit` bytes, for a log; answers whether something was cut off.
-pub(super) fn expand_to(
+/// Appends one part of a text up to `limit` bytes in all; answers whether it fitted.
+pub(super) fn expand_part(
     limit: usize,
-    text: &Text,
+    part: &TextPart,
     out: &mut Vec<u8>,
     loaded: &Loaded,
     scratch: &mut Scratch,
     meter: &mut Meter,
 ) -> Result<bool, Exhausted> {
-    for part in &text.parts {
-        let fits = match part {
-            TextPart::Literal(text) => append(out, text, limit, meter)?,
-            TextPart::Tx(key) => match scratch.tx.get(*key) {
-                Some(value) => append(out, value, limit, meter)?,
-                None => true,
-            },
-            TextPart::Variable(variable, key) => match member(*variable, key.as_deref(), loaded, scratch, meter)? {
-                Some(slice) => append(out, scratch.memory.get(slice), limit, meter)?,
-                None => true,
-            },
-            TextPart::Matching(variable, pattern) => {
-                match selection::first_matching(*variable, *pattern, loaded, scratch, meter)? {
-                    Some(slice) => append(out, scratch.memory.get(slice), limit, meter)?,
-                    None => true,
-                }
-            }
-        };
-        if !fits {
-            return Ok(true);
+    let slice = match part {
+        TextPart::Literal(text) => return append(out, text, limit, meter),
+        TextPart::Tx(key) => {
+            let Some(value) = scratch.tx.get(*key) else { return Ok(true) };
+            return append(out, value, limit, meter);
+        }
+        TextPart::Variable(variable, key) => member(*variable, key.as_deref(), loaded, scratch, meter)?,
+        TextPart::Matching(variable, pattern) => {
+            selection::first_matching(*variable, *pattern, loaded, scratch, meter)?
+        }
+    };
+    slice.map_or(Ok(true), |slice| append(out, scratch.memory.get(slice), limit, meter))
+}
+
+/// Whether a part shows a value of the exchange, or a piece of one: not a name, a number of ours, or a fact about the
+/// connection. Entries of TX other than the captures are what rules made of such values; they are not told apart.
+pub(super) fn shows_value(part: &TextPart) -> bool {
+    match part {
+        TextPart::Literal(_) => false,
+        TextPart::Tx(key) => key.index() < 10,
+        TextPart::Variable(variable, _) | TextPart::Matching(variable, _) => {
+            let name = variable.name();
+            let fact =
+                ["TIME", "REMOTE_ADDR", "REMOTE_PORT", "SERVER_", "UNIQUE_ID", "RULE", "TX", "ENV", "REQUEST_METHOD"];
+            !name.ends_with("_NAME") && !name.ends_with("_NAMES") && !fact.iter().any(|start| name.starts_with(start))
         }
     }
-    Ok(false)
 }
 
 /// Appends what fits; answers whether that was all.

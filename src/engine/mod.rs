@@ -9,6 +9,7 @@
 )]
 
 mod act;
+pub mod audit;
 mod buffers;
 mod collections;
 mod cursor;
@@ -22,6 +23,7 @@ mod performance;
 pub mod persist;
 mod prepare;
 mod record;
+mod sanitise;
 mod scratch;
 mod selection;
 mod trace;
@@ -30,6 +32,7 @@ mod tx;
 mod values;
 mod verdict;
 
+pub use audit::AuditRecord;
 pub use env::{Answer, Env, EnvVariable, FixedEnv, Resolver};
 pub use record::MatchRecord;
 pub use scratch::Scratch;

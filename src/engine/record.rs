@@ -1,6 +1,6 @@
 //! What a match leaves behind: a record, and the error-log line that existing tools parse.
 
-use super::expand::expand_to;
+use super::expand::{expand_part, shows_value};
 use super::matched::full_name;
 use super::memory::Slice;
 use super::scratch::Scratch;
@@ -13,6 +13,8 @@ use std::sync::Arc;
 
 /// Making a record.
 const RECORD: Price = Price::new(400, 1024);
+/// Values that a rule matched and its record remembers, for hiding them.
+const ORIGINS: usize = 64;
 
 /// One rule that matched and logs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,6 +62,26 @@ pub struct MatchRecord {
     pub uri: String,
     /// The transaction's id.
     pub unique_id: String,
+    /// Bytes of one log line.
+    line_limit: usize,
+    veil: Option<Box<Veil>>,
+}
+
+/// What the record shows if it must not show what the rule matched.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Veil {
+    message: String,
+    data: String,
+    tags: Vec<String>,
+    matched: String,
+    origins: Vec<Origin>,
+}
+
+/// Where a matched value came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Origin {
+    pub(super) variable: Variable,
+    pub(super) member: Option<Box<[u8]>>,
 }
 
 /// Makes the record of the rule that has just matched.
@@ -78,11 +100,13 @@ pub(super) fn make(
         _ => return Err(Exhausted { scope: crate::meter::Scope::Rule }),
     };
     meter.charge_rule(RECORD.of(0))?;
-    let message = text(planned.msg.as_ref(), limits.log_line_bytes, loaded, scratch, meter)?;
-    let data = text(planned.logdata.as_ref(), limits.log_line_bytes, loaded, scratch, meter)?;
-    let mut tags = Vec::with_capacity(planned.tags.len());
+    let (message, veiled_message) = text(planned.msg.as_ref(), limits.log_line_bytes, loaded, scratch, meter)?;
+    let (data, veiled_data) = text(planned.logdata.as_ref(), limits.log_line_bytes, loaded, scratch, meter)?;
+    let (mut tags, mut veiled_tags) = (Vec::with_capacity(planned.tags.len()), Vec::new());
     for tag in &planned.tags {
-        tags.push(text(Some(tag), limits.log_value_bytes, loaded, scratch, meter)?);
+        let (tag, veiled) = text(Some(tag), limits.log_value_bytes, loaded, scratch, meter)?;
+        veiled_tags.extend(program.sanitises.then_some(veiled));
+        tags.push(tag);
     }
     let last = scratch.matched.last().filter(|_| planned.links.iter().any(|link| link.look.is_some()));
     let (mut variable, mut value) = (String::new(), String::new());
@@ -94,7 +118,16 @@ pub(super) fn make(
         value = readable(scratch.memory.get(found.value), limits.log_value_bytes);
     }
     meter.charge_rule(RECORD.of(variable.len() + value.len()))?;
-    let matched = words(program, ix, &variable, &value, scratch);
+    let phrase = || readable(scratch.tx.get(KeyId::new(0)).unwrap_or_default(), 252);
+    let matched = words(program, ix, &variable, &value, &phrase);
+    let veil = program.sanitises.then(|| {
+        let matched = words(program, ix, &variable, &starred(&value), &|| starred(&phrase()));
+        let (message, data, tags) = (veiled_message, veiled_data, veiled_tags);
+        Box::new(Veil { message, data, tags, matched, origins: origins(scratch) })
+    });
+    if let Some(veil) = &veil {
+        meter.charge_rule(RECORD.of(veil.message.len() + veil.data.len()) + 16 * veil.origins.len() as u64)?;
+    }
     let action = taken.map(|action| match action {
         InterruptionAction::Deny => format!("Access denied with code {} (phase {})", rule.status, rule.phase.number()),
         InterruptionAction::Drop => format!("Access denied with connection close (phase {})", rule.phase.number()),
@@ -130,25 +163,72 @@ pub(super) fn make(
         action,
         hostname: scalar(Variable::ServerName),
         uri: scalar(Variable::RequestUri),
-        unique_id: scratch.state.unique_id.clone(),
+        unique_id: readable(scratch.state.unique_id.as_bytes(), limits.log_value_bytes),
+        line_limit: limits.log_line_bytes,
+        veil,
     })
 }
 
+/// An expanded text; and, if some rule hides values, the same with asterisks for every value of the exchange.
 fn text(
     text: Option<&Text>,
     limit: usize,
     loaded: &Loaded,
     scratch: &mut Scratch,
     meter: &mut Meter,
-) -> Result<String, Exhausted> {
-    let Some(text) = text else { return Ok(String::new()) };
+) -> Result<(String, String), Exhausted> {
+    let Some(text) = text else { return Ok(Default::default()) };
     let mut out = std::mem::take(&mut scratch.text);
     out.clear();
+    let mut values = Vec::new();
     // Escapes only make it longer; one byte too many shows that it was cut.
-    let expanded = expand_to(limit.saturating_add(1), text, &mut out, loaded, scratch, meter);
+    let most = limit.saturating_add(1);
+    let expanded = text.parts.iter().try_for_each(|part| {
+        let before = out.len();
+        let fits = expand_part(most, part, &mut out, loaded, scratch, meter)?;
+        if loaded.program().sanitises && shows_value(part) {
+            values.push(before..out.len());
+        }
+        if fits { Ok(()) } else { Err(None) }
+    });
     let line = readable(&out, limit);
+    let mut veiled = String::new();
+    if loaded.program().sanitises {
+        for range in values {
+            if let Some(value) = out.get_mut(range) {
+                value.fill(b'*');
+            }
+        }
+        veiled = readable(&out, limit);
+    }
     scratch.text = out;
-    expanded.map(|_| line)
+    match expanded {
+        Err(Some(exhausted)) => Err(exhausted),
+        Ok(()) | Err(None) => Ok((line, veiled)),
+    }
+}
+
+/// As many asterisks as the text has characters.
+fn starred(text: &str) -> String {
+    "*".repeat(text.len())
+}
+
+/// Where the values came from that the rule has matched.
+fn origins(scratch: &Scratch) -> Vec<Origin> {
+    let mut found: Vec<Origin> = Vec::new();
+    for one in scratch.matched.list() {
+        let member = one.member.map(|member| scratch.memory.get(member).into());
+        let origin = Origin { variable: one.variable, member };
+        if found.len() == ORIGINS {
+            // One that may hold anything stands for the rest.
+            found.push(Origin { variable: Variable::FullRequest, member: None });
+            return found;
+        }
+        if !found.contains(&origin) {
+            found.push(origin);
+        }
+    }
+    found
 }
 
 /// Bytes as text that fits into one quoted field of one log line: quotes, backslashes and everything outside printable
@@ -176,7 +256,7 @@ pub(super) fn readable(bytes: &[u8], limit: usize) -> String {
 }
 
 /// What the rule's last test found, in the words that ModSecurity uses.
-fn words(program: &Program, ix: RuleIx, variable: &str, value: &str, scratch: &Scratch) -> String {
+fn words(program: &Program, ix: RuleIx, variable: &str, value: &str, phrase: &dyn Fn() -> String) -> String {
     let links = program.rules.get(ix.index()).map(|rule| rule.links.as_slice()).unwrap_or_default();
     let Some(look) = links.iter().rev().find_map(|link| link.look) else {
         return "Unconditional match in SecAction.".to_owned();
@@ -187,7 +267,6 @@ fn words(program: &Program, ix: RuleIx, variable: &str, value: &str, scratch: &S
         readable(text, 252)
     };
     let parameter = |text: &Text| text.constant().map_or_else(|| "%{...}".to_owned(), |text| readable(text, 252));
-    let phrase = || readable(scratch.tx.get(KeyId::new(0)).unwrap_or_default(), 252);
     let operator = match test {
         Test::Rx(id) | Test::RxGlobal(id) if look.negated => {
             return format!("Match of \"rx {}\" against \"{variable}\" required.", pattern(*id));
@@ -270,22 +349,37 @@ fn words(program: &Program, ix: RuleIx, variable: &str, value: &str, scratch: &S
 }
 
 impl MatchRecord {
-    /// The line that ModSecurity would write into the error log, so that existing tools parse it.
+    /// The line that ModSecurity would write into the error log, so that existing tools parse it. One line of printable ASCII,
+    /// no longer than the limit for log lines: what is cut are the rule's own texts, never the fields at its end.
     pub fn error_log_line(&self) -> String {
+        let mut end = String::new();
+        for (name, text) in [("hostname", &self.hostname), ("uri", &self.uri), ("unique_id", &self.unique_id)] {
+            field(&mut end, name, text);
+        }
+        let mut line = String::from("ModSecurity: ");
+        line.push_str(&self.alert());
+        let room = self.line_limit.saturating_sub(end.len());
+        if line.len() > room {
+            line.truncate(room.saturating_sub(3));
+            line.push_str("...");
+        }
+        line.push_str(&end);
+        line
+    }
+
+    /// What happened, why, and the rule's own fields: the line without its prefix and without the request's fields, as the
+    /// native audit log has it.
+    pub fn alert(&self) -> String {
         let mut line = String::with_capacity(512);
         let action = self.action.as_deref().unwrap_or("Warning");
-        let _ = write!(line, "ModSecurity: {action}. {}", self.matched);
-        let _ = write!(line, " [file \"{}\"] [line \"{}\"] [id \"{}\"]", self.file, self.line, self.rule);
-        let field = |line: &mut String, name: &str, text: &str| {
-            if !text.is_empty() {
-                let _ = write!(line, " [{name} \"{text}\"]");
-            }
-        };
-        field(&mut line, "rev", self.revision.as_deref().unwrap_or_default());
+        let _ = write!(line, "{action}. {}", self.matched);
+        let own = |text: &str| readable(text.as_bytes(), self.line_limit);
+        let _ = write!(line, " [file \"{}\"] [line \"{}\"] [id \"{}\"]", own(&self.file), self.line, self.rule);
+        field(&mut line, "rev", &own(self.revision.as_deref().unwrap_or_default()));
         field(&mut line, "msg", &self.message);
         field(&mut line, "data", &self.data);
         field(&mut line, "severity", self.severity.map_or("", RuleSeverity::name));
-        field(&mut line, "ver", self.version.as_deref().unwrap_or_default());
+        field(&mut line, "ver", &own(self.version.as_deref().unwrap_or_default()));
         for (name, number) in [("maturity", self.maturity), ("accuracy", self.accuracy)] {
             if let Some(number) = number {
                 let _ = write!(line, " [{name} \"{number}\"]");
@@ -294,9 +388,26 @@ impl MatchRecord {
         for tag in &self.tags {
             field(&mut line, "tag", tag);
         }
-        field(&mut line, "hostname", &self.hostname);
-        field(&mut line, "uri", &self.uri);
-        field(&mut line, "unique_id", &self.unique_id);
         line
+    }
+
+    /// Where the matched values came from, if some rule hides values.
+    pub(super) fn origins(&self) -> &[Origin] {
+        self.veil.as_ref().map(|veil| veil.origins.as_slice()).unwrap_or_default()
+    }
+
+    /// Shows asterisks for every value of the exchange.
+    pub(super) fn veil(&mut self) {
+        self.value = starred(&self.value);
+        if let Some(veil) = self.veil.take() {
+            let Veil { message, data, tags, matched, .. } = *veil;
+            (self.message, self.data, self.tags, self.matched) = (message, data, tags, matched);
+        }
+    }
+}
+
+fn field(line: &mut String, name: &str, text: &str) {
+    if !text.is_empty() {
+        let _ = write!(line, " [{name} \"{text}\"]");
     }
 }

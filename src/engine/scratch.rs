@@ -6,6 +6,7 @@ use super::matched::Matched;
 use super::memory::Memory;
 use super::persist::{Collections, Forgetful, Opened};
 use super::record::MatchRecord;
+use super::sanitise::Marks;
 use super::selection::{Item, Selections};
 use super::trace::Trace;
 use super::tx::Tx;
@@ -14,7 +15,7 @@ use super::verdict::{Exhaustion, Interruption};
 use crate::geo::Place;
 use crate::http::Report;
 use crate::program::{Program, RuleIx, RuleSetId, Source};
-use crate::rule::{AuditEngine, BodyProcessor, EngineMode, LimitAction, Variable, XmlIntoArgs};
+use crate::rule::{AuditEngine, AuditParts, BodyProcessor, EngineMode, LimitAction, Variable, XmlIntoArgs};
 use crate::scan;
 use std::sync::Arc;
 
@@ -52,6 +53,8 @@ pub struct Scratch {
     /// Fuel that each rule has spent.
     pub(super) rule_fuel: Vec<u64>,
     pub(super) records: Vec<MatchRecord>,
+    /// What logs must not show.
+    pub(super) marks: Marks,
     pub(super) report: Report,
     pub(super) flags: Flags,
     pub(super) state: State,
@@ -112,8 +115,10 @@ pub(super) struct State {
     pub(super) processor: Option<BodyProcessor>,
     pub(super) force_request_body: bool,
     pub(super) xml_into_args: XmlIntoArgs,
+    /// Who has read the request body to its end, without an error and without leaving anything out.
+    pub(super) body_read: Option<BodyProcessor>,
     pub(super) audit: AuditEngine,
-    pub(super) audit_parts: Box<str>,
+    pub(super) audit_parts: AuditParts,
     pub(super) highest_severity: u8,
     pub(super) exhausted: Option<Exhaustion>,
     pub(super) interruption: Option<Interruption>,
@@ -153,6 +158,7 @@ impl Scratch {
             narrowed_rules: BitSet::default(),
             rule_fuel: Vec::new(),
             records: Vec::new(),
+            marks: Marks::default(),
             report: Report::default(),
             flags: Flags::default(),
             state: State {
@@ -165,8 +171,9 @@ impl Scratch {
                 processor: None,
                 force_request_body: false,
                 xml_into_args: XmlIntoArgs::Off,
+                body_read: None,
                 audit: AuditEngine::Off,
-                audit_parts: Box::default(),
+                audit_parts: AuditParts::DEFAULT,
                 highest_severity: 255,
                 exhausted: None,
                 interruption: None,
@@ -204,6 +211,7 @@ impl Scratch {
         self.rule_fuel.clear();
         self.rule_fuel.resize(program.rules.len(), 0);
         self.records.clear();
+        self.marks.clear();
         self.report = Report::default();
         self.flags.notes.clear();
         self.trace = None;
@@ -218,8 +226,9 @@ impl Scratch {
         state.processor = None;
         state.force_request_body = false;
         state.xml_into_args = settings.xml_into_args;
+        state.body_read = None;
         state.audit = settings.audit.engine;
-        state.audit_parts = settings.audit.parts.clone();
+        state.audit_parts = settings.audit.parts;
         state.highest_severity = 255;
         state.exhausted = None;
         state.interruption = None;

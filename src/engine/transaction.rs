@@ -1,6 +1,7 @@
 //! One request and its response: the verbs that a host calls, in the order of the exchange.
 
 mod ask;
+mod log;
 mod tell;
 
 use super::collections;
@@ -66,6 +67,8 @@ pub struct Transaction {
     /// Phases 1-4 that are over.
     finished: usize,
     logged: bool,
+    /// Phase 5 ran out of budget: some of its rules did not run.
+    logging_cut: bool,
     allowed: Option<AllowScope>,
     policy: Policy,
     generation: u64,
@@ -92,6 +95,7 @@ impl Transaction {
             target: None,
             finished: 0,
             logged: false,
+            logging_cut: false,
             allowed: None,
             policy: Policy::Block,
             generation: 0,
@@ -275,6 +279,9 @@ impl Transaction {
 
     /// The body has been parsed, as far as it is: its values are made and the rules of phase 2 begin, unless it is too long.
     fn body_is_read(&mut self) -> Result<(), Exhausted> {
+        let report = &self.scratch.report;
+        let whole = !report.error && !report.arguments_exceeded;
+        self.scratch.state.body_read = self.scratch.state.processor.filter(|_| whole);
         let program = self.loaded.program().clone();
         let over = prepare::limit_without_files(&program, &mut self.scratch, &mut self.meter)?;
         prepare::body(&program, &mut self.scratch, &mut self.meter)?;
@@ -380,6 +387,7 @@ impl Transaction {
         let first = Exhaustion { scope: exhausted.scope, phase, rule, policy: self.policy };
         self.scratch.state.exhausted.get_or_insert(first);
         self.scratch.flags.note("budget exhausted");
+        self.logging_cut |= phase == Phase::Logging;
         let enforces = self.scratch.state.mode == EngineMode::On && phase != Phase::Logging;
         let blocks = self.policy == Policy::Block && enforces;
         if exhausted.scope == Scope::Rule && !blocks {

@@ -9,7 +9,7 @@
 //! [`finish`](Exchange::finish). The calls without `chunk` in them start a phase: the host then calls
 //! [`step`](Exchange::step) until it answers [`Turn::Done`], and may do other work, on any thread, between two steps.
 
-use crate::engine::{Interruption, InterruptionAction, MatchRecord, Reason, Step};
+use crate::engine::{AuditRecord, Interruption, InterruptionAction, Reason, Step};
 use crate::meter::Scope;
 use crate::rule::{LimitAction, Phase};
 use crate::waf::{Transaction, Waf};
@@ -394,9 +394,23 @@ impl Exchange {
 
     /// The matches so far that go to the error log, after the first `seen` records; and how many records there are.
     pub fn log_lines(&self, seen: usize) -> (Vec<String>, usize) {
-        let records = self.tx.records();
-        let lines = records.iter().skip(seen).filter(|record| record.log).map(MatchRecord::error_log_line);
-        (lines.collect(), records.len())
+        (self.tx.error_log_lines(seen), self.tx.records().len())
+    }
+
+    /// The audit record, given the status that the client got; `None` if the exchange does not belong into the audit log. To be
+    /// asked for after [`finish`](Exchange::finish).
+    pub fn audit_record(&self, status: u16) -> Option<AuditRecord> {
+        self.tx.audit_record(status)
+    }
+
+    /// Whether the exchange belongs into the audit log, given the status that the client got.
+    pub fn is_relevant(&self, status: u16) -> bool {
+        self.tx.is_relevant(status)
+    }
+
+    /// A text of the exchange with asterisks over what rules hide.
+    pub fn hidden(&self, text: &[u8]) -> Vec<u8> {
+        self.tx.hidden(text)
     }
 
     /// The id that the client's page and the log share.

@@ -278,6 +278,7 @@ impl<'r> Draft<'r> {
                 Step::Deprecate(*collection, self.text(key), self.text(rate))
             }
             Action::SetEnv { name, value } => Step::SetEnv(self.text(name), self.text(value)),
+            Action::Sanitise(what) => Step::Sanitise(what.clone()),
         }
     }
 
@@ -311,7 +312,7 @@ impl<'r> Draft<'r> {
             Ctl::ForceRequestBodyVariable(on) => CtlStep::ForceRequestBodyVariable(*on),
             Ctl::ParseXmlIntoArgs(mode) => CtlStep::ParseXmlIntoArgs(*mode),
             Ctl::AuditEngine(mode) => CtlStep::AuditEngine(*mode),
-            Ctl::AuditLogParts { parts, mode } => CtlStep::AuditLogParts(parts.clone(), *mode),
+            Ctl::AuditLogParts { parts, mode } => CtlStep::AuditLogParts(*parts, *mode),
         }
     }
 

@@ -315,7 +315,7 @@ fn is_matched(variable: Variable) -> bool {
 
 /// Whether the actions of a rule read what it has matched itself: then it cannot do without matching.
 fn reads_its_own_match(rule: &Rule) -> bool {
-    keys::macros_of(rule).any(|text| keys::reads(text, &is_matched))
+    keys::sanitises_match(rule) || keys::macros_of(rule).any(|text| keys::reads(text, &is_matched))
 }
 
 /// Whether a rule reads MATCHED_VAR and its like before it has matched anything itself: then a rule folded away would be missed.

@@ -1,6 +1,6 @@
 //! Which TX entries and macros the rules name.
 
-use crate::rule::{Action, Ctl, Macro, MacroPart, Operator, Rule, Ruleset, Selector, SetOp, Variable};
+use crate::rule::{Action, Ctl, Macro, MacroPart, Operator, Rule, Ruleset, Sanitise, Selector, SetOp, Variable};
 use std::collections::BTreeSet;
 
 /// The captures 0-9, then all other keys that are known at load, lower case and sorted.
@@ -96,7 +96,7 @@ fn texts(action: &Action) -> Vec<&Macro> {
             vec![key, value]
         }
         Action::SetEnv { name, value } => vec![name, value],
-        Action::Ctl(_) => Vec::new(),
+        Action::Ctl(_) | Action::Sanitise(_) => Vec::new(),
     }
 }
 
@@ -109,4 +109,21 @@ pub(super) fn reads(text: &Macro, wanted: &dyn Fn(Variable) -> bool) -> bool {
 pub(super) fn names(rule: &Rule, variable: Variable) -> bool {
     rule.conditions.iter().flat_map(|condition| &condition.targets).any(|target| target.variable == variable)
         || macros_of(rule).any(|text| reads(text, &|other| other == variable))
+}
+
+/// Whether the rule hides values in logs.
+pub(super) fn sanitises(rule: &Rule) -> bool {
+    sanitise_actions(rule).next().is_some()
+}
+
+/// Whether it hides what it has matched itself.
+pub(super) fn sanitises_match(rule: &Rule) -> bool {
+    sanitise_actions(rule).any(|what| matches!(what, Sanitise::Matched | Sanitise::MatchedBytes { .. }))
+}
+
+fn sanitise_actions(rule: &Rule) -> impl Iterator<Item = &Sanitise> {
+    rule.conditions.iter().flat_map(|condition| &condition.actions).filter_map(|action| match action {
+        Action::Sanitise(what) => Some(what),
+        _ => None,
+    })
 }

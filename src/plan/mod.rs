@@ -45,6 +45,7 @@ pub fn plan(
     let before = diagnostics.errors();
     let fates = if options.fold { fold::fold(&ruleset, limits) } else { vec![Fate::Live; ruleset.rules.len()] };
     let schedule = schedule(&ruleset, &fates);
+    let sanitises = ruleset.rules.iter().any(keys::sanitises);
     let full_request = ruleset.rules.iter().any(|rule| keys::names(rule, Variable::FullRequest));
 
     let mut draft = draft::Draft::new(&ruleset);
@@ -75,6 +76,7 @@ pub fn plan(
         tx_keys,
         rule_sets,
         full_request,
+        sanitises,
     };
     price::set(&mut program);
     let program = Arc::new(program);

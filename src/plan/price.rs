@@ -135,7 +135,7 @@ fn step_price(program: &Program, step: &Step) -> u64 {
         Step::SetTx(_, right) | Step::SetVar(_, _, right) => 64 + right_price(right).per_call,
         Step::Ctl(_) => 64,
         Step::InitCollection(_, key) => 64 + text_price(key).per_call + Step::LOAD.of(limits.collection_record_bytes),
-        Step::SetEnv(..) => 256,
+        Step::SetEnv(..) | Step::Sanitise(_) => 256,
     }
 }
 

@@ -201,6 +201,7 @@ fn describe_step(program: &Program, step: &Step) -> String {
             let rate = describe_text(program, rate);
             format!("deprecate {}.{} by {rate} s", variable.name(), describe_text(program, key))
         }
+        Step::Sanitise(what) => format!("sanitise {what:?}"),
         Step::SetEnv(name, value) => {
             format!("setenv {}={}", describe_text(program, name), describe_text(program, value))
         }

@@ -18,7 +18,8 @@ use crate::limits::Limits;
 use crate::meter::Price;
 use crate::net::IpSet;
 use crate::rule::{
-    AuditEngine, BodyProcessor, EngineMode, PartsMode, Pattern, Phrases, Ruleset, Variable, XmlIntoArgs,
+    AuditEngine, AuditParts, BodyProcessor, EngineMode, PartsMode, Pattern, Phrases, Ruleset, Sanitise, Variable,
+    XmlIntoArgs,
 };
 use crate::scan;
 use crate::transform::Transformation;
@@ -53,6 +54,8 @@ pub struct Program {
     pub rule_sets: Vec<Vec<RuleIx>>,
     /// Some rule looks at FULL_REQUEST, which is made for it alone.
     pub full_request: bool,
+    /// Some rule hides values in logs (`sanitise...`): records then keep what hiding needs.
+    pub sanitises: bool,
 }
 
 /// A rule as the engine runs it.
@@ -358,6 +361,8 @@ pub enum Step {
     Deprecate(Variable, Text, Text),
     /// `setenv`.
     SetEnv(Text, Text),
+    /// `sanitise...`.
+    Sanitise(Sanitise),
 }
 
 impl Step {
@@ -410,7 +415,7 @@ pub enum CtlStep {
     /// `auditEngine`.
     AuditEngine(AuditEngine),
     /// `auditLogParts`.
-    AuditLogParts(Box<str>, PartsMode),
+    AuditLogParts(AuditParts, PartsMode),
 }
 
 impl Program {

@@ -162,7 +162,7 @@ impl Check<'_> {
                     self.rule_set(*set, place)?;
                     self.source(source, place)?;
                 }
-                Step::Ctl(_) => {}
+                Step::Ctl(_) | Step::Sanitise(_) => {}
                 Step::InitCollection(collection, key) => {
                     self.persistent(*collection, place)?;
                     self.text(key, place)?;

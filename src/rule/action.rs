@@ -1,6 +1,8 @@
 //! What a match does.
 
-use super::{AuditEngine, BodyProcessor, EngineMode, Macro, Pattern, Target, Variable, XmlIntoArgs};
+use super::{
+    AuditEngine, AuditParts, BodyProcessor, EngineMode, Macro, Pattern, Sanitise, Target, Variable, XmlIntoArgs,
+};
 use std::sync::Arc;
 
 /// What a full match does to the transaction.
@@ -96,6 +98,8 @@ pub enum Action {
         /// Value.
         value: Macro,
     },
+    /// `sanitise...`: hidden in logs.
+    Sanitise(Sanitise),
 }
 
 /// `setvar:collection.key=value`.
@@ -156,10 +160,10 @@ pub enum Ctl {
     ParseXmlIntoArgs(XmlIntoArgs),
     /// `auditEngine`.
     AuditEngine(AuditEngine),
-    /// `auditLogParts`: `(added, removed)` letters; a plain list replaces all (`replace` = true).
+    /// `auditLogParts`.
     AuditLogParts {
-        /// Letters.
-        parts: Box<str>,
+        /// Which.
+        parts: AuditParts,
         /// `+E` adds, `-E` removes, `ABCZ` replaces.
         mode: PartsMode,
     },

@@ -4,6 +4,7 @@
 //! [`crate::lang::pcre`] has accepted.
 
 mod action;
+mod audit;
 mod macros;
 mod operator;
 mod print;
@@ -12,11 +13,10 @@ mod target;
 mod variable;
 
 pub use action::{Action, AllowScope, Ctl, Disruptive, Flow, IdRange, PartsMode, SetOp, SetVar};
+pub use audit::{AuditEngine, AuditFormat, AuditPart, AuditParts, AuditSettings, AuditType, Sanitise};
 pub use macros::{Macro, MacroPart};
 pub use operator::{Operator, Pattern, Phrases, Test};
-pub use settings::{
-    AuditEngine, AuditSettings, BodyProcessor, Dataset, EngineMode, LimitAction, Settings, XmlIntoArgs,
-};
+pub use settings::{BodyProcessor, Dataset, EngineMode, LimitAction, Settings, XmlIntoArgs};
 pub use target::{Selector, Target};
 pub use variable::Variable;
 

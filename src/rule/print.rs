@@ -5,9 +5,9 @@
 //! is not UTF-8 is replaced, as the result is a `String`.
 
 use super::{
-    Action, AllowScope, AuditEngine, Condition, Ctl, Dataset, Disruptive, EngineMode, Flow, IdRange, LimitAction,
-    Macro, MacroPart, Operator, PartsMode, Pattern, Phrases, Rule, RuleSeverity, Ruleset, Selector, SetOp, Settings,
-    Target, Test, Variable, XmlIntoArgs,
+    Action, AllowScope, AuditEngine, AuditFormat, AuditParts, AuditType, Condition, Ctl, Dataset, Disruptive,
+    EngineMode, Flow, IdRange, LimitAction, Macro, MacroPart, Operator, PartsMode, Pattern, Phrases, Rule,
+    RuleSeverity, Ruleset, Sanitise, Selector, SetOp, Settings, Target, Test, Variable, XmlIntoArgs,
 };
 
 impl Ruleset {
@@ -38,6 +38,15 @@ impl Ruleset {
         for marker in markers {
             line("SecMarker", &[marker.label.as_bytes()], &mut out);
         }
+        String::from_utf8_lossy(&out).into_owned()
+    }
+}
+
+impl Rule {
+    /// The rule as SecLang: one line, and one for each link of its chain.
+    pub fn to_seclang(&self) -> String {
+        let mut out = Vec::new();
+        rule(self, &mut out);
         String::from_utf8_lossy(&out).into_owned()
     }
 }
@@ -151,9 +160,14 @@ fn settings(all: &Settings, out: &mut Vec<u8>) {
         "SecWebAppId" web_app_id => |text: Option<Box<str>>| text.unwrap_or_default().into_string();
         "SecSensorId" sensor_id => |text: Option<Box<str>>| text.unwrap_or_default().into_string();
         "SecAuditEngine" audit.engine => |mode| audit_engine(mode).to_owned();
-        "SecAuditLogParts" audit.parts => |parts: Box<str>| parts.into_string();
+        "SecAuditLogParts" audit.parts => |parts: AuditParts| parts.to_string();
         "SecAuditLog" audit.path => |text: Option<Box<str>>| text.unwrap_or_default().into_string();
-        "SecAuditLogFormat" audit.json => |json: bool| if json { "JSON" } else { "Native" }.to_owned();
+        "SecAuditLog2" audit.second_path => |text: Option<Box<str>>| text.unwrap_or_default().into_string();
+        "SecAuditLogStorageDir" audit.storage_dir => |text: Option<Box<str>>| text.unwrap_or_default().into_string();
+        "SecAuditLogFormat" audit.format => |format| if format == AuditFormat::Json { "JSON" } else { "Native" }.to_owned();
+        "SecAuditLogType" audit.kind => |kind| if kind == AuditType::Serial { "Serial" } else { "Concurrent" }.to_owned();
+        "SecAuditLogDirMode" audit.dir_mode => |mode: u32| format!("{mode:04o}");
+        "SecAuditLogFileMode" audit.file_mode => |mode: u32| format!("{mode:04o}");
     }
     if let Some(statuses) = &all.audit.relevant_status {
         let names: Vec<_> = statuses.iter().map(u16::to_string).collect();
@@ -303,6 +317,13 @@ fn action(action: &Action) -> Vec<u8> {
             with_value("setenv", &[&name.to_bytes(), b"=".as_slice(), &guarded(value.to_bytes())].concat())
         }
         Action::Ctl(change) => with_value("ctl", &ctl(change)),
+        Action::Sanitise(what) => match what {
+            Sanitise::Arg(name) => with_value("sanitiseArg", name),
+            Sanitise::RequestHeader(name) => with_value("sanitiseRequestHeader", name),
+            Sanitise::ResponseHeader(name) => with_value("sanitiseResponseHeader", name),
+            Sanitise::Matched => b"sanitiseMatched".to_vec(),
+            Sanitise::MatchedBytes { first, last } => format!("sanitiseMatchedBytes:{first}/{last}").into_bytes(),
+        },
     }
 }
 

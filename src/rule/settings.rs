@@ -1,6 +1,6 @@
 //! Everything in a ruleset that is not a rule.
 
-use super::RuleId;
+use super::{AuditSettings, RuleId};
 use crate::geo::Database;
 use crate::transform::UnicodeMap;
 use std::sync::Arc;
@@ -60,32 +60,6 @@ pub enum XmlIntoArgs {
     On,
     /// It is arguments only.
     OnlyArgs,
-}
-
-/// `SecAuditEngine`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum AuditEngine {
-    /// Every transaction.
-    On,
-    /// None.
-    Off,
-    /// Those with a match that logs, or with a relevant status.
-    RelevantOnly,
-}
-
-/// The audit log's settings.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AuditSettings {
-    /// `SecAuditEngine`.
-    pub engine: AuditEngine,
-    /// `SecAuditLogParts`.
-    pub parts: Box<str>,
-    /// `SecAuditLogRelevantStatus`: statuses 100-999 that make a transaction relevant, evaluated at load.
-    pub relevant_status: Option<Arc<[u16]>>,
-    /// `SecAuditLog`, as written.
-    pub path: Option<Box<str>>,
-    /// `SecAuditLogFormat JSON` (true) or Native.
-    pub json: bool,
 }
 
 /// `SecDataset`: lines that operators name instead of a file.
@@ -197,13 +171,7 @@ impl Default for Settings {
             sensor_id: None,
             collection_timeout: 3600,
             data_dir: None,
-            audit: AuditSettings {
-                engine: AuditEngine::Off,
-                parts: "ABIJDEFHZ".into(),
-                relevant_status: None,
-                path: None,
-                json: true,
-            },
+            audit: AuditSettings::default(),
             removed: Vec::new(),
         }
     }

@@ -1,6 +1,7 @@
 //! `fusewall serve` over real sockets on the loopback interface.
 
 mod attacks;
+mod audit;
 mod bodies;
 mod command;
 mod http2;

@@ -1,6 +1,7 @@
 //! A site under test: the proxy, a scripted upstream behind it, and a client that sends raw bytes.
 
 use fusewall::Waf;
+use fusewall::host::audit::AuditLog;
 use fusewall::host::serve::{Config, ErrorLog, Server};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -16,6 +17,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub struct Site {
     pub address: SocketAddr,
     log: Arc<Mutex<Vec<String>>>,
+    pub audit: Option<AuditLog>,
     down: Option<oneshot::Sender<()>>,
     running: JoinHandle<()>,
 }
@@ -23,19 +25,25 @@ pub struct Site {
 impl Site {
     /// A proxy in front of `upstream`; `change` sets what the test is about.
     pub async fn start(upstream: Option<&Upstream>, change: impl FnOnce(&mut Config)) -> Site {
+        Site::start_with(waf(), upstream, change).await
+    }
+
+    /// The same with other rules.
+    pub async fn start_with(waf: Waf, upstream: Option<&Upstream>, change: impl FnOnce(&mut Config)) -> Site {
         let mut config = Config { listen: vec!["127.0.0.1:0".parse().unwrap()], ..Config::default() };
         config.upstream.url = upstream.map(|upstream| format!("http://{}", upstream.address));
         change(&mut config);
         let log = Arc::new(Mutex::new(Vec::new()));
         let lines = Arc::clone(&log);
         let error_log = ErrorLog::to(move |line| lines.lock().unwrap().push(line.to_owned()));
-        let server = Server::bind(config, waf(), error_log).await.unwrap();
+        let server = Server::bind(config, waf, error_log).await.unwrap();
         let address = server.addresses()[0];
+        let audit = server.audit_log();
         let (down, wait) = oneshot::channel();
         let running = tokio::spawn(server.run(async {
             let _ = wait.await;
         }));
-        Site { address, log, down: Some(down), running }
+        Site { address, log, audit, down: Some(down), running }
     }
 
     /// Waits for a log line that has all of `parts`.

@@ -6,7 +6,7 @@ use crate::engine::record::MatchRecord;
 use crate::engine::trace::{Event, Trace};
 use crate::engine::verdict::{Interruption, Score, Verdict};
 use crate::ops::numeric;
-use crate::rule::{AuditEngine, EngineMode, LimitAction, RuleId, Variable};
+use crate::rule::{EngineMode, LimitAction, RuleId, Variable};
 
 impl Transaction {
     /// What has ended the exchange, if anything has.
@@ -72,18 +72,6 @@ impl Transaction {
     /// Whether the engine would act on this transaction, only watch it, or leave it alone.
     pub fn mode(&self) -> EngineMode {
         self.scratch.state.mode
-    }
-
-    /// Whether the transaction belongs into the audit log.
-    pub fn is_relevant(&self, status: u16) -> bool {
-        match self.scratch.state.audit {
-            AuditEngine::On => true,
-            AuditEngine::Off => false,
-            AuditEngine::RelevantOnly => {
-                let statuses = self.loaded.program().ruleset.settings.audit.relevant_status.as_deref();
-                self.scratch.state.relevant || statuses.is_some_and(|list| list.contains(&status))
-            }
-        }
     }
 
     /// Environment variables that rules have set for the host (`setenv`).

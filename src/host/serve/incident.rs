@@ -14,8 +14,12 @@ pub(super) struct Incident {
     pub(super) exchange: Exchange,
     proxy: Arc<Proxy>,
     client: SocketAddr,
-    host: String,
-    target: String,
+    host: Vec<u8>,
+    target: Vec<u8>,
+    /// What the client gets; 0: nothing.
+    status: u16,
+    /// The host's own reason to turn the request away.
+    refused: Option<(u16, Phase, String)>,
     logged: usize,
     closed: bool,
 }
@@ -26,8 +30,10 @@ impl Incident {
             exchange,
             proxy: Arc::clone(proxy),
             client,
-            host: quoted(head.values("host").next().unwrap_or_default()),
-            target: quoted(&head.target),
+            host: head.values("host").next().unwrap_or_default().to_vec(),
+            target: head.target.clone(),
+            status: 0,
+            refused: None,
             logged: 0,
             closed: false,
         }
@@ -43,23 +49,37 @@ impl Incident {
         self.log();
     }
 
-    /// Logs that the host itself refused, in the form of a rule's line, so that tools that read those find it.
-    pub(super) fn log_refusal(&self, status: u16, reason: &str) {
-        self.log_denial(status, self.exchange.phase(), reason);
+    /// Says with which status the client is answered.
+    pub(super) fn answered(&mut self, status: u16) {
+        self.status = status;
     }
 
+    /// Remembers for the log that the host itself refused.
+    pub(super) fn refused(&mut self, status: u16, reason: &str) {
+        self.refused.get_or_insert_with(|| (status, self.exchange.phase(), reason.to_owned()));
+    }
+
+    /// The fields that end a line, without what rules hide.
+    fn place(&self) -> String {
+        let text = |bytes: &[u8]| quoted(&self.exchange.hidden(bytes));
+        let (host, target, id) = (text(&self.host), text(&self.target), self.exchange.incident_id());
+        format!("[hostname \"{host}\"] [uri \"{target}\"] [unique_id \"{id}\"]")
+    }
+
+    /// In the form of a rule's line, so that tools that read those find it.
     fn log_denial(&self, status: u16, phase: Phase, reason: &str) {
         self.proxy.log.line(format!(
-            "[client {}] ModSecurity: Access denied with code {status} (phase {}). {reason} [hostname \"{}\"] [uri \"{}\"] [unique_id \"{}\"]",
+            "[client {}] ModSecurity: Access denied with code {status} (phase {}). {reason} {}",
             self.client.ip(),
             phase.number(),
-            self.host,
-            self.target,
-            self.exchange.incident_id(),
+            self.place(),
         ));
     }
 
     fn log(&mut self) {
+        if let Some((status, phase, reason)) = self.refused.take() {
+            self.log_denial(status, phase, &reason);
+        }
         let (lines, seen) = self.exchange.log_lines(self.logged);
         for line in lines {
             self.proxy.log.line(format!("[client {}] {line}", self.client.ip()));
@@ -75,13 +95,14 @@ impl Incident {
         let names = self.exchange.passed_unseen();
         if !names.is_empty() {
             self.proxy.log.line(format!(
-                "[client {}] Fusewall: passed without inspection: {} [hostname \"{}\"] [uri \"{}\"] [unique_id \"{}\"]",
+                "[client {}] Fusewall: passed without inspection: {} {}",
                 self.client.ip(),
                 names.join(", "),
-                self.host,
-                self.target,
-                self.exchange.incident_id(),
+                self.place(),
             ));
+        }
+        if let Some(audit) = self.proxy.audit.as_ref().filter(|_| self.exchange.is_relevant(self.status)) {
+            audit.write(|| self.exchange.audit_record(self.status));
         }
     }
 }

@@ -36,6 +36,7 @@ pub use config::Config;
 pub use descriptors::raise_descriptor_limit;
 pub use log::ErrorLog;
 
+use crate::host::audit::{AuditLog, AuditLogError};
 use crate::waf::Waf;
 use proxy::Proxy;
 use std::future::Future;
@@ -43,8 +44,12 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
+
+/// The end waits for the audit log as long as this.
+const FLUSH: Duration = Duration::from_secs(5);
 
 /// Why the proxy does not start.
 #[derive(Debug, thiserror::Error)]
@@ -66,6 +71,9 @@ pub enum ServeError {
         /// What is wrong with it.
         problem: String,
     },
+    /// The place that the rules name for the audit log cannot be used.
+    #[error(transparent)]
+    AuditLog(AuditLogError),
     /// `upstream.url` is not a usable URL.
     #[error("upstream URL {url:?}: {problem}")]
     Upstream {
@@ -104,8 +112,18 @@ impl Server {
         self.listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect()
     }
 
+    /// The audit log, if the rules name a place for one: to reopen it after rotation, and to read its counts.
+    pub fn audit_log(&self) -> Option<AuditLog> {
+        self.proxy.audit.clone()
+    }
+
     /// Serves until `shutdown` is ready; then takes no new requests, lets those that run end within `timeouts.shutdown`, and returns.
     pub async fn run(self, shutdown: impl Future<Output = ()> + Send) {
+        let audit = self.audit_log();
         listener::run(self.listeners, self.tls, self.proxy, shutdown).await;
+        if let Some(audit) = audit {
+            // What waits is written before the process may end.
+            let _ = tokio::task::spawn_blocking(move || audit.flush(FLUSH)).await;
+        }
     }
 }

@@ -7,9 +7,11 @@ use super::log::ErrorLog;
 use super::response::ResponseBody;
 use super::upstream::{self, Upstream, UpstreamError};
 use super::{ServeError, channel, page};
+use crate::host::audit::AuditLog;
 use crate::host::exchange::{Chunk, Ends, Refusal, RequestHead, ResponsePlan, Uninspected};
 use crate::host::inspect::{BodySource, Fault, HELD, Inspected, Inspector, Share, Stop};
 use crate::host::parts::version;
+use crate::rule::AuditEngine;
 use crate::waf::Waf;
 use bytes::Bytes;
 use http::header::{CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, UPGRADE};
@@ -27,6 +29,7 @@ pub(super) struct Proxy {
     pub(super) config: Config,
     pub(super) inspector: Inspector,
     pub(super) log: ErrorLog,
+    pub(super) audit: Option<AuditLog>,
     upstream: Upstream,
 }
 
@@ -81,8 +84,9 @@ struct Passed {
 impl Proxy {
     pub(super) fn new(config: Config, waf: Waf, log: ErrorLog) -> Result<Self, ServeError> {
         let upstream = Upstream::new(&config)?;
+        let audit = audit_log(&config, &waf, &log)?;
         let inspector = Inspector::new(waf, &config.inspection.limits);
-        Ok(Proxy { config, inspector, log, upstream })
+        Ok(Proxy { config, inspector, log, audit, upstream })
     }
 
     fn incident(self: &Arc<Self>, request: &ClientRequest) -> Incident {
@@ -121,11 +125,15 @@ impl Proxy {
         let refusal = match stop {
             Stop::Refused(refusal) => refusal,
             Stop::Fault(Fault::Refuse(status, reason)) => {
-                incident.log_refusal(status, reason);
+                incident.refused(status, reason);
                 incident.exchange.refuse(status)
             }
             Stop::Fault(Fault::Gone) => Refusal::Drop,
         };
+        incident.answered(match &refusal {
+            Refusal::Page(status) | Refusal::Redirect { status, .. } => *status,
+            Refusal::Drop => 0,
+        });
         incident.close().await;
         let accept = head.values("accept").next().unwrap_or_default();
         page::refusal(&refusal, incident.exchange.incident_id(), accept, head.method == b"HEAD")
@@ -148,7 +156,7 @@ impl Proxy {
             return Err(fault(505, "The HTTP version is not supported."));
         }
         if let Some(refusal) = exchange.check_coding(head) {
-            incident.log_refusal(415, "The request body has a Content-Encoding, which is not decoded.");
+            incident.refused(415, "The request body has a Content-Encoding, which is not decoded.");
             return Err(Stop::Refused(refusal));
         }
         let upgrade = self.upgrade(request, body);
@@ -308,6 +316,7 @@ impl Proxy {
 
     async fn answer(self: &Arc<Self>, mut incident: Incident, passed: Passed) -> Answer {
         let (mut parts, upstream) = passed.response.into_parts();
+        incident.answered(parts.status.as_u16());
         if let Some(upgraded) = passed.upgraded {
             let protocol = parts.headers.get(UPGRADE).cloned();
             forward::response_headers(&mut parts.headers);
@@ -345,6 +354,21 @@ impl Proxy {
         };
         Answer { status: parts.status, headers: parts.headers, body }
     }
+}
+
+/// The audit log that the rules describe, if they name a place for one.
+fn audit_log(config: &Config, waf: &Waf, log: &ErrorLog) -> Result<Option<AuditLog>, ServeError> {
+    let loaded = waf.loaded();
+    let settings = &loaded.program().ruleset.settings.audit;
+    if settings.path.is_none() && settings.storage_dir.is_none() {
+        if settings.engine != AuditEngine::Off {
+            tracing::warn!("SecAuditEngine is on, but SecAuditLog names no file: no audit log is written");
+        }
+        return Ok(None);
+    }
+    let report = log.clone();
+    let opened = AuditLog::open(settings, config.audit.clone(), move |line| report.line(line.to_owned()));
+    opened.map(Some).map_err(ServeError::AuditLog)
 }
 
 /// Sends what was inspected, and then what will not be, to an upstream request's body. Ends early, without an error, when the

@@ -15,6 +15,7 @@ mod passage;
 
 pub use body::{InspectedBody, WafBody};
 
+use super::audit::AuditLog;
 use super::exchange::{BodyPolicy, Ends};
 use super::inspect::{InspectionLimits, Inspector};
 use crate::waf::Waf;
@@ -25,7 +26,7 @@ use passage::Passage;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 use tower::{Layer, Service};
 
@@ -76,6 +77,7 @@ struct Shared {
     inspector: Inspector,
     policy: BodyPolicy,
     log: Log,
+    audit: OnceLock<AuditLog>,
 }
 
 impl WafLayer {
@@ -94,7 +96,15 @@ impl WafLayer {
         limits: &InspectionLimits,
         log: impl Fn(&str) + Send + Sync + 'static,
     ) -> Self {
-        WafLayer { shared: Arc::new(Shared { inspector: Inspector::new(waf, limits), policy, log: Box::new(log) }) }
+        let (inspector, audit) = (Inspector::new(waf, limits), OnceLock::new());
+        WafLayer { shared: Arc::new(Shared { inspector, policy, log: Box::new(log), audit }) }
+    }
+
+    /// Writes what belongs into the audit log to this one; the first that is given stays.
+    #[must_use]
+    pub fn audit_log(self, audit: AuditLog) -> Self {
+        self.shared.audit.get_or_init(|| audit);
+        self
     }
 }
 

@@ -20,12 +20,14 @@ pub(super) struct Passage {
     exchange: Exchange,
     logged: usize,
     closed: bool,
+    /// What the client gets; 0: nothing.
+    status: u16,
 }
 
 impl Passage {
     pub(super) fn new(shared: &Arc<Shared>, parts: &Parts) -> Self {
         let exchange = shared.inspector.exchange(ends(&parts.extensions), shared.policy);
-        Passage { shared: Arc::clone(shared), exchange, logged: 0, closed: false }
+        Passage { shared: Arc::clone(shared), exchange, logged: 0, closed: false, status: 0 }
     }
 
     /// Phases 1 and 2.
@@ -54,6 +56,7 @@ impl Passage {
         R: Body<Data = Bytes, Error: Into<BoxError>> + Send + Unpin,
     {
         let (parts, mut body) = response.into_parts();
+        self.status = parts.status.as_u16();
         let fields = parts.headers.iter().map(|(name, value)| (name.as_str().as_bytes(), value.as_bytes()));
         self.exchange.response(parts.status.as_u16(), version(parts.version), fields);
         let inspector = self.shared.inspector.clone();
@@ -114,13 +117,14 @@ impl Passage {
             }
             Stop::Fault(Fault::Gone) => self.exchange.refuse(400),
         };
-        self.close().await;
         let (status, location) = match refusal {
             Refusal::Page(status) => (status, None),
             Refusal::Redirect { status, location } => (status, HeaderValue::from_bytes(&location).ok()),
             // A service cannot close its connection.
             Refusal::Drop => (403, None),
         };
+        self.status = status;
+        self.close().await;
         let page = format!("The request was not answered. Incident id: {}\n", self.exchange.incident_id());
         let mut response = Response::new(WafBody::page(Bytes::from(page)));
         *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::FORBIDDEN);
@@ -201,6 +205,9 @@ impl Passage {
                 "Fusewall: passed without inspection: {} [unique_id \"{id}\"]",
                 names.join(", ")
             ));
+        }
+        if let Some(audit) = self.shared.audit.get().filter(|_| self.exchange.is_relevant(self.status)) {
+            audit.write(|| self.exchange.audit_record(self.status));
         }
     }
 }

@@ -7,7 +7,7 @@ use super::reader::Reader;
 use super::text::{Text, is_blank};
 use super::{codes, ctl, macros, settings, setvar};
 use crate::diag::{Diagnostic, Span};
-use crate::rule::{Action, AllowScope, Ctl, Disruptive, Flow, IdRange, Macro, Phase, RuleSeverity, Variable};
+use crate::rule::{Action, AllowScope, Ctl, Disruptive, Flow, IdRange, Macro, Phase, RuleSeverity, Sanitise, Variable};
 use crate::transform::Transformation;
 
 /// What a list of actions says. Lists merge: a rule's own onto the default of its phase, an update onto a rule.
@@ -258,7 +258,8 @@ fn act(kind: Kind, value: &Text, span: Span, all: &mut Actions, reader: &mut Rea
             }
             all.status = Some(status);
         }
-        Kind::Log => (all.log, all.auditlog) = (Some(true), Some(true)),
+        Kind::Log => all.log = Some(true),
+        // As in v2 `nolog` takes the other along, and `log` does not bring it back.
         Kind::NoLog => (all.log, all.auditlog) = (Some(false), Some(false)),
         Kind::AuditLog => all.auditlog = Some(true),
         Kind::NoAuditLog => all.auditlog = Some(false),
@@ -295,6 +296,15 @@ fn act(kind: Kind, value: &Text, span: Span, all: &mut Actions, reader: &mut Rea
             }
             all.actions.extend(read);
         }
+        Kind::SanitiseArg => all.actions.push(Action::Sanitise(Sanitise::Arg(value.unquoted().bytes().into()))),
+        Kind::SanitiseRequestHeader => {
+            all.actions.push(Action::Sanitise(Sanitise::RequestHeader(value.unquoted().bytes().into())));
+        }
+        Kind::SanitiseResponseHeader => {
+            all.actions.push(Action::Sanitise(Sanitise::ResponseHeader(value.unquoted().bytes().into())));
+        }
+        Kind::SanitiseMatched => all.actions.push(Action::Sanitise(Sanitise::Matched)),
+        Kind::SanitiseMatchedBytes => all.actions.push(Action::Sanitise(matched_bytes(value, reader)?)),
         Kind::SetVar => all.actions.push(setvar::setvar(value, reader)?),
         Kind::ExpireVar => all.actions.extend(setvar::expirevar(value, reader)?),
         Kind::DeprecateVar => all.actions.extend(setvar::deprecatevar(value, reader)?),
@@ -330,6 +340,22 @@ fn severity(value: &Text, reader: &mut Reader<'_>) -> Option<RuleSeverity> {
     let choices: Vec<_> = (0..).map(RuleSeverity).zip(numbers.into_iter().chain(RuleSeverity::NAMES)).collect();
     let choices: Vec<_> = choices.into_iter().map(|(level, name)| (name, RuleSeverity(level.0 % 8))).collect();
     settings::choice(value, &choices, codes::ACTION_ARGUMENT, reader)
+}
+
+/// `first/last`: how many bytes stay visible at either end; none without it.
+fn matched_bytes(value: &Text, reader: &mut Reader<'_>) -> Option<Sanitise> {
+    if value.is_empty() {
+        return Some(Sanitise::MatchedBytes { first: 0, last: 0 });
+    }
+    let Some((first, last)) = value.split_once(b'/') else {
+        let message = format!("`{}` does not say what stays visible", value.show());
+        let help = "write `sanitiseMatchedBytes:1/4`: the first byte and the last four stay visible";
+        reader.error(codes::ACTION_ARGUMENT, value.span(), message, help);
+        return None;
+    };
+    let first = settings::number(&first.trimmed(), codes::ACTION_ARGUMENT, reader)?;
+    let last = settings::number(&last.trimmed(), codes::ACTION_ARGUMENT, reader)?;
+    Some(Sanitise::MatchedBytes { first, last })
 }
 
 /// `maturity` and `accuracy`: 1 to 9.

@@ -6,7 +6,7 @@ use super::reader::Reader;
 use super::text::{Text, is_blank};
 use super::{codes, data, pattern};
 use crate::geo::Database;
-use crate::rule::{AuditEngine, EngineMode, LimitAction, Settings, XmlIntoArgs};
+use crate::rule::{AuditEngine, AuditFormat, AuditParts, AuditType, EngineMode, LimitAction, Settings, XmlIntoArgs};
 use std::fmt::Display;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -87,17 +87,18 @@ fn set(kind: Kind, words: &[Word], all: &mut Settings, pending: &mut Pending, re
         Kind::StreamInBodyInspection => all.stream_input_body = switch(value, code, reader)?,
         Kind::StreamOutBodyInspection => all.stream_output_body = switch(value, code, reader)?,
         Kind::RulePerfTime => all.rule_perf_time = number(value, code, reader)?,
-        Kind::AuditEngine => {
-            all.audit.engine = audit_engine(value, code, reader)?;
-            if all.audit.engine != AuditEngine::Off {
-                let message = "no audit log is written yet: the host is told which transactions are relevant";
-                reader.warn(codes::NO_EFFECT, value.span(), message, "records of matches go to the error log");
-            }
+        Kind::AuditEngine => all.audit.engine = audit_engine(value, code, reader)?,
+        Kind::AuditLog => all.audit.path = Some(audit_path(value, reader)?),
+        Kind::AuditLog2 => all.audit.second_path = Some(audit_path(value, reader)?),
+        Kind::AuditLogStorageDir => all.audit.storage_dir = Some(value.show().into()),
+        Kind::AuditLogDirMode => all.audit.dir_mode = file_mode(value, Settings::default().audit.dir_mode, reader)?,
+        Kind::AuditLogFileMode => all.audit.file_mode = file_mode(value, Settings::default().audit.file_mode, reader)?,
+        Kind::AuditLogFormat => {
+            let choices = [("JSON", AuditFormat::Json), ("Native", AuditFormat::Native)];
+            all.audit.format = choice(value, &choices, code, reader)?;
         }
-        Kind::AuditLog => all.audit.path = Some(value.show().into()),
-        Kind::AuditLogFormat => all.audit.json = choice(value, &[("JSON", true), ("Native", false)], code, reader)?,
         Kind::AuditLogParts => all.audit.parts = audit_parts(value, code, reader)?,
-        Kind::AuditLogType => audit_log_type(value, reader)?,
+        Kind::AuditLogType => all.audit.kind = audit_log_type(value, reader)?,
         Kind::AuditLogRelevantStatus => {
             all.audit.relevant_status = Some(pattern::status_set(value, reader)?.into());
         }
@@ -122,13 +123,40 @@ fn set(kind: Kind, words: &[Word], all: &mut Settings, pending: &mut Pending, re
     Some(())
 }
 
-fn audit_log_type(value: &Text, reader: &mut Reader<'_>) -> Option<()> {
-    let choices = [("Serial", true), ("Concurrent", false), ("Parallel", false)];
-    if !choice(value, &choices, codes::ARGUMENT, reader)? {
-        let message = "audit records go to one place, the host's audit sink: this has no effect";
-        reader.warn(codes::NO_EFFECT, value.span(), message, "");
+fn audit_log_type(value: &Text, reader: &mut Reader<'_>) -> Option<AuditType> {
+    if value.is("HTTPS") {
+        let message = "records are not sent over the network: a collector that is slow or down would hold them up";
+        let help = "write `SecAuditLogType Serial` and `SecAuditLogFormat JSON`, and let a log shipper send the file";
+        reader.error(codes::ARGUMENT, value.span(), message, help);
+        return None;
     }
-    Some(())
+    let choices =
+        [("Serial", AuditType::Serial), ("Concurrent", AuditType::Concurrent), ("Parallel", AuditType::Concurrent)];
+    choice(value, &choices, codes::ARGUMENT, reader)
+}
+
+fn audit_path(value: &Text, reader: &mut Reader<'_>) -> Option<Box<str>> {
+    if value.bytes().first() == Some(&b'|') {
+        let help = "name a file, and let the program read that";
+        reader.error(codes::ARGUMENT, value.span(), "piped log programs are not started", help);
+        return None;
+    }
+    Some(value.show().into())
+}
+
+/// Permission bits in octal digits, or `default`.
+fn file_mode(value: &Text, default: u32, reader: &mut Reader<'_>) -> Option<u32> {
+    if value.is("default") {
+        return Some(default);
+    }
+    match u32::from_str_radix(&value.show(), 8) {
+        Ok(mode) if mode <= 0o777 => Some(mode),
+        _ => {
+            let message = format!("`{}` are no permissions", value.show());
+            reader.error(codes::ARGUMENT, value.span(), message, "write octal digits, such as 0640, or `default`");
+            None
+        }
+    }
 }
 
 /// Twelve letters.
@@ -241,14 +269,13 @@ pub(super) fn audit_engine(value: &Text, code: &'static str, reader: &mut Reader
 }
 
 /// Letters A to K and Z.
-pub(super) fn audit_parts(value: &Text, code: &'static str, reader: &mut Reader<'_>) -> Option<Box<str>> {
-    let parts = value.show().to_ascii_uppercase();
-    if parts.is_empty() || !parts.bytes().all(|part| matches!(part, b'A'..=b'K' | b'Z')) {
+pub(super) fn audit_parts(value: &Text, code: &'static str, reader: &mut Reader<'_>) -> Option<AuditParts> {
+    let parts = AuditParts::parse(&value.show());
+    if parts.is_none() {
         let message = format!("`{}` are not parts of an audit record", value.show());
         reader.error(code, value.span(), message, "parts are the letters A to K and Z: `ABIJDEFHZ`");
-        return None;
     }
-    Some(parts.into())
+    parts
 }
 
 fn limit_action(value: &Text, reader: &mut Reader<'_>) -> Option<LimitAction> {

@@ -253,6 +253,31 @@ pub(super) const SITE: &[Key<Config>] = &[
         "Bytes of bodies held for inspection at one time, over all requests; above it 503.",
         |config, value| config.inspection.limits.held_bytes = positive(value)?
     ),
+    key!(
+        "audit.record_bytes",
+        BYTES,
+        "262144",
+        "Bytes of one record of the audit log, from 4096 on; what is longer is cut and says so.",
+        |config, value| config.audit.record_bytes = positive(value)?
+    ),
+    key!(
+        "audit.records_per_second",
+        COUNT,
+        "1000",
+        "Records that are written in one second; the rest is dropped, and the log says how many.",
+        |config, value| config.audit.records_per_second = small(value)?
+    ),
+    key!(
+        "audit.queue_records",
+        COUNT,
+        "4096",
+        "Records that may wait for the disk; when it is slower, the rest is dropped, and the log says how many.",
+        |config, value| config.audit.queue_records = positive(value)?
+    ),
+    key!("audit.queue_bytes", BYTES, "67108864", "Bytes that they may hold together.", |config, value| config
+        .audit
+        .queue_bytes =
+        positive(value)?),
 ];
 
 /// Keys of one `[[routes]]`.

@@ -9,6 +9,7 @@ mod reference;
 pub use parse::{ConfigError, parse};
 pub use reference::reference;
 
+use crate::host::audit::AuditLimits;
 use crate::host::exchange::{BodyPolicy, Unread};
 use crate::host::inspect::InspectionLimits;
 use crate::net::IpSet;
@@ -37,6 +38,8 @@ pub struct Config {
     pub timeouts: Timeouts,
     /// `inspection`
     pub inspection: Inspection,
+    /// `audit`
+    pub audit: AuditLimits,
     /// `[[routes]]`
     pub routes: Vec<Route>,
 }
@@ -53,6 +56,7 @@ impl Default for Config {
             limits: ServeLimits::default(),
             timeouts: Timeouts::default(),
             inspection: Inspection::default(),
+            audit: AuditLimits::default(),
             routes: Vec::new(),
         }
     }

@@ -30,6 +30,11 @@ pub(in crate::lang::seclang) enum Kind {
     Phase,
     Redirect,
     Rev,
+    SanitiseArg,
+    SanitiseMatched,
+    SanitiseMatchedBytes,
+    SanitiseRequestHeader,
+    SanitiseResponseHeader,
     SetEnv,
     SetRsc,
     SetSid,
@@ -58,7 +63,8 @@ impl Kind {
         match self {
             Kind::AuditLog | Kind::Block | Kind::Capture | Kind::Chain | Kind::Deny | Kind::Drop => Argument::Never,
             Kind::Log | Kind::MultiMatch | Kind::NoAuditLog | Kind::NoLog | Kind::Pass => Argument::Never,
-            Kind::Allow => Argument::Maybe,
+            Kind::SanitiseMatched => Argument::Never,
+            Kind::Allow | Kind::SanitiseMatchedBytes => Argument::Maybe,
             _ => Argument::Always,
         }
     }
@@ -68,8 +74,6 @@ const fn row(name: &'static str, support: Support<Kind>) -> Name<Kind> {
     Name { name, support }
 }
 
-const NO_MASK: &str = "the audit log cannot mask values yet, and leaving the action out would write them";
-const MASK_HELP: &str = "keep the transaction out of the audit log with noauditlog, or drop the parts that hold the value with ctl:auditLogParts";
 const NO_REWRITE: &str = "responses are inspected, never rewritten";
 const NO_UPDATE: &str = "targets are added to rules at load only";
 
@@ -116,16 +120,16 @@ pub(in crate::lang::seclang) const TABLE: &[Name<Kind>] = &[
     ),
     row("redirect", Yes(Kind::Redirect)),
     row("rev", Yes(Kind::Rev)),
-    row("sanitiseArg", Refused(NO_MASK, MASK_HELP)),
-    row("sanitiseMatched", Refused(NO_MASK, MASK_HELP)),
-    row("sanitiseMatchedBytes", Refused(NO_MASK, MASK_HELP)),
-    row("sanitiseRequestHeader", Refused(NO_MASK, MASK_HELP)),
-    row("sanitiseResponseHeader", Refused(NO_MASK, MASK_HELP)),
-    row("sanitizeArg", Refused(NO_MASK, MASK_HELP)),
-    row("sanitizeMatched", Refused(NO_MASK, MASK_HELP)),
-    row("sanitizeMatchedBytes", Refused(NO_MASK, MASK_HELP)),
-    row("sanitizeRequestHeader", Refused(NO_MASK, MASK_HELP)),
-    row("sanitizeResponseHeader", Refused(NO_MASK, MASK_HELP)),
+    row("sanitiseArg", Yes(Kind::SanitiseArg)),
+    row("sanitiseMatched", Yes(Kind::SanitiseMatched)),
+    row("sanitiseMatchedBytes", Yes(Kind::SanitiseMatchedBytes)),
+    row("sanitiseRequestHeader", Yes(Kind::SanitiseRequestHeader)),
+    row("sanitiseResponseHeader", Yes(Kind::SanitiseResponseHeader)),
+    row("sanitizeArg", Yes(Kind::SanitiseArg)),
+    row("sanitizeMatched", Yes(Kind::SanitiseMatched)),
+    row("sanitizeMatchedBytes", Yes(Kind::SanitiseMatchedBytes)),
+    row("sanitizeRequestHeader", Yes(Kind::SanitiseRequestHeader)),
+    row("sanitizeResponseHeader", Yes(Kind::SanitiseResponseHeader)),
     row("setenv", Yes(Kind::SetEnv)),
     row("setrsc", Yes(Kind::SetRsc)),
     row("setsid", Yes(Kind::SetSid)),

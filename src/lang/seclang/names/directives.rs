@@ -11,9 +11,13 @@ pub(in crate::lang::seclang) enum Kind {
     ArgumentsLimit,
     AuditEngine,
     AuditLog,
+    AuditLog2,
+    AuditLogDirMode,
+    AuditLogFileMode,
     AuditLogFormat,
     AuditLogParts,
     AuditLogRelevantStatus,
+    AuditLogStorageDir,
     AuditLogType,
     CollectionTimeout,
     ComponentSignature,
@@ -65,7 +69,6 @@ const fn row(name: &'static str, support: Support<Kind>) -> Name<Kind> {
 const MEMORY: &str = "bodies are kept in memory, up to SecRequestBodyLimit";
 const NO_FILES: &str = "uploaded files are inspected in memory and never stored";
 const TRACING: &str = "the engine reports through `tracing`: the level is chosen by the host";
-const AUDIT_SINK: &str = "audit records go to one place, the host's audit sink";
 const HOST_READS: &str = "connections are the host's business";
 const PDF: &str = "protection of PDF files is not supported: browsers no longer need it";
 const HASHES: &str = "link hashing is not supported";
@@ -82,14 +85,14 @@ pub(in crate::lang::seclang) const TABLE: &[Name<Kind>] = &[
     row("SecArgumentsLimit", Yes(Kind::ArgumentsLimit)),
     row("SecAuditEngine", Yes(Kind::AuditEngine)),
     row("SecAuditLog", Yes(Kind::AuditLog)),
-    row("SecAuditLog2", NoEffect(AUDIT_SINK)),
-    row("SecAuditLogDir", NoEffect(AUDIT_SINK)),
-    row("SecAuditLogDirMode", NoEffect(AUDIT_SINK)),
-    row("SecAuditLogFileMode", NoEffect(AUDIT_SINK)),
+    row("SecAuditLog2", Yes(Kind::AuditLog2)),
+    row("SecAuditLogDir", Yes(Kind::AuditLogStorageDir)),
+    row("SecAuditLogDirMode", Yes(Kind::AuditLogDirMode)),
+    row("SecAuditLogFileMode", Yes(Kind::AuditLogFileMode)),
     row("SecAuditLogFormat", Yes(Kind::AuditLogFormat)),
     row("SecAuditLogParts", Yes(Kind::AuditLogParts)),
     row("SecAuditLogRelevantStatus", Yes(Kind::AuditLogRelevantStatus)),
-    row("SecAuditLogStorageDir", NoEffect(AUDIT_SINK)),
+    row("SecAuditLogStorageDir", Yes(Kind::AuditLogStorageDir)),
     row("SecAuditLogType", Yes(Kind::AuditLogType)),
     row("SecCacheTransformations", Ignored("the planner shares transformations between rules")),
     row(

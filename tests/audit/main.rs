@@ -1,0 +1,9 @@
+//! The audit log, from rules to the written record.
+
+mod forms;
+mod hiding;
+mod hostile;
+mod page;
+mod relevance;
+mod sink;
+mod traffic;
