@@ -33,6 +33,8 @@ struct Answer<'a> {
     exhausted: Option<Exhausted>,
     generation: u64,
     uninspected: Vec<&'static str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    collections: Vec<&'static str>,
 }
 
 #[derive(Debug, Serialize)]
@@ -68,7 +70,7 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
 fn answer(waf: &Waf, request: &Request) -> anyhow::Result<String> {
     let transaction = request.evaluate(waf)?;
     let Some(verdict) = transaction.verdict() else { anyhow::bail!("request {}: internal error", request.id) };
-    let Verdict { interruption, rules, score, fuel, exhausted, generation, uninspected, .. } = verdict;
+    let Verdict { interruption, rules, score, fuel, exhausted, generation, uninspected, collections, .. } = verdict;
     let (action, status) = match &interruption {
         None => ("pass", 200),
         Some(interruption) => {
@@ -98,6 +100,7 @@ fn answer(waf: &Waf, request: &Request) -> anyhow::Result<String> {
         }),
         generation,
         uninspected,
+        collections,
     };
     Ok(serde_json::to_string(&answer)?)
 }
