@@ -39,6 +39,8 @@ struct Answer<'a> {
     exhausted: Option<Exhausted>,
     generation: u64,
     uninspected: Vec<&'static str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    collections: Vec<&'static str>,
 }
 
 #[derive(Debug, Serialize)]
@@ -93,7 +95,7 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
 
 fn answer(request: &Request, transaction: &Transaction) -> anyhow::Result<String> {
     let Some(verdict) = transaction.verdict() else { anyhow::bail!("request {}: internal error", request.id) };
-    let Verdict { interruption, rules, score, fuel, exhausted, generation, uninspected, .. } = verdict;
+    let Verdict { interruption, rules, score, fuel, exhausted, generation, uninspected, collections, .. } = verdict;
     let (action, status) = match &interruption {
         None => ("pass", 200),
         Some(interruption) => {
@@ -123,6 +125,7 @@ fn answer(request: &Request, transaction: &Transaction) -> anyhow::Result<String
         }),
         generation,
         uninspected,
+        collections,
     };
     Ok(serde_json::to_string(&answer)?)
 }

@@ -121,20 +121,24 @@ fn text_price(text: &Text) -> Price {
 
 fn step_price(program: &Program, step: &Step) -> u64 {
     let limits = &program.limits;
-    // A search among the entries, and a commit in case this is the first change since the last one.
+    // A search among the entries, and a commit in case this is the first change since the last one. Names and values of the
+    // largest size are priced: that these rules write what requests bring is the rule.
     let change = |key: &Text, right: Price| {
         let find = Step::FIND.saturating_mul(limits.collection_entries as u64 + 7);
-        let name = limits.collection_key_bytes;
-        (find + Step::COMMIT.per_call)
-            .saturating_add(Step::CHANGE.of(name.saturating_add(limits.collection_value_bytes)))
-            .saturating_add(text_price(key).plus(right).per_call)
+        let bytes = limits.collection_key_bytes.saturating_add(limits.collection_value_bytes);
+        let written = Step::CHANGE.plus(Price::new(16, 128)).of(bytes);
+        let texts = text_price(key).plus(right).per_call;
+        Step::COMMIT.per_call.saturating_add(find).saturating_add(written).saturating_add(texts)
     };
     match step {
         Step::SetVar(collection, key, right) if collection.is_persistent() => change(key, right_price(right)),
         Step::Expire(_, key, value) | Step::Deprecate(_, key, value) => change(key, text_price(value)),
         Step::SetTx(_, right) | Step::SetVar(_, _, right) => 64 + right_price(right).per_call,
         Step::Ctl(_) => 64,
-        Step::InitCollection(_, key) => 64 + text_price(key).per_call + Step::LOAD.of(limits.collection_record_bytes),
+        Step::InitCollection(_, key) => {
+            let bytes = limits.collection_record_bytes.saturating_add(limits.collection_key_bytes.saturating_mul(2));
+            Step::LOAD.of(bytes).saturating_add(256 + text_price(key).per_call)
+        }
         Step::SetEnv(..) | Step::Sanitise(_) => 256,
     }
 }

@@ -86,6 +86,35 @@ fn what_has_expired_makes_room_before_what_is_alive() {
 }
 
 #[test]
+fn no_step_costs_more_than_its_price() {
+    let (key, name, value) = ("k".repeat(1024), "n".repeat(1024), "v".repeat(4096));
+    let long =
+        |from: usize, to: usize| (from..to).map(|at| format!("setvar:ip.{at}={value}")).collect::<Vec<_>>().join(",");
+    let fill: String = (0..70).map(|at| format!(",setvar:ip.e{at}=1")).collect();
+    let site = Site::new(&format!(
+        r#"
+        SecAction "id:1,phase:1,pass,nolog,initcol:ip={key}"
+        SecAction "id:2,phase:1,pass,nolog,setvar:ip.{name}={value}"
+        SecAction "id:3,phase:1,pass,nolog,expirevar:ip.{name}=60"
+        SecAction "id:4,phase:1,pass,nolog,deprecatevar:ip.{name}=60/60"
+        SecAction "id:5,phase:1,pass,nolog,setvar:ip.{name}=+1"
+        SecAction "id:6,phase:1,pass,nolog,{}{fill}"
+        "#,
+        long(0, 3)
+    ));
+    let loaded = site.waf.loaded();
+    for second in [0, 100] {
+        let exchange = site.get(second, 1, "/");
+        for (id, spent) in exchange.dearest_rules(10) {
+            let at = loaded.program().ruleset.rules.iter().position(|rule| rule.id == id).unwrap();
+            let price = loaded.program().rules[at].price.per_call;
+            println!("rule {id} at {second} s: {spent} of {price}");
+            assert!(spent <= price, "rule {id} at {second} s: {spent} spent, {price} certified");
+        }
+    }
+}
+
+#[test]
 fn rules_and_the_verdict_see_that_a_limit_is_reached() {
     let rules = r#"
         SecAction "id:1,phase:1,pass,nolog,initcol:ip=%{ARGS.key},setvar:'ip.%{ARGS.name}=%{ARGS.value}'"

@@ -173,6 +173,7 @@ fn a_damaged_file_is_set_aside_and_reported() {
     for damage in [
         (|bytes: &mut Vec<u8>| bytes.truncate(bytes.len() / 2)) as fn(&mut Vec<u8>),
         |bytes| bytes.truncate(100),
+        |bytes| bytes.clear(),
         |bytes| bytes.fill(0x5a),
         |bytes| *bytes = b"not a database".to_vec(),
         |bytes| bytes.iter_mut().take(64).for_each(|byte| *byte = 0),

@@ -122,6 +122,10 @@ impl DiskCollections {
     }
 
     fn read_checked(path: &Path, limits: &Limits, now: u64) -> Result<(DiskCollections, Restored), Unread> {
+        // The database would take an empty file for a new one. It never leaves one behind itself.
+        if std::fs::metadata(path).is_ok_and(|file| file.len() == 0) {
+            return Err(Unread::Broken("the file is empty".to_owned()));
+        }
         let mut restored = Restored::default();
         let mut database =
             Database::builder().set_cache_size(CACHE).create(path).map_err(|error| unread(path, error))?;
