@@ -6,3 +6,5 @@ mod budget;
 mod cost;
 #[path = "hostile/order.rs"]
 mod order;
+#[path = "hostile/program.rs"]
+mod program;

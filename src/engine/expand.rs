@@ -245,7 +245,7 @@ pub(super) fn rule_member(
     out.clear();
     let write = |text: Option<&str>, out: &mut Vec<u8>| text.map(|text| out.extend_from_slice(text.as_bytes()));
     let found = match key {
-        b"id" => Some(out.extend_from_slice(itoa(rule.id.0).as_bytes())),
+        b"id" => Some(itoa(rule.id.0)).map(|id| out.extend_from_slice(id.as_bytes())),
         b"rev" => write(rule.revision.as_deref(), &mut out),
         b"ver" => write(rule.version.as_deref(), &mut out),
         b"severity" => rule.severity.map(|severity| out.extend_from_slice(itoa(u64::from(severity.0)).as_bytes())),

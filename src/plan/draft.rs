@@ -388,7 +388,8 @@ fn reads_groups_of_others(rule: &Rule) -> bool {
         if condition.capture && condition.test.as_ref().is_some_and(|test| !test.negated) {
             return false;
         }
-        if condition.actions.iter().any(adds_to_groups) {
+        let reads = |action| adds_to_groups(action) || keys::texts(action).into_iter().any(names_groups);
+        if condition.actions.iter().any(reads) {
             return true;
         }
     }

@@ -85,7 +85,8 @@ pub(super) fn parameter(operator: &Operator) -> Option<&Macro> {
     }
 }
 
-fn texts(action: &Action) -> Vec<&Macro> {
+/// Every text of an action that may hold macros.
+pub(super) fn texts(action: &Action) -> Vec<&Macro> {
     match action {
         Action::SetVar(set) => match &set.op {
             SetOp::Set(value) | SetOp::Add(value) | SetOp::Subtract(value) => vec![&set.key, value],

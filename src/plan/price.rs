@@ -2,9 +2,10 @@
 
 use crate::detect;
 use crate::geo;
+use crate::lang::pcre;
 use crate::meter::Price;
 use crate::ops;
-use crate::program::{Link, Program, SetStep, Step, Test, Text, TextPart};
+use crate::program::{Link, PatternId, Program, SetStep, Step, Test, Text, TextPart};
 use crate::rule::RuleId;
 
 /// What one match record may cost: expansion of msg, logdata and tags, capped by the limits.
@@ -96,8 +97,7 @@ pub(crate) fn test_price(program: &Program, test: &Test) -> Price {
         |id: &crate::program::PatternId| program.patterns.get(id.index()).map_or(Price::default(), |p| p.price);
     match test {
         Test::Rx(id) => pattern(id),
-        // Each of the matches is looked for from the end of the one before.
-        Test::RxGlobal(id) | Test::Verify(_, id) => pattern(id).plus(pattern(id)).plus(Price::new(64, 8 * 1024)),
+        Test::RxGlobal(id) | Test::Verify(_, id) => every_match_price(program, *id),
         Test::Pm(_) => crate::scan::Phrases::PRICE,
         Test::Text(_, text) => ops::text::SEARCH_PRICE.plus(text_price(text)),
         Test::Number(_, text) => ops::numeric::PRICE.plus(text_price(text)),
@@ -110,6 +110,22 @@ pub(crate) fn test_price(program: &Program, test: &Test) -> Price {
         Test::UrlEncoding => ops::validate::URL_ENCODING_PRICE,
         Test::Utf8Encoding => ops::validate::UTF8_PRICE,
         Test::Always | Test::Never => Price::new(1, 0),
+    }
+}
+
+/// What it costs to look for each match from the end of the one before. A search reads no further than the longest match that
+/// may begin where this one did, and is charged by the block. Without a longest match each may read to the end: then nothing
+/// but the rule's budget bounds the whole.
+fn every_match_price(program: &Program, id: PatternId) -> Price {
+    const BLOCK: usize = 256;
+    let Some(plan) = program.patterns.get(id.index()) else { return Price::default() };
+    let hir = pcre::parse(&plan.pattern.text, plan.pattern.fold_case, &program.limits).ok();
+    match hir.and_then(|hir| hir.properties().maximum_len()) {
+        Some(longest) => {
+            let search = plan.price.of(longest.saturating_add(2 * BLOCK)).saturating_add(16 + longest as u64);
+            Price::per_byte(search, search)
+        }
+        None => plan.price.plus(Price::new(program.limits.fuel_rule, 0)),
     }
 }
 

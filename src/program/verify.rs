@@ -42,7 +42,7 @@ pub fn verify(program: &Program) -> Result<(), Fault> {
         }
     }
     for (phase, live) in program.schedule.iter().enumerate() {
-        ensure(live.is_sorted(), || format!("phase {}", phase + 1), "rules are not in load order")?;
+        ensure(is_ascending(live), || format!("phase {}", phase + 1), "rules are not in load order")?;
         for (position, &rule) in live.iter().enumerate() {
             let place = || format!("phase {}, position {position}", phase + 1);
             let planned = program.rules.get(rule.index());
@@ -73,6 +73,11 @@ fn ensure(holds: bool, place: impl Fn() -> String, what: &'static str) -> Result
     if holds { Ok(()) } else { fault(place, what) }
 }
 
+/// Sorted, nothing twice.
+fn is_ascending<T: Ord>(list: &[T]) -> bool {
+    list.is_sorted_by(|one, next| one < next)
+}
+
 struct Check<'p> {
     program: &'p Program,
 }
@@ -99,10 +104,12 @@ impl Check<'_> {
         for (at, set) in self.program.rule_sets.iter().enumerate() {
             let known = set.iter().all(|rule| rule.index() < self.program.rules.len());
             ensure(known, || format!("rule set {at}"), "no such rule")?;
+            // They are searched by halves.
+            ensure(is_ascending(set), || format!("rule set {at}"), "not in load order")?;
         }
         let (captures, sorted) = self.program.tx_keys.split_at(self.program.tx_keys.len().min(10));
         let digits = captures.len() == 10 && captures.iter().zip(b'0'..).all(|(key, digit)| **key == [digit]);
-        ensure(digits && sorted.is_sorted(), || "TX keys".into(), "not the captures first and the others sorted")
+        ensure(digits && is_ascending(sorted), || "TX keys".into(), "not the captures first and the others sorted")
     }
 
     fn need(&self, need: &Need) -> bool {

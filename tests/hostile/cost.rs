@@ -284,3 +284,28 @@ fn a_time_survives_the_arena_in_which_it_was_written() {
     let ids: Vec<_> = verdict.rules.iter().map(|id| id.0).collect();
     assert_eq!((ids, verdict.exhausted), (vec![1, 9], None));
 }
+
+#[test]
+fn no_rule_costs_more_than_its_certificate() {
+    let numbers = "79927398713 ".repeat(400);
+    let letters = "a".repeat(3000);
+    for (operator, value) in [
+        ("@rxGlobal (?:a.*z|a)", &letters),
+        ("@rxGlobal a", &letters),
+        ("@rxGlobal (a)|(b){2,9}", &letters),
+        ("@rxGlobal (?:a{1,90}z|a)", &letters),
+        ("@rxGlobal [0-9]", &numbers),
+        ("@verifyCC [0-9]{1,16}", &numbers),
+        ("@verifyCPF (?:[0-9 ]*x|[0-9])", &numbers),
+        ("@rx (a)(.)*z", &letters),
+        ("@pm aaaz b", &letters),
+        ("@contains aaz", &letters),
+    ] {
+        let waf = waf(&format!("SecRule ARGS \"{operator}\" \"id:1,phase:2,pass,nolog\""), Limits::default());
+        let transaction = post(&waf, &[], format!("x={}", value.replace(' ', "+")).as_bytes());
+        let spent = transaction.dearest_rules(1).first().map_or(0, |(_, fuel)| *fuel);
+        let cost = fusewall::plan::cost(waf.loaded().program());
+        let certified = cost.rules[0].price.of(value.len());
+        assert!(spent <= certified, "{operator}: {spent} over {certified}");
+    }
+}

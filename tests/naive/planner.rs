@@ -60,6 +60,13 @@ fn groups_are_kept_for_a_rule_that_reads_them_before_its_own_capture() {
         SecRule TX:n "@eq 6" "id:3,phase:1,pass"
     "#;
     assert_eq!(logged(rules, &get("/?x=a5")), [3], "a sum reads what it adds to");
+    let rules = r#"
+        SecRule ARGS:x "@rx (a)(b)" "id:1,phase:1,nolog,pass,capture"
+        SecRule ARGS:x "@rx b" "id:2,phase:1,nolog,pass,setvar:tx.s=%{tx.2},chain"
+        SecRule ARGS:x "@rx a" "capture"
+        SecRule TX:s "@streq b" "id:3,phase:1,pass"
+    "#;
+    assert_eq!(logged(rules, &get("/?x=ab")), [3], "a link before the one that captures");
 }
 
 #[test]
