@@ -76,8 +76,8 @@ codes! {
     LITERAL "W0710" "Something looks like special syntax but is malformed and taken as it stands", "Correct it if the special meaning was intended";
     LINK_ACTION "W0711" "An action without effect on a chain link", "Move it to the first rule of the chain";
     TARGET_TWICE "W0712" "A target stands twice: a match in it counts twice, as in v2", "Remove one of them";
-    OPEN_QUOTE "W0713" "A quote is never closed: the argument ends with the line, as in v2", "Close it; inside quotes write `\\\"` for a quote that belongs to the text";
-    CHAIN_ENDS "W0714" "The last rule has `chain`, and no link follows: it never matches", "Remove `chain`, or add the `SecRule` that continues it";
+    OPEN_QUOTE "W0715" "A quote is never closed: the argument ends with the line, as in v2", "Close it; inside quotes write `\\\"` for a quote that belongs to the text";
+    CHAIN_ENDS "W0716" "The last rule has `chain`, and no link follows: it never matches", "Remove `chain`, or add the `SecRule` that continues it";
     IGNORED "N0801" "Accepted without effect, and nothing is lost", "Nothing needs to be done";
     DUPLICATE_PHRASES "N0802" "Duplicate phrases were removed", "Nothing needs to be done";
     INCONSISTENT "E0901" "The compiled ruleset contradicts itself", "This is a fault of the engine: report it together with the rules";
