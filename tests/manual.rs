@@ -75,7 +75,7 @@ fn a_macro_may_select_by_regex() {
 fn a_chain_that_does_not_go_on_never_matches() {
     let rules = r#"SecRule ARGS "x" "id:1,deny,chain,setvar:tx.seen=1""#;
     let waf = load(rules);
-    assert!(waf.report().diagnostics.iter().any(|found| found.code == "W0714"));
+    assert!(waf.report().diagnostics.iter().any(|found| found.code == "W0716"));
     let transaction = exchange(&waf, "/?a=x", &[], "");
     assert_eq!((status(&transaction), tx(&transaction, "seen").as_str()), (200, "1"));
 }
@@ -83,7 +83,7 @@ fn a_chain_that_does_not_go_on_never_matches() {
 #[test]
 fn an_open_quote_ends_with_its_line() {
     let waf = load("SecRule ARGS \"x\" \"id:1,deny,status:404");
-    assert!(waf.report().diagnostics.iter().any(|found| found.code == "W0713"));
+    assert!(waf.report().diagnostics.iter().any(|found| found.code == "W0715"));
     assert_eq!(status(&exchange(&waf, "/?a=x", &[], "")), 404);
 }
 

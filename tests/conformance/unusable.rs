@@ -102,6 +102,9 @@ fn against_the_law(case: &Case) -> Option<&'static str> {
     if rules.contains("%{") && rules.split("}%").skip(1).any(|rest| !rest.starts_with('{')) {
         return Some("macro expansion: a macro ends with its brace, the percent sign behind it is text");
     }
+    if writes_uninitialised(&rules.to_ascii_lowercase()) {
+        return Some("initcol: what is written to a collection that no rule has initialised is lost");
+    }
     let words = |name: &str| rules.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').any(|word| word == name);
     let content_type = case.request.headers.get("content-type").unwrap_or_default().to_ascii_lowercase();
     if words("REQUEST_BODY") && ["multipart/", "json", "xml"].iter().any(|kind| content_type.contains(kind)) {
@@ -150,6 +153,16 @@ pub fn reason(file: &str, case: &Case) -> Option<Reason> {
         return Some(Reason::OrderOfLaw(law));
     }
     (!asserts(case)).then_some(Reason::DebugLogWording)
+}
+
+/// `setvar` on a persistent collection that nothing initialises.
+fn writes_uninitialised(lower: &str) -> bool {
+    let opened_by = [("ip", ""), ("global", ""), ("resource", "setrsc"), ("session", "setsid"), ("user", "setuid")];
+    opened_by.iter().any(|(collection, action)| {
+        let set = |rest: &str| rest.trim_start_matches(['\'', '!']).starts_with(&format!("{collection}."));
+        let opened = lower.contains(&format!("initcol:{collection}=")) || !action.is_empty() && lower.contains(action);
+        lower.split("setvar:").skip(1).any(set) && !opened
+    })
 }
 
 /// Whether anything but a status of audit-relevant answers looks around: that list is worked out when it is loaded.
