@@ -9,7 +9,7 @@ use crate::rule::Variable;
 /// load and, unless negated operators look for nothing, do not match.
 pub(in crate::lang::seclang) const SPECIAL: &[(&str, Support<()>)] = &[
     ("ARGS_PATH", Refused(NO_PATH, PATH_HELP)),
-    ("FILES_TMPNAMES", Refused(NO_TMP, "use FILES, FILES_NAMES or FILES_TMP_CONTENT")),
+    ("FILES_TMPNAMES", NoEffect(NO_TMP)),
     ("JSON", Refused("JSON bodies are arguments", "use ARGS_POST: a leaf is named `json.path.to.leaf`")),
     (
         "MSC_PCRE_ERROR",
@@ -37,7 +37,8 @@ pub(in crate::lang::seclang) const SPECIAL: &[(&str, Support<()>)] = &[
 
 const NO_PATH: &str = "paths are not matched against templates";
 const PATH_HELP: &str = "match REQUEST_FILENAME with @rx and capture, and look at TX:1 and its like";
-const NO_TMP: &str = "uploads are inspected in memory and have no temporary names";
+const NO_TMP: &str =
+    "uploads are inspected in memory, so it never has a value; FILES, FILES_NAMES and FILES_TMP_CONTENT have";
 const NO_RESPONSE_PROCESSOR: &str = "response bodies are inspected as text, no processor reads them";
 const NO_SCRIPT: &str =
     "the engine runs before any script is chosen, so it never has a value; REQUEST_FILENAME and REQUEST_BASENAME have";
