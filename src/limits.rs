@@ -60,6 +60,13 @@ pub struct Limits {
     pub multipart_parts: usize,
     /// Bytes of one part header block. More: MULTIPART_INVALID_PART.
     pub multipart_header: usize,
+    /// Content codings of one body, one over the other. More: not decoded, flagged. (Two are rare, more than two an attack.)
+    pub content_codings: usize,
+    /// Bytes that may come out of a coded body for each byte of it, once [`coding_ratio_from`](Self::coding_ratio_from) bytes have
+    /// come out. More: body error. (Text shrinks to a tenth, logs and tables to a fiftieth.)
+    pub coding_ratio: usize,
+    /// Decoded bytes below which no ratio matters: so much may be inspected for any request.
+    pub coding_ratio_from: usize,
     /// Request headers that are inspected. More: the request is flagged and refused when enforcing.
     pub headers: usize,
     /// Bytes of request line and headers together.
@@ -118,6 +125,9 @@ impl Default for Limits {
             xml_depth: 512,
             multipart_parts: 1000,
             multipart_header: 16 << 10,
+            content_codings: 3,
+            coding_ratio: 100,
+            coding_ratio_from: 1 << 20,
             headers: 1000,
             header_bytes: 1 << 20,
             macro_bytes: 64 << 10,

@@ -21,13 +21,43 @@ impl Slice {
     pub(super) const EMPTY: Slice = Slice::Static(b"");
 }
 
+/// A body as it came, and as it is read.
+#[derive(Debug, Default)]
+pub(super) struct Body {
+    /// What the host has written of it: what goes on to the other side.
+    pub(super) received: Vec<u8>,
+    /// More came than the limit admits: the rest was not kept.
+    pub(super) is_cut: bool,
+    /// Without its content codings.
+    pub(super) decoded: Vec<u8>,
+    /// `decoded` is what rules and parsers read.
+    pub(super) is_decoded: bool,
+}
+
+impl Body {
+    /// What rules and parsers read.
+    pub(super) fn inspected(&self) -> &[u8] {
+        if self.is_decoded { &self.decoded } else { &self.received }
+    }
+
+    fn clear(&mut self) {
+        self.received.clear();
+        self.decoded.clear();
+        (self.is_cut, self.is_decoded) = (false, false);
+    }
+
+    fn len(&self) -> usize {
+        self.received.len() + self.decoded.len()
+    }
+}
+
 /// All bytes of one request.
 #[derive(Debug, Default)]
 pub(super) struct Memory {
     pub(super) fields: Fields,
     pub(super) work: Vec<u8>,
-    pub(super) request_body: Vec<u8>,
-    pub(super) response_body: Vec<u8>,
+    pub(super) request_body: Body,
+    pub(super) response_body: Body,
 }
 
 impl Memory {
@@ -37,8 +67,8 @@ impl Memory {
             Slice::Work { start, len } => {
                 self.work.get(start as usize..start as usize + len as usize).unwrap_or_default()
             }
-            Slice::RequestBody => &self.request_body,
-            Slice::ResponseBody => &self.response_body,
+            Slice::RequestBody => self.request_body.inspected(),
+            Slice::ResponseBody => self.response_body.inspected(),
             Slice::Static(text) => text,
         }
     }

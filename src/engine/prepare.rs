@@ -100,7 +100,7 @@ pub(super) fn request(program: &Program, scratch: &mut Scratch, meter: &mut Mete
 
 /// What the body parser found: phase 2.
 pub(super) fn body(program: &Program, scratch: &mut Scratch, meter: &mut Meter) -> Result<(), Exhausted> {
-    let length = scratch.memory.request_body.len();
+    let length = scratch.memory.request_body.inspected().len();
     meter.charge(COPY.of(0))?;
     number(scratch, Variable::RequestBodyLength, length as u64)?;
     let visible = match scratch.state.processor {
@@ -242,7 +242,7 @@ fn full_request(program: &Program, scratch: &mut Scratch, meter: &mut Meter) -> 
         }
     }
     text.extend_from_slice(b"\r\n");
-    text.extend_from_slice(&scratch.memory.request_body);
+    text.extend_from_slice(scratch.memory.request_body.inspected());
     meter.charge(COPY.of(text.len()))?;
     number(scratch, Variable::FullRequestLength, text.len() as u64)?;
     keep(scratch, Variable::FullRequest, &text)

@@ -1,6 +1,7 @@
 //! One request and its response: the verbs that a host calls, in the order of the exchange.
 
 mod ask;
+mod bodies;
 mod tell;
 
 use super::cursor::Cursor;
@@ -9,14 +10,12 @@ use super::eval::{self, Progress};
 use super::prepare;
 use super::scratch::Scratch;
 use super::verdict::{Exhaustion, Interruption, InterruptionAction, Policy, Reason};
-use crate::http::{self, BodyParser, Kind};
+use crate::http::{BodyParser, coding::Decoding};
 use crate::meter::{Exhausted, Meter, Scope};
 use crate::program::Loaded;
-use crate::rule::{AllowScope, BodyProcessor, EngineMode, Phase, Variable};
+use crate::rule::{AllowScope, EngineMode, Phase, Variable};
 use std::sync::Arc;
 
-/// Bytes that a body parser reads between two chances to pause.
-const PARSE_QUANTUM: usize = 64 << 10;
 /// Fuel that phase 5 may spend whatever the phases before have spent.
 const LOGGING_RESERVE: u64 = 5_000_000;
 
@@ -35,6 +34,8 @@ enum Stage {
     Idle,
     /// The values of this phase are to be made.
     Prepare(Phase),
+    /// The content codings of this phase's body are being undone.
+    Decode(Phase, Box<Decoding>),
     /// The request body is being parsed.
     Parse(Box<BodyParser>),
     /// The rules of this phase run.
@@ -168,7 +169,7 @@ impl Transaction {
                     self.target = None;
                     return Step::Done(self.interruption());
                 }
-                Stage::Prepare(phase) | Stage::Rules(phase) => *phase,
+                Stage::Prepare(phase) | Stage::Decode(phase, _) | Stage::Rules(phase) => *phase,
                 Stage::Parse(_) => Phase::RequestBody,
             };
             let before = self.meter.spent();
@@ -192,20 +193,12 @@ impl Transaction {
                 self.prepare(phase)?;
                 Ok(self.meter.spent() < pause_at)
             }
-            Stage::Parse(parser) => {
-                let scratch = &mut *self.scratch;
-                let progress = parser.step(
-                    &scratch.memory.request_body,
-                    true,
-                    PARSE_QUANTUM,
-                    &mut scratch.memory.fields,
-                    &mut scratch.report,
-                    &mut self.meter,
-                )?;
-                if progress != http::Progress::More {
-                    prepare::body(self.loaded.program(), &mut self.scratch, &mut self.meter)?;
-                    self.enter_rules(Phase::RequestBody);
-                }
+            Stage::Decode(..) => {
+                self.decode()?;
+                Ok(self.meter.spent() < pause_at)
+            }
+            Stage::Parse(_) => {
+                self.parse()?;
                 Ok(self.meter.spent() < pause_at)
             }
             Stage::Rules(_) => {
@@ -228,18 +221,8 @@ impl Transaction {
         self.scratch.state.rule = None;
         match phase {
             Phase::RequestHeaders => prepare::request(&program, &mut self.scratch, &mut self.meter)?,
-            Phase::RequestBody => {
-                if let Some(parser) = self.body_parser() {
-                    self.stage = Stage::Parse(Box::new(parser));
-                    return Ok(());
-                }
-                prepare::body(&program, &mut self.scratch, &mut self.meter)?;
-            }
             Phase::ResponseHeaders => prepare::response(&mut self.scratch, &mut self.meter)?,
-            Phase::ResponseBody => {
-                let inspected = self.inspects_response_body();
-                prepare::response_body(inspected, &mut self.scratch, &mut self.meter)?;
-            }
+            Phase::RequestBody | Phase::ResponseBody => return self.begin_body(phase),
             Phase::Logging => {}
         }
         self.enter_rules(phase);
@@ -261,25 +244,6 @@ impl Transaction {
         self.scratch.selections.clear(count);
         self.cursor = Cursor::default();
         self.stage = Stage::Rules(phase);
-    }
-
-    /// Who reads the body, if there is one to read.
-    fn body_parser(&mut self) -> Option<BodyParser> {
-        if self.scratch.memory.request_body.is_empty() || self.scratch.state.mode == EngineMode::Off {
-            return None;
-        }
-        let processor = match self.scratch.state.processor? {
-            BodyProcessor::UrlEncoded => http::Processor::UrlEncoded,
-            BodyProcessor::Multipart => http::Processor::Multipart,
-            BodyProcessor::Json => http::Processor::Json,
-            BodyProcessor::Xml => http::Processor::Xml,
-        };
-        let fields = &self.scratch.memory.fields;
-        let content_type = fields.items().iter().find(|field| {
-            field.kind == Kind::RequestHeader && fields.bytes(field.name).eq_ignore_ascii_case(b"content-type")
-        });
-        let content_type = content_type.map(|field| fields.bytes(field.value)).unwrap_or_default();
-        Some(BodyParser::new(processor, content_type, &prepare::parse_limits(self.loaded.program())))
     }
 
     fn end_phase(&mut self, phase: Phase) {

@@ -59,7 +59,7 @@ pub enum Unread {
 pub struct BodyPolicy {
     /// A body over `SecRequestBodyLimit`: 413, or inspect what fits and pass the rest.
     pub over_limit: Unread,
-    /// A body with a `Content-Encoding` that is not decoded: 415, or inspect it as it is.
+    /// A body with a `Content-Encoding` that cannot be decoded: 415, or inspect it as it is.
     pub coded: Unread,
 }
 
@@ -203,7 +203,7 @@ impl Exchange {
 
     /// After phase 1, before the body: whether the body's coding alone is a reason to refuse (415).
     pub fn check_coding(&mut self, head: &RequestHead) -> Option<Refusal> {
-        let coded = head.values("content-encoding").any(|value| !identity(value));
+        let coded = self.tx.decodes(head.values("content-encoding")).is_err();
         if !coded || !self.tx.inspects_request_body() {
             return None;
         }
@@ -265,7 +265,7 @@ impl Exchange {
         if !self.tx.inspects_response_body() {
             return ResponsePlan::Pass;
         }
-        if content_encoding.is_some_and(|value| !identity(value)) {
+        if self.tx.decodes(content_encoding).is_err() {
             self.skipped(Uninspected::ResponseBodyCoded);
         }
         let media_type = content_type.and_then(|value| value.split(|&byte| byte == b';').next()).unwrap_or_default();
@@ -369,12 +369,4 @@ impl Exchange {
         self.refusal.get_or_insert_with(|| refusal.clone());
         Some(refusal)
     }
-}
-
-/// Whether a Content-Encoding value names no coding at all.
-fn identity(value: &[u8]) -> bool {
-    value.split(|&byte| byte == b',').all(|coding| {
-        let coding = coding.trim_ascii();
-        coding.is_empty() || coding.eq_ignore_ascii_case(b"identity")
-    })
 }

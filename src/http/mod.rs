@@ -17,6 +17,7 @@
 
 pub mod args;
 pub mod body;
+pub mod coding;
 pub mod cookies;
 mod fields;
 mod json;

@@ -18,6 +18,8 @@ pub struct Report {
     pub multipart: MultipartFlags,
     /// Bytes of all uploaded files: FILES_COMBINED_SIZE.
     pub files_combined_size: u64,
+    /// The content codings of the body could not be undone, or not to its end; see [`End`](super::coding::End).
+    pub coding_error: bool,
     /// JSON nests deeper than [`ParseLimits::json_depth`](super::ParseLimits::json_depth); the rest was not parsed.
     pub json_depth_exceeded: bool,
     /// The names of the JSON leaves together outgrew their budget; the rest was not parsed.
@@ -42,6 +44,12 @@ impl Report {
         if !self.error {
             self.fail(format!("{what} at byte {byte}"));
         }
+    }
+
+    /// Notes that the body could not be decoded to its end.
+    pub fn fail_coding(&mut self, end: super::coding::End) {
+        self.coding_error = true;
+        self.fail(format!("Content-Encoding: {end}"));
     }
 
     /// Notes an error of a multipart body at a byte.

@@ -1,5 +1,6 @@
 //! The inspection parsers: by example, by property, under hostile input and against ModSecurity's own cases.
 
+mod coding;
 mod conformance;
 mod hostile;
 mod json;

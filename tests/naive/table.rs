@@ -317,6 +317,55 @@ fn trap_15_who_reads_the_body_and_who_sees_it() {
 }
 
 #[test]
+fn bodies_are_read_without_their_codings() {
+    use std::io::Write;
+    let gzip = |text: &[u8]| {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+        encoder.write_all(text).unwrap();
+        encoder.finish().unwrap()
+    };
+    let rules = r#"
+        SecAction "id:9,phase:2,pass,nolog,setvar:'tx.seen=%{REQUEST_BODY}|%{REQUEST_BODY_LENGTH}|%{ARGS.a}'"
+        SecRule REQBODY_ERROR "@eq 1" "id:1,phase:2,pass,setvar:'tx.message=%{REQBODY_ERROR_MSG}'"
+        SecRule FUSEWALL_UNINSPECTED "@rx ." "id:2,phase:2,pass"
+        SecRule RESPONSE_BODY "@contains secret" "id:3,phase:4,pass"
+        SecRule FUSEWALL_UNINSPECTED "@streq response body coding" "id:4,phase:4,pass"
+    "#;
+    let post = |coding: &str, body: Vec<u8>| Exchange::post("/", FORM, body).header("Content-Encoding", coding);
+    let coded = post("gzip", gzip(b"a=1&b=2"));
+    assert_eq!((tx(rules, &coded, "seen"), logged(rules, &coded)), ("a=1&b=2|7|1".to_owned(), vec![]));
+    let twice = post("gzip", gzip(&gzip(b"a=1"))).header("content-encoding", " Identity , X-GZIP");
+    assert_eq!((tx(rules, &twice, "seen"), logged(rules, &twice)), ("a=1|3|1".to_owned(), vec![]));
+    let unknown = post("compress", b"a=1".to_vec());
+    assert_eq!((tx(rules, &unknown, "seen"), logged(rules, &unknown)), ("a=1|3|1".to_owned(), vec![2]));
+    let four = post("gzip,gzip,gzip,gzip", b"a=1".to_vec());
+    assert_eq!((tx(rules, &four, "seen"), logged(rules, &four)), ("a=1|3|1".to_owned(), vec![2]));
+
+    let lie = post("br", b"a=1".to_vec());
+    assert_eq!((tx(rules, &lie, "seen"), logged(rules, &lie)), ("a=1|3|1".to_owned(), vec![1, 2]));
+    let mut broken = gzip(b"a=1");
+    let sum = broken.len() - 8;
+    broken[sum] ^= 1;
+    let broken = post("gzip", broken);
+    assert_eq!((tx(rules, &broken, "seen"), logged(rules, &broken)), ("a=1|3|1".to_owned(), vec![1, 2]));
+    assert_eq!(tx(rules, &broken, "message"), "Content-Encoding: the body is not what its coding says");
+    let bomb = post("gzip", gzip(&vec![b'a'; 3 << 20]));
+    let rule = r#"SecRule REQBODY_ERROR_MSG "@contains expands too much" "id:1,phase:2,pass""#;
+    assert_eq!(logged(rule, &bomb), [1]);
+
+    let answer = |body: Vec<u8>| {
+        let mut exchange = Exchange::get("/").answered(200, "text/plain", "");
+        let response = exchange.response.as_mut().unwrap();
+        response.headers.push((b"Content-Encoding".to_vec(), b"gzip".to_vec()));
+        response.body = body;
+        exchange
+    };
+    assert_eq!(logged(rules, &answer(gzip(b"a secret"))), [3]);
+    assert_eq!(logged(rules, &answer(b"a secret".to_vec())), [3, 4]);
+    assert_eq!(logged(rules, &answer(gzip(b"a secret")[..20].to_vec())), [3, 4]);
+}
+
+#[test]
 fn trap_16_numbers_and_lists() {
     let matches = |operator: &str, value: &str| {
         let exchange = Exchange::post("/", FORM, format!("x={value}"));

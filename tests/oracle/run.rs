@@ -3,9 +3,10 @@
 use super::exchange::Exchange;
 use super::operators::{self, Groups};
 use super::patterns::Patterns;
-use super::request::{Named, Request, header};
+use super::request::{Named, Request, decoded, header};
 use super::state::{Matched, State};
 use super::{Outcome, values};
+use fusewall::http::coding::End;
 use fusewall::ops::numeric::integer;
 use fusewall::rule::{
     Action, AllowScope, BodyProcessor, Condition, Ctl, Disruptive, EngineMode, Flow, Phase, Rule, Ruleset, SetOp,
@@ -22,6 +23,10 @@ pub struct Run<'a> {
     pub request: Request,
     pub state: State,
     pub phase: Phase,
+    /// The body without its codings, from phase 2 on.
+    pub body: Vec<u8>,
+    /// Nothing of it is left coded.
+    pub body_is_decoded: bool,
     /// Phase 2 has begun with access to the body.
     pub body_access: bool,
     /// A processor has read the body, or it is forced, or there is none.
@@ -31,6 +36,9 @@ pub struct Run<'a> {
     pub reached_response: bool,
     /// Phase 4 has begun with access to the body.
     pub response_body_access: bool,
+    /// The response body without its codings, and whether nothing of it is left coded.
+    pub response_body: Vec<u8>,
+    pub response_is_decoded: bool,
     /// The rule that runs.
     pub rule: Option<&'a Rule>,
     allowed: Option<AllowScope>,
@@ -47,11 +55,15 @@ impl<'a> Run<'a> {
             request: Request::new(exchange, &ruleset.settings),
             state,
             phase: Phase::RequestHeaders,
+            body: Vec::new(),
+            body_is_decoded: true,
             body_access: false,
             body_is_read: false,
             body_is_variable: false,
             reached_response: false,
             response_body_access: false,
+            response_body: Vec::new(),
+            response_is_decoded: true,
             rule: None,
             allowed: None,
         }
@@ -68,7 +80,7 @@ impl<'a> Run<'a> {
             self.reached_response = true;
             self.run_phase(Phase::ResponseHeaders);
             if self.state.interruption.is_none() {
-                self.response_body_access = self.inspects_response_body();
+                self.take_response_body();
                 self.run_phase(Phase::ResponseBody);
             }
         }
@@ -86,8 +98,20 @@ impl<'a> Run<'a> {
         let (processor, forced) = (state.processor, state.force_request_body);
         self.body_is_read = processor.is_some() || forced;
         self.body_is_variable = processor.map_or(forced, |processor| processor == BodyProcessor::UrlEncoded);
-        if let Some(processor) = processor.filter(|_| !self.exchange.body.is_empty()) {
-            self.request.read_body(self.exchange, processor, &self.ruleset.settings);
+        (self.body, self.body_is_decoded) =
+            self.request.decode(self.exchange, self.ruleset.settings.request_body_limit);
+        if let Some(processor) = processor.filter(|_| !self.body.is_empty()) {
+            self.request.read_body(self.exchange, &self.body, processor, &self.ruleset.settings);
+        }
+    }
+
+    /// Reads the response body as phase 3 has decided.
+    fn take_response_body(&mut self) {
+        self.response_body_access = self.inspects_response_body();
+        if let Some(response) = self.exchange.response.as_ref().filter(|_| self.response_body_access) {
+            let limit = self.ruleset.settings.response_body_limit;
+            let (body, end) = decoded(&response.headers, &response.body, limit);
+            (self.response_body, self.response_is_decoded) = (body, end == Some(End::Complete));
         }
     }
 
