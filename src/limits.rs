@@ -54,6 +54,12 @@ pub struct Limits {
     pub arguments: usize,
     /// `SecRequestBodyJsonDepthLimit` default.
     pub json_depth: usize,
+    /// Brackets of a GraphQL document inside each other. Deeper: body error. (Servers that limit it allow 10 to 20 fields.)
+    pub graphql_depth: usize,
+    /// Messages of a Protobuf body inside each other. Deeper: body error. (The reference parsers refuse more than 100.)
+    pub protobuf_depth: usize,
+    /// Bytes that may come out of one compressed message of gRPC. More: body error. (What gRPC's own libraries take.)
+    pub grpc_message: usize,
     /// Depth of XML elements. Deeper: body error.
     pub xml_depth: usize,
     /// Parts of a multipart body. More: MULTIPART_FILE_LIMIT_EXCEEDED / body error.
@@ -122,6 +128,9 @@ impl Default for Limits {
             response_body: 524_288,
             arguments: 1000,
             json_depth: 512,
+            graphql_depth: 128,
+            protobuf_depth: 100,
+            grpc_message: 4 << 20,
             xml_depth: 512,
             multipart_parts: 1000,
             multipart_header: 16 << 10,

@@ -3,6 +3,7 @@
 use super::memory::Slice;
 use super::scratch::Scratch;
 use super::selection::itoa;
+use crate::http::coding::DecodeLimits;
 use crate::http::{self, Kind, ParseLimits, Report};
 use crate::meter::{Exhausted, Meter, Price};
 use crate::program::Program;
@@ -17,6 +18,13 @@ pub(super) fn parse_limits(program: &Program) -> ParseLimits {
     ParseLimits {
         arguments: settings.arguments_limit,
         json_depth: settings.json_depth_limit,
+        graphql_depth: program.limits.graphql_depth,
+        protobuf_depth: program.limits.protobuf_depth,
+        message: DecodeLimits {
+            decoded: program.limits.grpc_message,
+            ratio: program.limits.coding_ratio,
+            ratio_from: program.limits.coding_ratio_from,
+        },
         xml_depth: program.limits.xml_depth,
         multipart_parts: program.limits.multipart_parts,
         multipart_header: program.limits.multipart_header,
@@ -180,6 +188,9 @@ fn arguments(scratch: &mut Scratch, meter: &mut Meter) -> Result<(), Exhausted> 
     number(scratch, Variable::ArgsCombinedSize, size)?;
     let bad: &'static [u8] = if scratch.report.urlencoded_error { b"1" } else { b"0" };
     scratch.set_scalar(Variable::UrlencodedError, Slice::Static(bad));
+    if scratch.report.nested_exceeded {
+        scratch.flags.note("nested values");
+    }
     if scratch.report.arguments_exceeded {
         scratch.flags.note("arguments over the limit");
     }

@@ -10,7 +10,7 @@ use super::eval::{self, Progress};
 use super::prepare;
 use super::scratch::Scratch;
 use super::verdict::{Exhaustion, Interruption, InterruptionAction, Policy, Reason};
-use crate::http::{BodyParser, coding::Decoding};
+use crate::http::{BodyParser, coding::Decoding, nested::Nested};
 use crate::meter::{Exhausted, Meter, Scope};
 use crate::program::Loaded;
 use crate::rule::{AllowScope, EngineMode, Phase, Variable};
@@ -38,6 +38,8 @@ enum Stage {
     Decode(Phase, Box<Decoding>),
     /// The request body is being parsed.
     Parse(Box<BodyParser>),
+    /// The documents inside the values of the request are being read.
+    Nested(Box<Nested>),
     /// The rules of this phase run.
     Rules(Phase),
 }
@@ -170,7 +172,7 @@ impl Transaction {
                     return Step::Done(self.interruption());
                 }
                 Stage::Prepare(phase) | Stage::Decode(phase, _) | Stage::Rules(phase) => *phase,
-                Stage::Parse(_) => Phase::RequestBody,
+                Stage::Parse(_) | Stage::Nested(_) => Phase::RequestBody,
             };
             let before = self.meter.spent();
             let outcome = self.advance(phase, pause_at);
@@ -199,6 +201,10 @@ impl Transaction {
             }
             Stage::Parse(_) => {
                 self.parse()?;
+                Ok(self.meter.spent() < pause_at)
+            }
+            Stage::Nested(_) => {
+                self.read_nested()?;
                 Ok(self.meter.spent() < pause_at)
             }
             Stage::Rules(_) => {

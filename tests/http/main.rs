@@ -6,6 +6,7 @@ mod hostile;
 mod json;
 mod multipart;
 mod properties;
+mod protobuf;
 mod xml;
 
 use fusewall::http::{BodyParser, Fields, Kind, ParseLimits, Processor, Progress, Report};

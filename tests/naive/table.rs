@@ -366,6 +366,57 @@ fn bodies_are_read_without_their_codings() {
 }
 
 #[test]
+fn documents_in_values_are_read_when_the_rules_say_so() {
+    let rules = r#"
+        SecRule ARGS|ARGS_NAMES "@contains <b" "id:1,phase:2,pass"
+        SecRule ARGS "@streq 1" "id:2,phase:2,pass,setvar:'tx.name=%{MATCHED_VAR_NAME}'"
+        SecRule REQBODY_ERROR "@eq 1" "id:3,phase:2,pass"
+        SecRule FUSEWALL_UNINSPECTED "@streq nested values" "id:4,phase:2,pass"
+    "#;
+    let on = format!("SecFusewallNestedDecoding 2\n{rules}");
+    let form = Exchange::post("/", FORM, r#"data={"a":"\u003cb","c":[1]}"#);
+    assert_eq!((logged(rules, &form), logged(&on, &form)), (vec![], vec![1, 2]));
+    assert_eq!(tx(&on, &form, "name"), "ARGS:data.json.c");
+    let query = get(r#"/?data={"a":"\u003cb"}"#);
+    assert_eq!((logged(rules, &query), logged(&on, &query)), (vec![], vec![1]));
+    let part = concat!(
+        "--B\r\nContent-Disposition: form-data; name=\"f\"; filename=\"x\"\r\nContent-Type: application/json\r\n\r\n",
+        r#"{"a":"\u003cb"}"#,
+        "\r\n--B--\r\n"
+    );
+    assert_eq!(logged(&on, &Exchange::post("/", "multipart/form-data; boundary=B", part)), [1]);
+    let deep = Exchange::post("/", FORM, "data=[[1");
+    assert_eq!(logged(&format!("SecRequestBodyJsonDepthLimit 1\n{on}"), &deep), [] as [u64; 0]);
+    let deep = Exchange::post("/", FORM, "data=[[1]]");
+    assert_eq!(logged(&format!("SecRequestBodyJsonDepthLimit 1\n{on}"), &deep), [4]);
+}
+
+#[test]
+fn sequences_and_graphql_have_processors() {
+    let rules = r#"
+        SecRule REQUEST_HEADERS:Content-Type "@contains ndjson" "id:8,phase:1,pass,nolog,ctl:requestBodyProcessor=NDJSON"
+        SecRule REQUEST_HEADERS:Content-Type "@contains graphql" "id:9,phase:1,pass,nolog,ctl:requestBodyProcessor=GRAPHQL"
+        SecRule ARGS "@contains <b" "id:1,phase:2,pass,setvar:'tx.name=%{REQBODY_PROCESSOR} %{MATCHED_VAR_NAME}'"
+        SecRule REQUEST_BODY "@rx ." "id:2,phase:2,pass"
+        SecRule REQBODY_ERROR "@eq 1" "id:3,phase:2,pass"
+    "#;
+    let post = |media_type: &str, body: &str| Exchange::post("/", media_type, body);
+    let lines = post("application/x-ndjson", "{\"a\":1}\n{\"a\":\"\\u003cb\"}\n");
+    assert_eq!((logged(rules, &lines), tx(rules, &lines, "name")), (vec![1], "NDJSON ARGS:json.1.a".into()));
+    let document = post("application/graphql", "{user(id:\"\\u003cb\")}");
+    assert_eq!(
+        (logged(rules, &document), tx(rules, &document, "name")),
+        (vec![1], "GRAPHQL ARGS:graphql.user.id".into())
+    );
+    let around = post("application/graphql+json", r#" { "query":"{user(id:\"\\u003cb\")}" }"#);
+    assert_eq!(
+        (logged(rules, &around), tx(rules, &around, "name")),
+        (vec![1], "GRAPHQL ARGS:json.query.graphql.user.id".into())
+    );
+    assert_eq!(logged(rules, &post("application/graphql", "{user(id:\"<b\"")), [1, 3]);
+}
+
+#[test]
 fn trap_16_numbers_and_lists() {
     let matches = |operator: &str, value: &str| {
         let exchange = Exchange::post("/", FORM, format!("x={value}"));

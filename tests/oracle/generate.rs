@@ -250,6 +250,10 @@ const CONTROLS: &[&str] = &[
     "ctl:requestBodyProcessor=XML",
     "ctl:requestBodyProcessor=JSON",
     "ctl:requestBodyProcessor=URLENCODED",
+    "ctl:requestBodyProcessor=NDJSON",
+    "ctl:requestBodyProcessor=GRAPHQL",
+    "ctl:requestBodyProcessor=PROTOBUF",
+    "ctl:requestBodyProcessor=GRPC",
     "ctl:requestBodyAccess=Off",
     "ctl:responseBodyAccess=Off",
     "ctl:auditEngine=Off",
@@ -296,6 +300,9 @@ pub fn ruleset(from: &mut Choices<'_>, most: usize) -> String {
     ]));
     text.push_str(from.one(&["SecRequestBodyAccess On\n", "SecRequestBodyAccess On\n", "SecRequestBodyAccess Off\n"]));
     text.push_str("SecResponseBodyAccess On\n");
+    if from.one_in(3) {
+        text.push_str("SecFusewallNestedDecoding 2\n");
+    }
     for phase in 1..=4 {
         if from.one_in(4) {
             let action =

@@ -4,8 +4,9 @@ use super::exchange::Exchange;
 use fusewall::Limits;
 use fusewall::http::coding::{self, DecodeLimits, Decoded, Decoding, End};
 use fusewall::http::cookies::parse_cookies;
+use fusewall::http::nested::{Nested, NestedLimits};
 use fusewall::http::uri::{basename, decode_path, split};
-use fusewall::http::{BodyParser, Fields, Kind, ParseLimits, Processor, Report, args::parse_query};
+use fusewall::http::{BodyParser, Fields, Kind, ParseLimits, Report, args::parse_query};
 use fusewall::meter::Meter;
 use fusewall::rule::{BodyProcessor, Settings};
 
@@ -65,21 +66,27 @@ impl Request {
 
     /// Reads the body.
     pub fn read_body(&mut self, exchange: &Exchange, body: &[u8], processor: BodyProcessor, settings: &Settings) {
-        let processor = match processor {
-            BodyProcessor::UrlEncoded => Processor::UrlEncoded,
-            BodyProcessor::Multipart => Processor::Multipart,
-            BodyProcessor::Json => Processor::Json,
-            BodyProcessor::Xml => Processor::Xml,
-        };
         let content_type = header(&exchange.headers, b"content-type").unwrap_or_default();
         let mut fields = Fields::with_limit(usize::MAX);
         // The limit of arguments is one of query and body together.
         for _ in 0..self.arguments {
             fields.push(Kind::ArgGet, b"", b"").expect("no budget");
         }
-        let mut parser = BodyParser::new(processor, content_type, &limits(settings));
+        let mut parser = BodyParser::new(processor.parser(), content_type, &limits(settings));
         parser.step(body, true, usize::MAX, &mut fields, &mut self.report, &mut Meter::unlimited()).expect("no budget");
         self.take(&fields, self.arguments);
+    }
+
+    /// Reads the documents inside values.
+    pub fn read_nested(&mut self, nested: &NestedLimits, settings: &Settings) {
+        let mut fields = Fields::with_limit(usize::MAX);
+        for (kind, (name, value)) in &self.fields {
+            fields.push(*kind, name, value).expect("no budget");
+        }
+        let known = self.fields.len();
+        let mut reader = Nested::new(nested, &limits(settings));
+        reader.step(usize::MAX, &mut fields, &mut self.report, &mut Meter::unlimited()).expect("no budget");
+        self.take(&fields, known);
     }
 
     fn take(&mut self, fields: &Fields, skip: usize) {

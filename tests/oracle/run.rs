@@ -7,6 +7,7 @@ use super::request::{Named, Request, decoded, header};
 use super::state::{Matched, State};
 use super::{Outcome, values};
 use fusewall::http::coding::End;
+use fusewall::http::nested::NestedLimits;
 use fusewall::ops::numeric::integer;
 use fusewall::rule::{
     Action, AllowScope, BodyProcessor, Condition, Ctl, Disruptive, EngineMode, Flow, Phase, Rule, Ruleset, SetOp,
@@ -102,6 +103,13 @@ impl<'a> Run<'a> {
             self.request.decode(self.exchange, self.ruleset.settings.request_body_limit);
         if let Some(processor) = processor.filter(|_| !self.body.is_empty()) {
             self.request.read_body(self.exchange, &self.body, processor, &self.ruleset.settings);
+        }
+        let nested = NestedLimits {
+            depth: self.ruleset.settings.nested_decoding,
+            only_graphql: processor == Some(BodyProcessor::GraphQl),
+        };
+        if nested.depth > 0 || nested.only_graphql {
+            self.request.read_nested(&nested, &self.ruleset.settings);
         }
     }
 

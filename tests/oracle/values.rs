@@ -191,6 +191,7 @@ impl Run<'_> {
         let notes = [
             (!self.body_is_decoded, "request body coding"),
             (body_phase && !self.body_is_read, "request body"),
+            (self.request.report.nested_exceeded, "nested values"),
             (!self.response_is_decoded, "response body coding"),
         ];
         notes.into_iter().filter(|(is_so, _)| *is_so).map(|(_, note)| note).collect()

@@ -4,6 +4,7 @@ use super::{Stage, Transaction};
 use crate::engine::memory::Body;
 use crate::engine::prepare;
 use crate::http::coding::{self, DecodeLimits, Decoded, Decoding, End};
+use crate::http::nested::{Nested, NestedLimits};
 use crate::http::{self, BodyParser, Kind};
 use crate::meter::Exhausted;
 use crate::rule::{BodyProcessor, EngineMode, Phase};
@@ -100,7 +101,7 @@ impl Transaction {
                 self.stage = Stage::Parse(Box::new(parser));
                 return Ok(());
             }
-            prepare::body(self.loaded.program(), &mut self.scratch, &mut self.meter)?;
+            return self.begin_nested();
         } else {
             let inspected = self.inspects_response_body();
             prepare::response_body(inspected, &mut self.scratch, &mut self.meter)?;
@@ -121,10 +122,35 @@ impl Transaction {
             &mut scratch.report,
             &mut self.meter,
         )?;
-        if progress != http::Progress::More {
-            prepare::body(self.loaded.program(), &mut self.scratch, &mut self.meter)?;
-            self.enter_rules(Phase::RequestBody);
+        if progress != http::Progress::More { self.begin_nested() } else { Ok(()) }
+    }
+
+    /// Goes on with the documents inside values, if they are read.
+    fn begin_nested(&mut self) -> Result<(), Exhausted> {
+        let nested = NestedLimits {
+            depth: self.loaded.program().ruleset.settings.nested_decoding,
+            only_graphql: self.scratch.state.processor == Some(BodyProcessor::GraphQl),
+        };
+        if (nested.depth > 0 || nested.only_graphql) && self.scratch.state.mode != EngineMode::Off {
+            let limits = prepare::parse_limits(self.loaded.program());
+            self.stage = Stage::Nested(Box::new(Nested::new(&nested, &limits)));
+            return Ok(());
         }
+        self.end_body()
+    }
+
+    /// Reads on in them.
+    pub(super) fn read_nested(&mut self) -> Result<(), Exhausted> {
+        let Stage::Nested(nested) = &mut self.stage else { return Ok(()) };
+        let scratch = &mut *self.scratch;
+        let progress = nested.step(QUANTUM, &mut scratch.memory.fields, &mut scratch.report, &mut self.meter)?;
+        if progress != http::Progress::More { self.end_body() } else { Ok(()) }
+    }
+
+    /// The request body is read: its values are made known, and the rules run.
+    fn end_body(&mut self) -> Result<(), Exhausted> {
+        prepare::body(self.loaded.program(), &mut self.scratch, &mut self.meter)?;
+        self.enter_rules(Phase::RequestBody);
         Ok(())
     }
 
@@ -133,12 +159,7 @@ impl Transaction {
         if self.scratch.memory.request_body.inspected().is_empty() || self.scratch.state.mode == EngineMode::Off {
             return None;
         }
-        let processor = match self.scratch.state.processor? {
-            BodyProcessor::UrlEncoded => http::Processor::UrlEncoded,
-            BodyProcessor::Multipart => http::Processor::Multipart,
-            BodyProcessor::Json => http::Processor::Json,
-            BodyProcessor::Xml => http::Processor::Xml,
-        };
+        let processor = self.scratch.state.processor?.parser();
         let fields = &self.scratch.memory.fields;
         let content_type = fields.items().iter().find(|field| {
             field.kind == Kind::RequestHeader && fields.bytes(field.name).eq_ignore_ascii_case(b"content-type")

@@ -8,6 +8,7 @@
 
 mod markup;
 
+use super::out::Out;
 use super::{Bytes, Fields, Kind, ParseLimits, Report};
 use crate::meter::{Exhausted, Meter, Price};
 use markup::{Reference, Skipped};
@@ -72,23 +73,6 @@ pub(super) struct Xml {
     seen_element: bool,
 }
 
-/// What a step writes to.
-struct Out<'a> {
-    fields: &'a mut Fields,
-    report: &'a mut Report,
-    meter: &'a mut Meter,
-    /// Offset of the byte being read.
-    at: usize,
-    /// A limit was reached: the reading ends.
-    stop: bool,
-}
-
-impl Out<'_> {
-    fn error(&mut self, what: &str) {
-        self.report.fail_at(format_args!("XML parsing error: {what}"), self.at);
-    }
-}
-
 impl Xml {
     pub(super) fn new(limits: &ParseLimits) -> Self {
         Xml {
@@ -114,7 +98,7 @@ impl Xml {
         report: &mut Report,
         meter: &mut Meter,
     ) -> Result<bool, Exhausted> {
-        let mut out = Out { fields, report, meter, at: offset, stop: false };
+        let mut out = Out::new("XML", offset, fields, report, meter);
         let mut rest = block;
         if offset == 0 {
             rest = after_byte_order_mark(rest, &mut out);
@@ -140,7 +124,7 @@ impl Xml {
         if len == 0 {
             return Ok(());
         }
-        let mut out = Out { fields, report, meter, at: len, stop: false };
+        let mut out = Out::new("XML", len, fields, report, meter);
         self.end_reference(false, &mut out)?;
         match self.state {
             State::AttributeName => {
