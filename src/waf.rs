@@ -329,6 +329,11 @@ impl Transaction {
         self.guard(Phase::RequestBody, (), |inner| inner.note_uninspected(what));
     }
 
+    /// What was not inspected so far, or not in full.
+    pub fn uninspected(&self) -> &[&'static str] {
+        self.inner.as_ref().map(engine::Transaction::uninspected).unwrap_or_default()
+    }
+
     /// The rules that matched and log, in order.
     pub fn records(&self) -> &[MatchRecord] {
         self.inner.as_ref().map(engine::Transaction::records).unwrap_or_default()

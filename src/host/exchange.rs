@@ -197,7 +197,10 @@ impl Exchange {
     pub fn step(&mut self, fuel: u64) -> Turn {
         match self.tx.step(fuel) {
             Step::Pending => Turn::Pending,
-            Step::Done(interruption) => Turn::Done(self.remember(interruption)),
+            Step::Done(interruption) => {
+                let refusal = self.remember(interruption).or_else(|| self.judge_coding());
+                Turn::Done(refusal)
+            }
         }
     }
 
@@ -211,6 +214,29 @@ impl Exchange {
             Unread::Refuse => Some(self.refuse(415)),
             Unread::Pass => {
                 self.skipped(Uninspected::RequestBodyCoded);
+                None
+            }
+        }
+    }
+
+    /// At the end of a phase: what is to be done with a body whose codings could not be undone.
+    fn judge_coding(&mut self) -> Option<Refusal> {
+        let note = match self.phase {
+            Phase::RequestBody => "request body coding",
+            Phase::ResponseBody => "response body coding",
+            _ => return None,
+        };
+        if !self.tx.uninspected().contains(&note) {
+            return None;
+        }
+        match (self.phase, self.policy.coded) {
+            (Phase::RequestBody, Unread::Refuse) => Some(self.refuse(415)),
+            (Phase::RequestBody, Unread::Pass) => {
+                self.skipped(Uninspected::RequestBodyCoded);
+                None
+            }
+            _ => {
+                self.skipped(Uninspected::ResponseBodyCoded);
                 None
             }
         }

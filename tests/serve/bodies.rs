@@ -135,6 +135,11 @@ async fn a_coded_body_is_inspected_decoded_and_sent_on_as_it_came() {
     assert_eq!(site.send(request(&benign)).await.status, 200);
     assert_eq!(upstream.last().body, benign);
     assert_eq!(upstream.last().header("content-encoding"), Some("gzip"));
+    let broken = &benign[..benign.len() - 1];
+    assert_eq!(site.send(request(broken)).await.status, 415);
+    let lax = Site::start(Some(&upstream), |config| config.inspection.bodies.coded = Unread::Pass).await;
+    assert_eq!(lax.send(request(broken)).await.status, 200);
+    lax.logged(&["passed without inspection: request-body-coded"]).await;
 }
 
 #[tokio::test]

@@ -73,6 +73,11 @@ impl Transaction {
         self.scratch.flags.note(what);
     }
 
+    /// What was not inspected so far, or not in full.
+    pub fn uninspected(&self) -> &[&'static str] {
+        self.scratch.flags.uninspected()
+    }
+
     /// The rules that matched and log, in order.
     pub fn records(&self) -> &[MatchRecord] {
         &self.scratch.records

@@ -53,7 +53,10 @@ fn variable_rows() -> Vec<Row> {
 }
 
 fn transformation_rows() -> Vec<Row> {
-    let all = Transformation::ALL.iter().map(|known| Row(known.name(), "supported", String::new()));
+    let all = Transformation::ALL.iter().map(|known| {
+        let own = if *known == Transformation::Base64DecodeText { "Fusewall's own" } else { "" };
+        Row(known.name(), "supported", own.to_owned())
+    });
     std::iter::once(Row("none", "supported", "empties the list".to_owned())).chain(all).collect()
 }
 
