@@ -59,12 +59,25 @@ pub struct Limits {
     pub arguments: usize,
     /// `SecRequestBodyJsonDepthLimit` default.
     pub json_depth: usize,
+    /// Brackets of a GraphQL document inside each other. Deeper: body error. (Servers that limit it allow 10 to 20 fields.)
+    pub graphql_depth: usize,
+    /// Messages of a Protobuf body inside each other. Deeper: body error. (The reference parsers refuse more than 100.)
+    pub protobuf_depth: usize,
+    /// Bytes that may come out of one compressed message of gRPC. More: body error. (What gRPC's own libraries take.)
+    pub grpc_message: usize,
     /// Depth of XML elements. Deeper: body error.
     pub xml_depth: usize,
     /// Parts of a multipart body. More: MULTIPART_FILE_LIMIT_EXCEEDED / body error.
     pub multipart_parts: usize,
     /// Bytes of one part header block. More: MULTIPART_INVALID_PART.
     pub multipart_header: usize,
+    /// Content codings of one body, one over the other. More: not decoded, flagged. (Two are rare, more than two an attack.)
+    pub content_codings: usize,
+    /// Bytes that may come out of a coded body for each byte of it, once [`coding_ratio_from`](Self::coding_ratio_from) bytes have
+    /// come out. More: body error. (Text shrinks to a tenth, logs and tables to a fiftieth.)
+    pub coding_ratio: usize,
+    /// Decoded bytes below which no ratio matters: so much may be inspected for any request.
+    pub coding_ratio_from: usize,
     /// Request headers that are inspected. More: the request is flagged and refused when enforcing.
     pub headers: usize,
     /// Bytes of request line and headers together.
@@ -142,9 +155,15 @@ impl Default for Limits {
             response_body: 524_288,
             arguments: 1000,
             json_depth: 512,
+            graphql_depth: 128,
+            protobuf_depth: 100,
+            grpc_message: 4 << 20,
             xml_depth: 512,
             multipart_parts: 1000,
             multipart_header: 16 << 10,
+            content_codings: 3,
+            coding_ratio: 100,
+            coding_ratio_from: 1 << 20,
             headers: 1000,
             header_bytes: 1 << 20,
             macro_bytes: 64 << 10,

@@ -9,6 +9,7 @@ use crate::engine::{
 };
 use crate::files::Files;
 use crate::governor::{Identities, SystemEnv};
+use crate::http::coding::Undecodable;
 use crate::limits::Limits;
 use crate::plan::Options;
 use crate::program::Loaded;
@@ -338,14 +339,32 @@ impl Transaction {
         self.inner.as_ref().is_some_and(engine::Transaction::inspects_response_body)
     }
 
-    /// The request body as it was inspected.
+    /// The request body as it was received, as far as it was kept: what a host sends on.
     pub fn request_body(&self) -> &[u8] {
         self.inner.as_ref().map(engine::Transaction::request_body).unwrap_or_default()
     }
 
-    /// The response body as it was inspected.
+    /// The request body as it was inspected: without its content codings.
+    pub fn decoded_request_body(&self) -> &[u8] {
+        self.inner.as_ref().map(engine::Transaction::decoded_request_body).unwrap_or_default()
+    }
+
+    /// The response body as it was received, as far as it was kept.
     pub fn response_body(&self) -> &[u8] {
         self.inner.as_ref().map(engine::Transaction::response_body).unwrap_or_default()
+    }
+
+    /// The response body as it was inspected: without its content codings.
+    pub fn decoded_response_body(&self) -> &[u8] {
+        self.inner.as_ref().map(engine::Transaction::decoded_response_body).unwrap_or_default()
+    }
+
+    /// Whether a body with these values of `Content-Encoding` will be decoded, or has no coding.
+    ///
+    /// # Errors
+    /// Why it will not: it is then inspected as it is, and flagged.
+    pub fn decodes<'a>(&self, values: impl IntoIterator<Item = &'a [u8]>) -> Result<(), Undecodable> {
+        self.inner.as_ref().map_or(Ok(()), |inner| inner.decodes(values))
     }
 
     /// Whether response bodies of the configured media types will be looked at.
@@ -363,7 +382,7 @@ impl Transaction {
         self.guard(Phase::RequestBody, (), |inner| inner.note_uninspected(what));
     }
 
-    /// What was not inspected so far; empty if everything was.
+    /// What was not inspected so far, or not in full.
     pub fn uninspected(&self) -> &[&'static str] {
         self.inner.as_ref().map(engine::Transaction::uninspected).unwrap_or_default()
     }

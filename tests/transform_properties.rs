@@ -146,6 +146,22 @@ proptest! {
     }
 
     #[test]
+    fn wrapped_text_is_unwrapped_and_nothing_else(text in "[ -~\\t\\n\\ré-ü]{6,64}", other in input()) {
+        use Transformation as T;
+        prop_assert_eq!(run(T::Base64DecodeText, &run(T::Base64Encode, text.as_bytes())), text.as_bytes());
+        let unwrapped = run(T::Base64DecodeText, &other);
+        if unwrapped != other {
+            let text = std::str::from_utf8(&unwrapped).expect("only text comes out");
+            prop_assert!(!text.chars().any(|char| char.is_ascii_control() && !matches!(char, '\t' | '\n' | '\r')));
+            prop_assert_eq!(&unwrapped, &run(T::Base64Decode, &other.trim_ascii().iter().map(|&byte| match byte {
+                b'-' => b'+',
+                b'_' => b'/',
+                byte => byte,
+            }).collect::<Vec<u8>>()));
+        }
+    }
+
+    #[test]
     fn normal_forms_are_stable(input in input()) {
         use Transformation as T;
         for transformation in [

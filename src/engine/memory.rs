@@ -22,13 +22,47 @@ impl Slice {
     pub(super) const EMPTY: Slice = Slice::Static(b"");
 }
 
+/// A body as it came, and as it is read.
+#[derive(Debug, Default)]
+pub(super) struct Body {
+    /// What the host has written of it: what goes on to the other side.
+    pub(super) received: Vec<u8>,
+    /// More came than the limit admits: the rest was not kept.
+    pub(super) is_cut: bool,
+    /// Without its content codings.
+    pub(super) decoded: Vec<u8>,
+    /// `decoded` is what rules and parsers read.
+    pub(super) is_decoded: bool,
+}
+
+impl Body {
+    /// What rules and parsers read.
+    pub(super) fn inspected(&self) -> &[u8] {
+        if self.is_decoded { &self.decoded } else { &self.received }
+    }
+
+    fn clear(&mut self) {
+        self.received.clear();
+        self.decoded.clear();
+        (self.is_cut, self.is_decoded) = (false, false);
+    }
+
+    fn len(&self) -> usize {
+        self.received.len() + self.decoded.len()
+    }
+
+    fn allocated(&self) -> usize {
+        self.received.capacity() + self.decoded.capacity()
+    }
+}
+
 /// All bytes of one request.
 #[derive(Debug, Default)]
 pub(super) struct Memory {
     pub(super) fields: Fields,
     pub(super) work: Vec<u8>,
-    pub(super) request_body: Vec<u8>,
-    pub(super) response_body: Vec<u8>,
+    pub(super) request_body: Body,
+    pub(super) response_body: Body,
     limit: usize,
 }
 
@@ -42,8 +76,8 @@ impl Memory {
             Slice::Work { start, len } => {
                 self.work.get(start as usize..start as usize + len as usize).unwrap_or_default()
             }
-            Slice::RequestBody => &self.request_body,
-            Slice::ResponseBody => &self.response_body,
+            Slice::RequestBody => self.request_body.inspected(),
+            Slice::ResponseBody => self.response_body.inspected(),
             Slice::Static(text) => text,
         }
     }
@@ -73,15 +107,16 @@ impl Memory {
 
     /// Bytes that are allocated, in use or not.
     pub(super) fn allocated(&self) -> usize {
-        self.work.capacity() + self.request_body.capacity() + self.response_body.capacity() + self.fields.allocated()
+        let bodies = self.request_body.allocated() + self.response_body.allocated();
+        self.work.capacity() + bodies + self.fields.allocated()
     }
 
     /// Gives back what is not in use beyond `bytes` for each part.
     pub(super) fn shrink_to(&mut self, bytes: usize) {
         self.fields.shrink_to(bytes);
-        for part in [&mut self.work, &mut self.request_body, &mut self.response_body] {
-            part.shrink_to(bytes);
-        }
+        let Memory { work, request_body, response_body, .. } = self;
+        let bodies = [request_body, response_body].into_iter().flat_map(|body| [&mut body.received, &mut body.decoded]);
+        std::iter::once(work).chain(bodies).for_each(|part| part.shrink_to(bytes));
     }
 
     pub(super) fn clear(&mut self) {

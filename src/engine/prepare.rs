@@ -3,6 +3,7 @@
 use super::memory::Slice;
 use super::scratch::Scratch;
 use super::selection::itoa;
+use crate::http::coding::DecodeLimits;
 use crate::http::{self, Kind, ParseLimits, Report};
 use crate::meter::{Exhausted, Meter, Price};
 use crate::program::Program;
@@ -17,6 +18,13 @@ pub(super) fn parse_limits(program: &Program) -> ParseLimits {
     ParseLimits {
         arguments: settings.arguments_limit,
         json_depth: settings.json_depth_limit,
+        graphql_depth: program.limits.graphql_depth,
+        protobuf_depth: program.limits.protobuf_depth,
+        message: DecodeLimits {
+            decoded: program.limits.grpc_message,
+            ratio: program.limits.coding_ratio,
+            ratio_from: program.limits.coding_ratio_from,
+        },
         xml_depth: program.limits.xml_depth,
         multipart_parts: program.limits.multipart_parts,
         multipart_header: program.limits.multipart_header,
@@ -122,7 +130,7 @@ pub(super) fn limit_without_files(
             let counted = items.iter().filter(|field| matches!(field.kind, Kind::PartHeader | Kind::ArgPost));
             counted.map(|field| field.value.len()).sum()
         }
-        _ => scratch.memory.request_body.len(),
+        _ => scratch.memory.request_body.inspected().len(),
     };
     let settings = &program.ruleset.settings;
     let over = scratch.state.request_body_access && length as u64 > settings.request_body_no_files_limit;
@@ -135,7 +143,7 @@ pub(super) fn limit_without_files(
 
 /// What the body parser found: phase 2.
 pub(super) fn body(program: &Program, scratch: &mut Scratch, meter: &mut Meter) -> Result<(), Exhausted> {
-    let length = scratch.memory.request_body.len();
+    let length = scratch.memory.request_body.inspected().len();
     meter.charge(COPY.of(0))?;
     number(scratch, Variable::RequestBodyLength, length as u64)?;
     let visible = match scratch.state.processor {
@@ -207,7 +215,7 @@ pub(super) fn response_body(
         if program.ruleset.settings.stream_output_body {
             scratch.set_scalar(Variable::StreamOutputBody, Slice::ResponseBody);
         }
-        number(scratch, Variable::ResponseContentLength, scratch.memory.response_body.len() as u64)?;
+        number(scratch, Variable::ResponseContentLength, scratch.memory.response_body.inspected().len() as u64)?;
     }
     Ok(())
 }
@@ -238,6 +246,9 @@ fn arguments(scratch: &mut Scratch, meter: &mut Meter) -> Result<(), Exhausted> 
     number(scratch, Variable::ArgsCombinedSize, size)?;
     let bad: &'static [u8] = if scratch.report.urlencoded_error { b"1" } else { b"0" };
     scratch.set_scalar(Variable::UrlencodedError, Slice::Static(bad));
+    if scratch.report.nested_exceeded {
+        scratch.flags.note("nested values");
+    }
     if scratch.report.arguments_exceeded {
         scratch.flags.note("arguments over the limit");
     }
@@ -300,7 +311,7 @@ fn full_request(program: &Program, scratch: &mut Scratch, meter: &mut Meter) -> 
         }
     }
     text.extend_from_slice(b"\r\n");
-    text.extend_from_slice(&scratch.memory.request_body);
+    text.extend_from_slice(scratch.memory.request_body.inspected());
     meter.charge(COPY.of(text.len()))?;
     number(scratch, Variable::FullRequestLength, text.len() as u64)?;
     keep(scratch, Variable::FullRequest, &text)

@@ -1,6 +1,7 @@
 //! One request and its response: the verbs that a host calls, in the order of the exchange.
 
 mod ask;
+mod bodies;
 mod log;
 mod tell;
 
@@ -13,14 +14,12 @@ use super::prepare;
 use super::scratch::Scratch;
 use super::trace::Event;
 use super::verdict::{Exhaustion, Interruption, InterruptionAction, Policy, Reason};
-use crate::http::{self, BodyParser, Kind};
+use crate::http::{BodyParser, coding::Decoding, nested::Nested};
 use crate::meter::{Exhausted, Meter, Scope};
 use crate::program::Loaded;
-use crate::rule::{AllowScope, BodyProcessor, EngineMode, LimitAction, Phase, Variable, XmlIntoArgs};
+use crate::rule::{AllowScope, EngineMode, LimitAction, Phase, Variable};
 use std::sync::Arc;
 
-/// Bytes that a body parser reads between two chances to pause.
-const PARSE_QUANTUM: usize = 64 << 10;
 /// Fuel that phase 5 may spend whatever the phases before have spent.
 const LOGGING_RESERVE: u64 = 5_000_000;
 
@@ -39,8 +38,12 @@ enum Stage {
     Idle,
     /// The values of this phase are to be made.
     Prepare(Phase),
+    /// The content codings of this phase's body are being undone.
+    Decode(Phase, Box<Decoding>),
     /// The request body is being parsed.
     Parse(Box<BodyParser>),
+    /// The documents inside the values of the request are being read.
+    Nested(Box<Nested>),
     /// The rules of this phase run.
     Rules(Phase),
 }
@@ -190,8 +193,8 @@ impl Transaction {
                     self.target = None;
                     return Step::Done(self.interruption());
                 }
-                Stage::Prepare(phase) | Stage::Rules(phase) => *phase,
-                Stage::Parse(_) => Phase::RequestBody,
+                Stage::Prepare(phase) | Stage::Decode(phase, _) | Stage::Rules(phase) => *phase,
+                Stage::Parse(_) | Stage::Nested(_) => Phase::RequestBody,
             };
             let before = self.meter.spent();
             let outcome = self.advance(phase, pause_at);
@@ -214,19 +217,16 @@ impl Transaction {
                 self.prepare(phase)?;
                 Ok(self.meter.spent() < pause_at)
             }
-            Stage::Parse(parser) => {
-                let scratch = &mut *self.scratch;
-                let progress = parser.step(
-                    &scratch.memory.request_body,
-                    true,
-                    PARSE_QUANTUM,
-                    &mut scratch.memory.fields,
-                    &mut scratch.report,
-                    &mut self.meter,
-                )?;
-                if progress != http::Progress::More {
-                    self.body_is_read()?;
-                }
+            Stage::Decode(..) => {
+                self.decode()?;
+                Ok(self.meter.spent() < pause_at)
+            }
+            Stage::Parse(_) => {
+                self.parse()?;
+                Ok(self.meter.spent() < pause_at)
+            }
+            Stage::Nested(_) => {
+                self.read_nested()?;
                 Ok(self.meter.spent() < pause_at)
             }
             Stage::Rules(_) => {
@@ -249,18 +249,8 @@ impl Transaction {
         self.scratch.state.rule = None;
         match phase {
             Phase::RequestHeaders => prepare::request(&program, &mut self.scratch, &mut self.meter)?,
-            Phase::RequestBody => {
-                if let Some(parser) = self.body_parser() {
-                    self.stage = Stage::Parse(Box::new(parser));
-                    return Ok(());
-                }
-                return self.body_is_read();
-            }
             Phase::ResponseHeaders => prepare::response(&mut self.scratch, &mut self.meter)?,
-            Phase::ResponseBody => {
-                let inspected = self.inspects_response_body();
-                prepare::response_body(inspected, &program, &mut self.scratch, &mut self.meter)?;
-            }
+            Phase::RequestBody | Phase::ResponseBody => return self.begin_body(phase),
             Phase::Logging => prepare::logging(&mut self.scratch, &mut self.meter)?,
         }
         self.enter_rules(phase);
@@ -271,8 +261,8 @@ impl Transaction {
     fn has_begun(&self, phase: Phase) -> bool {
         let runs = match &self.stage {
             Stage::Idle | Stage::Prepare(_) => false,
-            Stage::Parse(_) => phase == Phase::RequestBody,
-            Stage::Rules(running) => *running == phase,
+            Stage::Parse(_) | Stage::Nested(_) => phase == Phase::RequestBody,
+            Stage::Decode(running, _) | Stage::Rules(running) => *running == phase,
         };
         runs || self.finished > phase.index()
     }
@@ -313,28 +303,6 @@ impl Transaction {
         self.scratch.selections.clear(count);
         self.cursor = Cursor::default();
         self.stage = Stage::Rules(phase);
-    }
-
-    /// Who reads the body, if there is one to read.
-    fn body_parser(&mut self) -> Option<BodyParser> {
-        if self.scratch.memory.request_body.is_empty() || self.scratch.state.mode == EngineMode::Off {
-            return None;
-        }
-        let processor = match self.scratch.state.processor? {
-            BodyProcessor::UrlEncoded => http::Processor::UrlEncoded,
-            BodyProcessor::Multipart => http::Processor::Multipart,
-            BodyProcessor::Json => http::Processor::Json,
-            BodyProcessor::Xml => http::Processor::Xml,
-        };
-        let fields = &self.scratch.memory.fields;
-        let content_type = fields.items().iter().find(|field| {
-            field.kind == Kind::RequestHeader && fields.bytes(field.name).eq_ignore_ascii_case(b"content-type")
-        });
-        let content_type = content_type.map(|field| fields.bytes(field.value)).unwrap_or_default();
-        let mut limits = prepare::parse_limits(self.loaded.program());
-        limits.xml_into_args = self.scratch.state.xml_into_args != XmlIntoArgs::Off;
-        limits.xml_text = self.scratch.state.xml_into_args != XmlIntoArgs::OnlyArgs;
-        Some(BodyParser::new(processor, content_type, &limits))
     }
 
     fn end_phase(&mut self, phase: Phase) {

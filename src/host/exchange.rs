@@ -60,7 +60,7 @@ pub enum Unread {
 pub struct BodyPolicy {
     /// A body over `SecRequestBodyLimit`: 413, or inspect what fits and pass the rest.
     pub over_limit: Unread,
-    /// A body with a `Content-Encoding` that is not decoded: 415, or inspect it as it is.
+    /// A body with a `Content-Encoding` that cannot be decoded: 415, or inspect it as it is.
     pub coded: Unread,
 }
 
@@ -218,13 +218,16 @@ impl Exchange {
     pub fn step(&mut self, fuel: u64) -> Turn {
         match self.tx.step(fuel) {
             Step::Pending => Turn::Pending,
-            Step::Done(interruption) => Turn::Done(self.remember(interruption)),
+            Step::Done(interruption) => {
+                let refusal = self.remember(interruption).or_else(|| self.judge_coding());
+                Turn::Done(refusal)
+            }
         }
     }
 
     /// After phase 1, before the body: whether the body's coding alone is a reason to refuse (415).
     pub fn check_coding(&mut self, head: &RequestHead) -> Option<Refusal> {
-        let coded = head.values("content-encoding").any(|value| !identity(value));
+        let coded = self.tx.decodes(head.values("content-encoding")).is_err();
         if !coded || !self.tx.inspects_request_body() {
             return None;
         }
@@ -232,6 +235,29 @@ impl Exchange {
             Unread::Refuse => Some(self.refuse(415)),
             Unread::Pass => {
                 self.skipped(Uninspected::RequestBodyCoded);
+                None
+            }
+        }
+    }
+
+    /// At the end of a phase: what is to be done with a body whose codings could not be undone.
+    fn judge_coding(&mut self) -> Option<Refusal> {
+        let note = match self.phase {
+            Phase::RequestBody => "request body coding",
+            Phase::ResponseBody => "response body coding",
+            _ => return None,
+        };
+        if !self.tx.uninspected().contains(&note) {
+            return None;
+        }
+        match (self.phase, self.policy.coded) {
+            (Phase::RequestBody, Unread::Refuse) => Some(self.refuse(415)),
+            (Phase::RequestBody, Unread::Pass) => {
+                self.skipped(Uninspected::RequestBodyCoded);
+                None
+            }
+            _ => {
+                self.skipped(Uninspected::ResponseBodyCoded);
                 None
             }
         }
@@ -295,7 +321,7 @@ impl Exchange {
         if !self.tx.inspects_response_body() {
             return ResponsePlan::Pass;
         }
-        if content_encoding.is_some_and(|value| !identity(value)) {
+        if self.tx.decodes(content_encoding).is_err() {
             self.skipped(Uninspected::ResponseBodyCoded);
         }
         let media_type = content_type.and_then(|value| value.split(|&byte| byte == b';').next()).unwrap_or_default();
@@ -449,12 +475,4 @@ fn unruled(reason: Reason) -> Option<&'static str> {
         Reason::HeaderLimit => Some("There are more header fields than the limit admits."),
         Reason::InternalError => Some("The engine failed."),
     }
-}
-
-/// Whether a Content-Encoding value names no coding at all.
-fn identity(value: &[u8]) -> bool {
-    value.split(|&byte| byte == b',').all(|coding| {
-        let coding = coding.trim_ascii();
-        coding.is_empty() || coding.eq_ignore_ascii_case(b"identity")
-    })
 }

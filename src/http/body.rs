@@ -5,8 +5,11 @@
 //! fields, report and fuel cannot depend on it.
 
 use super::args::{self, Pairs};
+use super::graphql;
 use super::json::{self, Json};
 use super::multipart::{self, Multipart};
+use super::out::{NAMES_CONSTANT, Out};
+use super::protobuf::{self, Grpc, Message};
 use super::xml::{self, Xml};
 use super::{Fields, Kind, ParseLimits, Report};
 use crate::meter::{Exhausted, Meter, Price};
@@ -25,6 +28,14 @@ pub enum Processor {
     Json,
     /// XML 1.0.
     Xml,
+    /// A sequence of JSON documents: NDJSON, JSON Lines, RFC 7464.
+    Ndjson,
+    /// A GraphQL document, or the JSON around one.
+    GraphQl,
+    /// A Protobuf message.
+    Protobuf,
+    /// Messages of gRPC or gRPC-Web.
+    Grpc,
 }
 
 /// What a body of any content can cost at most under the processor.
@@ -37,8 +48,11 @@ pub const fn price(processor: Processor) -> Price {
     match processor {
         Processor::UrlEncoded => args::PRICE,
         Processor::Multipart => multipart::PRICE,
-        Processor::Json => json::PRICE,
+        Processor::Json | Processor::Ndjson => json::PRICE,
         Processor::Xml => xml::PRICE,
+        Processor::GraphQl => graphql::PRICE,
+        Processor::Protobuf => protobuf::PRICE,
+        Processor::Grpc => protobuf::GRPC_PRICE,
     }
 }
 
@@ -78,6 +92,9 @@ enum Machine {
     Multipart(Box<Multipart>),
     Json(Box<Json>),
     Xml(Box<Xml>),
+    GraphQl(graphql::Body),
+    Protobuf(Box<Message>),
+    Grpc(Box<Grpc>),
 }
 
 impl BodyParser {
@@ -88,6 +105,10 @@ impl BodyParser {
             Processor::Multipart => Machine::Multipart(Box::new(Multipart::new(content_type, limits))),
             Processor::Json => Machine::Json(Box::new(Json::new(limits))),
             Processor::Xml => Machine::Xml(Box::new(Xml::new(limits))),
+            Processor::Ndjson => Machine::Json(Box::new(Json::sequence(limits))),
+            Processor::GraphQl => Machine::GraphQl(graphql::Body::new(limits)),
+            Processor::Protobuf => Machine::Protobuf(Box::new(Message::new(b"protobuf", NAMES_CONSTANT, limits))),
+            Processor::Grpc => Machine::Grpc(Box::new(Grpc::new(content_type, limits))),
         };
         BodyParser { machine, at: 0, done: false }
     }
@@ -147,6 +168,8 @@ impl Machine {
             Machine::Multipart(_) => multipart::PER_BYTE,
             Machine::Json(_) => json::PER_BYTE,
             Machine::Xml(_) => xml::PER_BYTE,
+            Machine::GraphQl(_) => graphql::PER_BYTE,
+            Machine::Protobuf(_) | Machine::Grpc(_) => protobuf::PER_BYTE,
         };
         meter.charge(per_byte * block.len() as u64)?;
         match self {
@@ -154,6 +177,8 @@ impl Machine {
             Machine::Multipart(multipart) => multipart.feed(seen, fields, report, meter),
             Machine::Json(json) => json.feed(block, start, fields, report, meter),
             Machine::Xml(xml) => xml.feed(block, start, fields, report, meter),
+            Machine::GraphQl(body) => body.feed(block, start, fields, report, meter),
+            Machine::Protobuf(_) | Machine::Grpc(_) => self.read_messages(seen, false, fields, report, meter),
         }
     }
 
@@ -170,6 +195,28 @@ impl Machine {
             Machine::Multipart(multipart) => multipart.finish(body, fields, report, meter),
             Machine::Json(json) => json.finish(body.len(), fields, report, meter),
             Machine::Xml(xml) => xml.finish(body.len(), fields, report, meter),
+            Machine::GraphQl(document) => document.finish(body.len(), fields, report, meter),
+            Machine::Protobuf(_) | Machine::Grpc(_) => {
+                self.read_messages(body, true, fields, report, meter).map(|_| ())
+            }
         }
+    }
+
+    /// Reads on in `seen`, all of the body if `last`; answers whether to go on.
+    fn read_messages(
+        &mut self,
+        seen: &[u8],
+        last: bool,
+        fields: &mut Fields,
+        report: &mut Report,
+        meter: &mut Meter,
+    ) -> Result<bool, Exhausted> {
+        let mut out = Out::new("Protobuf", 0, fields, report, meter);
+        match self {
+            Machine::Protobuf(message) => message.read(seen, last, &mut out)?,
+            Machine::Grpc(grpc) => grpc.read(seen, last, &mut out)?,
+            _ => {}
+        }
+        Ok(!out.stop)
     }
 }

@@ -71,6 +71,14 @@ pub struct Field {
     pub value: Bytes,
 }
 
+/// How far the fields had come at a moment.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Mark {
+    arena: usize,
+    items: usize,
+    arguments: usize,
+}
+
 /// The named values of one request, append-only. Cleared and reused between requests.
 ///
 /// ```
@@ -182,6 +190,18 @@ impl Fields {
     pub fn push_stored(&mut self, kind: Kind, name: Bytes, value: Bytes) {
         self.arguments += usize::from(matches!(kind, Kind::ArgGet | Kind::ArgPost));
         self.items.push(Field { kind, name, value });
+    }
+
+    /// What is there now, to go back to.
+    pub(super) fn mark(&self) -> Mark {
+        Mark { arena: self.arena.len(), items: self.items.len(), arguments: self.arguments }
+    }
+
+    /// Forgets what came after a mark.
+    pub(super) fn rewind(&mut self, mark: Mark) {
+        self.arena.truncate(mark.arena);
+        self.items.truncate(mark.items);
+        self.arguments = self.arguments.min(mark.arguments);
     }
 
     /// Number of arguments among the fields: what `SecArgumentsLimit` counts.

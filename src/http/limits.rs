@@ -1,5 +1,6 @@
 //! The numbers that can stop a parser, in one plain struct.
 
+use super::coding::DecodeLimits;
 use crate::limits::Limits;
 
 /// What the parsers of one request may produce. Each number, when reached, sets a flag of the [`Report`](super::Report).
@@ -9,6 +10,12 @@ pub struct ParseLimits {
     pub arguments: usize,
     /// Open objects and arrays of a JSON document (`SecRequestBodyJsonDepthLimit`).
     pub json_depth: usize,
+    /// Open brackets of a GraphQL document.
+    pub graphql_depth: usize,
+    /// Messages of Protobuf inside each other.
+    pub protobuf_depth: usize,
+    /// What may come out of one compressed message of gRPC.
+    pub message: DecodeLimits,
     /// Open elements of an XML document.
     pub xml_depth: usize,
     /// Parts of a multipart body.
@@ -31,6 +38,13 @@ impl Default for ParseLimits {
         ParseLimits {
             arguments: limits.arguments,
             json_depth: limits.json_depth,
+            graphql_depth: limits.graphql_depth,
+            protobuf_depth: limits.protobuf_depth,
+            message: DecodeLimits {
+                decoded: limits.grpc_message,
+                ratio: limits.coding_ratio,
+                ratio_from: limits.coding_ratio_from,
+            },
             xml_depth: limits.xml_depth,
             multipart_parts: limits.multipart_parts,
             multipart_header: limits.multipart_header,

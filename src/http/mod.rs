@@ -9,7 +9,9 @@
 //! | request target | [`uri::split`] | none: spans of the input |
 //! | query string | [`args::parse_query`] | [`Kind::ArgGet`] |
 //! | Cookie header | [`cookies::parse_cookies`] | [`Kind::Cookie`] |
+//! | coded body | [`coding::Decoding`] | none: the decoded bytes |
 //! | body | [`body::BodyParser`] | arguments, files, part headers, XML text and attributes |
+//! | values of all these | [`nested::Nested`] | arguments of the documents in them |
 #![cfg_attr(
     not(test),
     deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::unreachable)
@@ -17,12 +19,17 @@
 
 pub mod args;
 pub mod body;
+pub mod coding;
 pub mod cookies;
 mod fields;
+mod graphql;
 mod json;
 mod limits;
 mod multipart;
+pub mod nested;
+mod out;
 mod percent;
+mod protobuf;
 mod report;
 pub mod uri;
 mod xml;

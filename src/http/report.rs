@@ -18,10 +18,16 @@ pub struct Report {
     pub multipart: MultipartFlags,
     /// Bytes of all uploaded files: FILES_COMBINED_SIZE.
     pub files_combined_size: u64,
+    /// The content codings of the body could not be undone, or not to its end; see [`End`](super::coding::End).
+    pub coding_error: bool,
     /// JSON nests deeper than [`ParseLimits::json_depth`](super::ParseLimits::json_depth); the rest was not parsed.
     pub json_depth_exceeded: bool,
-    /// The names of the JSON leaves together outgrew their budget; the rest was not parsed.
+    /// The names of the leaves of a body together outgrew their budget; the rest was not parsed.
     pub json_names_exceeded: bool,
+    /// GraphQL or a Protobuf message nests deeper than its limit; the rest was not parsed.
+    pub depth_exceeded: bool,
+    /// A document inside a value was not parsed to its end, because a limit was reached. The value itself is there.
+    pub nested_exceeded: bool,
     /// XML nests deeper than [`ParseLimits::xml_depth`](super::ParseLimits::xml_depth); the rest was not parsed.
     pub xml_depth_exceeded: bool,
     /// An XML document has a document type declaration. It is not read, no entity it declares is expanded.
@@ -42,6 +48,12 @@ impl Report {
         if !self.error {
             self.fail(format!("{what} at byte {byte}"));
         }
+    }
+
+    /// Notes that the body could not be decoded to its end.
+    pub fn fail_coding(&mut self, end: super::coding::End) {
+        self.coding_error = true;
+        self.fail(format!("Content-Encoding: {end}"));
     }
 
     /// Notes an error of a multipart body at a byte.

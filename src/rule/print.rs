@@ -143,6 +143,7 @@ fn settings(all: &Settings, out: &mut Vec<u8>) {
         "SecRequestBodyLimitAction" request_body_limit_action => limit;
         "SecResponseBodyLimit" response_body_limit => |n: u64| n.to_string();
         "SecResponseBodyLimitAction" response_body_limit_action => limit;
+        "SecFusewallNestedDecoding" nested_decoding => |n: usize| n.to_string();
         "SecRequestBodyJsonDepthLimit" json_depth_limit => |n: usize| n.to_string();
         "SecArgumentsLimit" arguments_limit => |n: usize| n.to_string();
         "SecArgumentSeparator" argument_separator => |byte: u8| char::from(byte).to_string();

@@ -2,6 +2,7 @@
 
 use super::{AuditSettings, RuleId};
 use crate::geo::Database;
+use crate::http::Processor;
 use crate::transform::UnicodeMap;
 use std::sync::Arc;
 
@@ -36,9 +37,43 @@ pub enum BodyProcessor {
     Json,
     /// XML.
     Xml,
+    /// A sequence of JSON documents.
+    Ndjson,
+    /// GraphQL.
+    GraphQl,
+    /// A Protobuf message.
+    Protobuf,
+    /// gRPC, gRPC-Web.
+    Grpc,
 }
 
 impl BodyProcessor {
+    /// All of them: the first four are ModSecurity's, the others Fusewall's own.
+    pub const ALL: [BodyProcessor; 8] = [
+        BodyProcessor::UrlEncoded,
+        BodyProcessor::Multipart,
+        BodyProcessor::Json,
+        BodyProcessor::Xml,
+        BodyProcessor::Ndjson,
+        BodyProcessor::GraphQl,
+        BodyProcessor::Protobuf,
+        BodyProcessor::Grpc,
+    ];
+
+    /// The parser behind it.
+    pub const fn parser(self) -> Processor {
+        match self {
+            BodyProcessor::UrlEncoded => Processor::UrlEncoded,
+            BodyProcessor::Multipart => Processor::Multipart,
+            BodyProcessor::Json => Processor::Json,
+            BodyProcessor::Xml => Processor::Xml,
+            BodyProcessor::Ndjson => Processor::Ndjson,
+            BodyProcessor::GraphQl => Processor::GraphQl,
+            BodyProcessor::Protobuf => Processor::Protobuf,
+            BodyProcessor::Grpc => Processor::Grpc,
+        }
+    }
+
     /// The value of REQBODY_PROCESSOR.
     pub const fn name(self) -> &'static str {
         match self {
@@ -46,6 +81,10 @@ impl BodyProcessor {
             BodyProcessor::Multipart => "MULTIPART",
             BodyProcessor::Json => "JSON",
             BodyProcessor::Xml => "XML",
+            BodyProcessor::Ndjson => "NDJSON",
+            BodyProcessor::GraphQl => "GRAPHQL",
+            BodyProcessor::Protobuf => "PROTOBUF",
+            BodyProcessor::Grpc => "GRPC",
         }
     }
 }
@@ -92,6 +131,8 @@ pub struct Settings {
     pub response_body_limit_action: LimitAction,
     /// `SecResponseBodyMimeType`, lower case, without parameters.
     pub response_body_mime_types: Vec<Box<str>>,
+    /// `SecFusewallNestedDecoding`: levels of documents inside values that are read; 0: none.
+    pub nested_decoding: usize,
     /// `SecRequestBodyJsonDepthLimit`.
     pub json_depth_limit: usize,
     /// `SecArgumentsLimit`.
@@ -151,6 +192,7 @@ impl Default for Settings {
             response_body_limit: limits.response_body,
             response_body_limit_action: LimitAction::ProcessPartial,
             response_body_mime_types: vec!["text/plain".into(), "text/html".into()],
+            nested_decoding: 0,
             json_depth_limit: limits.json_depth,
             arguments_limit: limits.arguments,
             argument_separator: b'&',

@@ -22,7 +22,7 @@ impl Transformation {
     /// ```
     pub const fn triggers(self) -> ByteSet {
         match self {
-            T::Base64Decode | T::Base64DecodeExt | T::Base64Encode => ByteSet::FULL,
+            T::Base64Decode | T::Base64DecodeExt | T::Base64DecodeText | T::Base64Encode => ByteSet::FULL,
             T::HexDecode | T::HexEncode | T::Length | T::Md5 | T::Sha1 => ByteSet::FULL,
             T::CmdLine => UPPER.union(ByteSet::of(b"\"'\\^,; \t\r\n")),
             T::CompressWhitespace | T::RemoveWhitespace => SPACES.with(0xA0),
@@ -65,7 +65,7 @@ impl Transformation {
             T::UrlEncode => len.saturating_mul(3),
             // Seven bytes for an overlong form of two.
             T::Utf8ToUnicode => len.saturating_mul(7).div_ceil(2),
-            T::Base64Decode | T::Base64DecodeExt => len / 4 * 3 + 2,
+            T::Base64Decode | T::Base64DecodeExt | T::Base64DecodeText => len / 4 * 3 + 2,
             T::HexDecode => len / 2,
             _ => len,
         }
@@ -87,7 +87,9 @@ impl Transformation {
             T::CssDecode | T::EscapeSeqDecode | T::JsDecode | T::HtmlEntityDecode => Price::per_byte(40, 4),
             T::RemoveComments | T::RemoveCommentsChar | T::ReplaceComments => Price::per_byte(40, 4),
             T::SqlHexDecode | T::UrlDecode => Price::per_byte(40, 4),
-            T::Base64DecodeExt | T::CmdLine | T::UrlEncode | T::Utf8ToUnicode => Price::per_byte(40, 5),
+            T::Base64DecodeExt | T::Base64DecodeText | T::CmdLine | T::UrlEncode | T::Utf8ToUnicode => {
+                Price::per_byte(40, 5)
+            }
             // Six bytes may cost a look-up in the largest Unicode map.
             T::UrlDecodeUni => Price::per_byte(40, 12),
         }

@@ -19,7 +19,7 @@
 //!
 //! | file | transformations |
 //! |---|---|
-//! | `base64` | base64Decode, base64DecodeExt, base64Encode |
+//! | `base64` | base64Decode, base64DecodeExt, base64DecodeText (Fusewall's own), base64Encode |
 //! | `bytewise` | lowercase, uppercase, parityEven7bit, parityOdd7bit, parityZero7bit |
 //! | `command` | cmdLine |
 //! | `comments` | removeComments, removeCommentsChar, replaceComments |
@@ -86,6 +86,7 @@ pub enum Changed {
 pub enum Transformation {
     Base64Decode,
     Base64DecodeExt,
+    Base64DecodeText,
     Base64Encode,
     CmdLine,
     CompressWhitespace,
@@ -133,6 +134,7 @@ impl Transformation {
         match self {
             Self::Base64Decode => base64::decode(input, out),
             Self::Base64DecodeExt => base64::decode_forgiving(input, out),
+            Self::Base64DecodeText => base64::decode_text(input, out),
             Self::Base64Encode => base64::encode(input, out),
             Self::CmdLine => command::cmd_line(input, out),
             Self::CompressWhitespace => whitespace::compress(input, out),

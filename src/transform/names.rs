@@ -3,10 +3,11 @@
 use super::Transformation;
 use Transformation as T;
 
-/// Each transformation and its name in the reference manual.
-const NAMES: [(Transformation, &str); 36] = [
+/// Each transformation and its name: in the reference manual, but for those that are Fusewall's own.
+const NAMES: [(Transformation, &str); 37] = [
     (T::Base64Decode, "base64Decode"),
     (T::Base64DecodeExt, "base64DecodeExt"),
+    (T::Base64DecodeText, "base64DecodeText"),
     (T::Base64Encode, "base64Encode"),
     (T::CmdLine, "cmdLine"),
     (T::CompressWhitespace, "compressWhitespace"),
@@ -49,8 +50,8 @@ const ALIASES: [(Transformation, &str); 2] =
 
 impl Transformation {
     /// Every transformation, in the order of the enum.
-    pub const ALL: [Transformation; 36] = {
-        let mut all = [T::Base64Decode; 36];
+    pub const ALL: [Transformation; 37] = {
+        let mut all = [T::Base64Decode; 37];
         let mut at = 0;
         while at < all.len() {
             #[allow(clippy::indexing_slicing, reason = "evaluated by the compiler")]

@@ -2,11 +2,14 @@
 
 use crate::{Read, read};
 use fusewall::http::body::price;
+use fusewall::http::coding::DecodeLimits;
 use fusewall::http::{Kind, ParseLimits, Processor};
 
 const UNLIMITED: ParseLimits = ParseLimits {
     arguments: usize::MAX,
     json_depth: usize::MAX,
+    graphql_depth: usize::MAX,
+    protobuf_depth: usize::MAX,
     xml_depth: usize::MAX,
     multipart_parts: usize::MAX,
     multipart_header: usize::MAX,
@@ -14,6 +17,7 @@ const UNLIMITED: ParseLimits = ParseLimits {
     upload_files: usize::MAX,
     xml_into_args: true,
     xml_text: true,
+    message: DecodeLimits { decoded: usize::MAX, ratio: usize::MAX, ratio_from: usize::MAX },
 };
 
 /// A body of about `size` bytes.
@@ -21,6 +25,15 @@ type Shape = fn(usize) -> String;
 
 const SHAPES: &[(&str, Processor, Shape)] = &[
     ("many arguments", Processor::UrlEncoded, |size| "a&".repeat(size / 2)),
+    ("many documents", Processor::Ndjson, |size| "1\n".repeat(size / 2)),
+    ("many fields", Processor::GraphQl, |size| format!("{{{}}}", "a ".repeat(size / 2))),
+    ("many brackets", Processor::GraphQl, |size| "{a".repeat(size / 2)),
+    ("many lists", Processor::GraphQl, |size| format!("{{a(b:{}", "[1".repeat(size / 2))),
+    ("many numbers", Processor::Protobuf, |size| "\x08\x01".repeat(size / 2)),
+    ("many fields of text", Processor::Protobuf, |size| "\x0a\x01a".repeat(size / 3)),
+    ("groups in groups", Processor::Protobuf, |size| "\x0b".repeat(size)),
+    ("one long text of numbers", Processor::Protobuf, |size| "0".repeat(size)),
+    ("many messages", Processor::Grpc, |size| "\0\0\0\0\x02\x08\x01".repeat(size / 7)),
     ("many empty names", Processor::UrlEncoded, |size| "=&".repeat(size / 2)),
     ("one long value", Processor::UrlEncoded, |size| format!("a={}", "x".repeat(size))),
     ("escapes", Processor::UrlEncoded, |size| "%41".repeat(size / 3)),

@@ -82,6 +82,36 @@ fn what_is_not_json_is_an_error_and_read_all_the_same() {
 }
 
 #[test]
+fn a_sequence_of_documents_is_read_like_an_array() {
+    let sequence = |body: &str| crate::read(Processor::Ndjson, "application/x-ndjson", body, ParseLimits::default());
+    for (body, expected) in [
+        (
+            "{\"a\":1}\n{\"a\":[2,3]}\n",
+            &[("json.0.a", "1"), ("json.1.a.0", "2"), ("json.1.a.1", "3"), ("json.1.a", "2")][..],
+        ),
+        ("\n 1\r\n\"x\"\n\nnull", &[("json.0", "1"), ("json.1", "x"), ("json.2", "")]),
+        ("\x1e{\"a\":1}\n\x1e{\"b\":\n2}\n", &[("json.0.a", "1"), ("json.1.b", "2")]),
+        ("{}\n[]", &[("json.0", ""), ("json.1", "")]),
+        ("", &[]),
+    ] {
+        let read = sequence(body);
+        assert_eq!(read.values(Kind::ArgPost), expected, "{body}");
+        assert!(!read.report.error, "{body}: {}", read.message());
+    }
+    for (body, expected, message) in [
+        ("{\"a\":1}{\"a\":2}", &[("json.0.a", "1"), ("json.1.a", "2")][..], "no line feed stands between"),
+        ("{\"a\":1},{\"a\":2}", &[("json.0.a", "1"), ("json.1.a", "2")], "a comma follows the document"),
+        ("{\"a\":1}]\n2", &[("json.0.a", "1"), ("json.1", "2")], "nothing is open"),
+        ("\x1e{\"a\":[1\n\x1e{\"b\":2}", &[("json.0.a.0", "1"), ("json.1.b", "2")], "the document is not complete"),
+        ("{\"a\":1}\n{\"b\":", &[("json.0.a", "1"), ("json.1.b", "")], "the document is not complete"),
+    ] {
+        let read = sequence(body);
+        assert_eq!(read.values(Kind::ArgPost), expected, "{body}");
+        assert!(read.message().contains(message), "{body}: {}", read.message());
+    }
+}
+
+#[test]
 fn depth_and_arguments_are_limited_with_an_error() {
     let body = r#"{"1":{"2":{"3":{"4":{"5":"thevalue"}}}}}"#;
     let deep = |json_depth| json_within(ParseLimits { json_depth, ..ParseLimits::default() }, body);

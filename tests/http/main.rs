@@ -1,10 +1,12 @@
 //! The inspection parsers: by example, by property, under hostile input and against ModSecurity's own cases.
 
+mod coding;
 mod conformance;
 mod hostile;
 mod json;
 mod multipart;
 mod properties;
+mod protobuf;
 mod xml;
 
 use fusewall::http::{BodyParser, Fields, Kind, ParseLimits, Processor, Progress, Report};

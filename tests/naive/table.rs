@@ -317,6 +317,106 @@ fn trap_15_who_reads_the_body_and_who_sees_it() {
 }
 
 #[test]
+fn bodies_are_read_without_their_codings() {
+    use std::io::Write;
+    let gzip = |text: &[u8]| {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+        encoder.write_all(text).unwrap();
+        encoder.finish().unwrap()
+    };
+    let rules = r#"
+        SecAction "id:9,phase:2,pass,nolog,setvar:'tx.seen=%{REQUEST_BODY}|%{REQUEST_BODY_LENGTH}|%{ARGS.a}'"
+        SecRule REQBODY_ERROR "@eq 1" "id:1,phase:2,pass,setvar:'tx.message=%{REQBODY_ERROR_MSG}'"
+        SecRule FUSEWALL_UNINSPECTED "@rx ." "id:2,phase:2,pass"
+        SecRule RESPONSE_BODY "@contains secret" "id:3,phase:4,pass"
+        SecRule FUSEWALL_UNINSPECTED "@streq response body coding" "id:4,phase:4,pass"
+    "#;
+    let post = |coding: &str, body: Vec<u8>| Exchange::post("/", FORM, body).header("Content-Encoding", coding);
+    let coded = post("gzip", gzip(b"a=1&b=2"));
+    assert_eq!((tx(rules, &coded, "seen"), logged(rules, &coded)), ("a=1&b=2|7|1".to_owned(), vec![]));
+    let twice = post("gzip", gzip(&gzip(b"a=1"))).header("content-encoding", " Identity , X-GZIP");
+    assert_eq!((tx(rules, &twice, "seen"), logged(rules, &twice)), ("a=1|3|1".to_owned(), vec![]));
+    let unknown = post("compress", b"a=1".to_vec());
+    assert_eq!((tx(rules, &unknown, "seen"), logged(rules, &unknown)), ("a=1|3|1".to_owned(), vec![2]));
+    let four = post("gzip,gzip,gzip,gzip", b"a=1".to_vec());
+    assert_eq!((tx(rules, &four, "seen"), logged(rules, &four)), ("a=1|3|1".to_owned(), vec![2]));
+
+    let lie = post("br", b"a=1".to_vec());
+    assert_eq!((tx(rules, &lie, "seen"), logged(rules, &lie)), ("a=1|3|1".to_owned(), vec![1, 2]));
+    let mut broken = gzip(b"a=1");
+    let sum = broken.len() - 8;
+    broken[sum] ^= 1;
+    let broken = post("gzip", broken);
+    assert_eq!((tx(rules, &broken, "seen"), logged(rules, &broken)), ("a=1|3|1".to_owned(), vec![1, 2]));
+    assert_eq!(tx(rules, &broken, "message"), "Content-Encoding: the body is not what its coding says");
+    let bomb = post("gzip", gzip(&vec![b'a'; 3 << 20]));
+    let rule = r#"SecRule REQBODY_ERROR_MSG "@contains expands too much" "id:1,phase:2,pass""#;
+    assert_eq!(logged(rule, &bomb), [1]);
+
+    let answer = |body: Vec<u8>| {
+        let mut exchange = Exchange::get("/").answered(200, "text/plain", "");
+        let response = exchange.response.as_mut().unwrap();
+        response.headers.push((b"Content-Encoding".to_vec(), b"gzip".to_vec()));
+        response.body = body;
+        exchange
+    };
+    assert_eq!(logged(rules, &answer(gzip(b"a secret"))), [3]);
+    assert_eq!(logged(rules, &answer(b"a secret".to_vec())), [3, 4]);
+    assert_eq!(logged(rules, &answer(gzip(b"a secret")[..20].to_vec())), [3, 4]);
+}
+
+#[test]
+fn documents_in_values_are_read_when_the_rules_say_so() {
+    let rules = r#"
+        SecRule ARGS|ARGS_NAMES "@contains <b" "id:1,phase:2,pass"
+        SecRule ARGS "@streq 1" "id:2,phase:2,pass,setvar:'tx.name=%{MATCHED_VAR_NAME}'"
+        SecRule REQBODY_ERROR "@eq 1" "id:3,phase:2,pass"
+        SecRule FUSEWALL_UNINSPECTED "@streq nested values" "id:4,phase:2,pass"
+    "#;
+    let on = format!("SecFusewallNestedDecoding 2\n{rules}");
+    let form = Exchange::post("/", FORM, r#"data={"a":"\u003cb","c":[1]}"#);
+    assert_eq!((logged(rules, &form), logged(&on, &form)), (vec![], vec![1, 2]));
+    assert_eq!(tx(&on, &form, "name"), "ARGS:data.json.c");
+    let query = get(r#"/?data={"a":"\u003cb"}"#);
+    assert_eq!((logged(rules, &query), logged(&on, &query)), (vec![], vec![1]));
+    let part = concat!(
+        "--B\r\nContent-Disposition: form-data; name=\"f\"; filename=\"x\"\r\nContent-Type: application/json\r\n\r\n",
+        r#"{"a":"\u003cb"}"#,
+        "\r\n--B--\r\n"
+    );
+    assert_eq!(logged(&on, &Exchange::post("/", "multipart/form-data; boundary=B", part)), [1]);
+    let deep = Exchange::post("/", FORM, "data=[[1");
+    assert_eq!(logged(&format!("SecRequestBodyJsonDepthLimit 1\n{on}"), &deep), [] as [u64; 0]);
+    let deep = Exchange::post("/", FORM, "data=[[1]]");
+    assert_eq!(logged(&format!("SecRequestBodyJsonDepthLimit 1\n{on}"), &deep), [4]);
+}
+
+#[test]
+fn sequences_and_graphql_have_processors() {
+    let rules = r#"
+        SecRule REQUEST_HEADERS:Content-Type "@contains ndjson" "id:8,phase:1,pass,nolog,ctl:requestBodyProcessor=NDJSON"
+        SecRule REQUEST_HEADERS:Content-Type "@contains graphql" "id:9,phase:1,pass,nolog,ctl:requestBodyProcessor=GRAPHQL"
+        SecRule ARGS "@contains <b" "id:1,phase:2,pass,setvar:'tx.name=%{REQBODY_PROCESSOR} %{MATCHED_VAR_NAME}'"
+        SecRule REQUEST_BODY "@rx ." "id:2,phase:2,pass"
+        SecRule REQBODY_ERROR "@eq 1" "id:3,phase:2,pass"
+    "#;
+    let post = |media_type: &str, body: &str| Exchange::post("/", media_type, body);
+    let lines = post("application/x-ndjson", "{\"a\":1}\n{\"a\":\"\\u003cb\"}\n");
+    assert_eq!((logged(rules, &lines), tx(rules, &lines, "name")), (vec![1], "NDJSON ARGS:json.1.a".into()));
+    let document = post("application/graphql", "{user(id:\"\\u003cb\")}");
+    assert_eq!(
+        (logged(rules, &document), tx(rules, &document, "name")),
+        (vec![1], "GRAPHQL ARGS:graphql.user.id".into())
+    );
+    let around = post("application/graphql+json", r#" { "query":"{user(id:\"\\u003cb\")}" }"#);
+    assert_eq!(
+        (logged(rules, &around), tx(rules, &around, "name")),
+        (vec![1], "GRAPHQL ARGS:json.query.graphql.user.id".into())
+    );
+    assert_eq!(logged(rules, &post("application/graphql", "{user(id:\"<b\"")), [1, 3]);
+}
+
+#[test]
 fn trap_16_numbers_and_lists() {
     let matches = |operator: &str, value: &str| {
         let exchange = Exchange::post("/", FORM, format!("x={value}"));

@@ -347,6 +347,10 @@ const CONTROLS: &[&str] = &[
     "ctl:requestBodyProcessor=XML",
     "ctl:requestBodyProcessor=JSON",
     "ctl:requestBodyProcessor=URLENCODED",
+    "ctl:requestBodyProcessor=NDJSON",
+    "ctl:requestBodyProcessor=GRAPHQL",
+    "ctl:requestBodyProcessor=PROTOBUF",
+    "ctl:requestBodyProcessor=GRPC",
     "ctl:requestBodyAccess=Off",
     "ctl:responseBodyAccess=Off",
     "ctl:auditEngine=Off",
@@ -420,6 +424,9 @@ pub fn ruleset(from: &mut Choices<'_>, most: usize) -> String {
     text.push_str("SecResponseBodyAccess On\n");
     text.push_str(from.one(&["", "", "SecCollectionTimeout 20\n", "SecWebAppId app\n"]));
     text.push_str(from.one(COUNTERS));
+    if from.one_in(3) {
+        text.push_str("SecFusewallNestedDecoding 2\n");
+    }
     for phase in 1..=4 {
         if from.one_in(4) {
             let action =

@@ -1,9 +1,12 @@
 //! What the parsers read from an exchange. Filled phase by phase: what is not there yet is empty.
 
 use super::exchange::Exchange;
+use fusewall::Limits;
+use fusewall::http::coding::{self, DecodeLimits, Decoded, Decoding, End};
 use fusewall::http::cookies::parse_cookies;
+use fusewall::http::nested::{Nested, NestedLimits};
 use fusewall::http::uri::{basename, decode_path, split};
-use fusewall::http::{BodyParser, Fields, Kind, ParseLimits, Processor, Report, args::parse_query};
+use fusewall::http::{BodyParser, Fields, Kind, ParseLimits, Report, args::parse_query};
 use fusewall::meter::Meter;
 use fusewall::rule::{BodyProcessor, Settings, XmlIntoArgs};
 
@@ -49,14 +52,28 @@ impl Request {
         request
     }
 
+    /// Undoes the codings of a body; answers what rules see of it and whether they see all that its sender may have meant.
+    pub fn decode(&mut self, exchange: &Exchange, limit: u64) -> (Vec<u8>, bool) {
+        let (body, end) = decoded(&exchange.headers, &exchange.body, limit);
+        match end {
+            Some(End::Complete) => (body, true),
+            Some(End::Limit) | None => (body, false),
+            Some(end) => {
+                self.report.fail_coding(end);
+                (body, false)
+            }
+        }
+    }
+
     /// Reads the body.
-    pub fn read_body(&mut self, exchange: &Exchange, processor: BodyProcessor, xml: XmlIntoArgs, settings: &Settings) {
-        let processor = match processor {
-            BodyProcessor::UrlEncoded => Processor::UrlEncoded,
-            BodyProcessor::Multipart => Processor::Multipart,
-            BodyProcessor::Json => Processor::Json,
-            BodyProcessor::Xml => Processor::Xml,
-        };
+    pub fn read_body(
+        &mut self,
+        exchange: &Exchange,
+        body: &[u8],
+        processor: BodyProcessor,
+        xml: XmlIntoArgs,
+        settings: &Settings,
+    ) {
         let content_type = header(&exchange.headers, b"content-type").unwrap_or_default();
         let mut fields = Fields::with_limit(usize::MAX);
         // The limit of arguments is one of query and body together.
@@ -68,11 +85,21 @@ impl Request {
             xml_text: xml != XmlIntoArgs::OnlyArgs,
             ..limits(settings)
         };
-        let mut parser = BodyParser::new(processor, content_type, &limits);
-        parser
-            .step(&exchange.body, true, usize::MAX, &mut fields, &mut self.report, &mut Meter::unlimited())
-            .expect("no budget");
+        let mut parser = BodyParser::new(processor.parser(), content_type, &limits);
+        parser.step(body, true, usize::MAX, &mut fields, &mut self.report, &mut Meter::unlimited()).expect("no budget");
         self.take(&fields, self.arguments);
+    }
+
+    /// Reads the documents inside values.
+    pub fn read_nested(&mut self, nested: &NestedLimits, settings: &Settings) {
+        let mut fields = Fields::with_limit(usize::MAX);
+        for (kind, (name, value)) in &self.fields {
+            fields.push(*kind, name, value).expect("no budget");
+        }
+        let known = self.fields.len();
+        let mut reader = Nested::new(nested, &limits(settings));
+        reader.step(usize::MAX, &mut fields, &mut self.report, &mut Meter::unlimited()).expect("no budget");
+        self.take(&fields, known);
     }
 
     fn take(&mut self, fields: &Fields, skip: usize) {
@@ -86,6 +113,24 @@ impl Request {
     pub fn of<'a>(&'a self, kinds: &'a [Kind]) -> impl Iterator<Item = &'a Named> {
         self.fields.iter().filter(|(kind, _)| kinds.contains(kind)).map(|(_, named)| named)
     }
+}
+
+/// A body without its codings, and how the decoding ended. `None`: it is not decoded, but should be.
+pub fn decoded(headers: &[Named], body: &[u8], limit: u64) -> (Vec<u8>, Option<End>) {
+    let defaults = Limits::default();
+    let values = headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case(b"content-encoding"));
+    let codings = coding::codings(values.map(|(_, value)| value.as_slice()), defaults.content_codings);
+    let codings = match codings {
+        Ok(codings) if codings.is_empty() || body.is_empty() => return (body.to_vec(), Some(End::Complete)),
+        Ok(codings) => codings,
+        Err(_) => return (body.to_vec(), body.is_empty().then_some(End::Complete)),
+    };
+    let limits =
+        DecodeLimits { decoded: limit as usize, ratio: defaults.coding_ratio, ratio_from: defaults.coding_ratio_from };
+    let mut out = Vec::new();
+    let progress = Decoding::new(&codings, &limits).step(body, true, usize::MAX, &mut out, &mut Meter::unlimited());
+    let Ok(Decoded::Done(end)) = progress else { panic!("no budget, all at once") };
+    if out.is_empty() && end != End::Complete { (body.to_vec(), Some(end)) } else { (out, Some(end)) }
 }
 
 /// The first header of that name.

@@ -4,10 +4,12 @@ use super::exchange::Exchange;
 use super::operators::{self, Groups};
 use super::patterns::Patterns;
 use super::persist::Store;
-use super::request::{Named, Request, header};
+use super::request::{Named, Request, decoded, header};
 use super::state::{Matched, State};
 use super::{Outcome, values};
 use fusewall::http::Kind;
+use fusewall::http::coding::End;
+use fusewall::http::nested::NestedLimits;
 use fusewall::meter::Meter;
 use fusewall::net::parse_address;
 use fusewall::ops::numeric::integer;
@@ -29,6 +31,10 @@ pub struct Run<'a> {
     pub phase: Phase,
     /// Phase 2 has begun: the body has arrived.
     pub reached_body: bool,
+    /// The body without its codings, from phase 2 on.
+    pub body: Vec<u8>,
+    /// Nothing of it is left coded.
+    pub body_is_decoded: bool,
     /// Phase 2 has begun with access to the body.
     pub body_access: bool,
     /// A processor has read the body, or it is forced, or there is none.
@@ -38,6 +44,9 @@ pub struct Run<'a> {
     pub reached_response: bool,
     /// Phase 4 has begun with access to the body.
     pub response_body_access: bool,
+    /// The response body without its codings, and whether nothing of it is left coded.
+    pub response_body: Vec<u8>,
+    pub response_is_decoded: bool,
     /// The rule that runs.
     pub rule: Option<&'a Rule>,
     allowed: Option<AllowScope>,
@@ -56,11 +65,15 @@ impl<'a> Run<'a> {
             state,
             phase: Phase::RequestHeaders,
             reached_body: false,
+            body: Vec::new(),
+            body_is_decoded: true,
             body_access: false,
             body_is_read: false,
             body_is_variable: false,
             reached_response: false,
             response_body_access: false,
+            response_body: Vec::new(),
+            response_is_decoded: true,
             rule: None,
             allowed: None,
         }
@@ -80,7 +93,7 @@ impl<'a> Run<'a> {
             self.reached_response = true;
             self.run_phase(Phase::ResponseHeaders);
             if self.state.interruption.is_none() {
-                self.response_body_access = self.inspects_response_body();
+                self.take_response_body();
                 self.run_phase(Phase::ResponseBody);
             }
         }
@@ -102,8 +115,18 @@ impl<'a> Run<'a> {
         let (processor, forced) = (state.processor, state.force_request_body);
         self.body_is_read = processor.is_some() || forced || self.ruleset.settings.stream_input_body;
         self.body_is_variable = processor.map_or(forced, |processor| processor == BodyProcessor::UrlEncoded);
-        if let Some(processor) = processor.filter(|_| !self.exchange.body.is_empty()) {
-            self.request.read_body(self.exchange, processor, self.state.xml_into_args, &self.ruleset.settings);
+        (self.body, self.body_is_decoded) =
+            self.request.decode(self.exchange, self.ruleset.settings.request_body_limit);
+        if let Some(processor) = processor.filter(|_| !self.body.is_empty()) {
+            let xml = self.state.xml_into_args;
+            self.request.read_body(self.exchange, &self.body, processor, xml, &self.ruleset.settings);
+        }
+        let nested = NestedLimits {
+            depth: self.ruleset.settings.nested_decoding,
+            only_graphql: processor == Some(BodyProcessor::GraphQl),
+        };
+        if nested.depth > 0 || nested.only_graphql {
+            self.request.read_nested(&nested, &self.ruleset.settings);
         }
     }
 
@@ -114,7 +137,7 @@ impl<'a> Run<'a> {
             Some(BodyProcessor::Multipart) => {
                 self.request.of(&[Kind::PartHeader, Kind::ArgPost]).map(|(_, value)| value.len()).sum()
             }
-            _ => self.exchange.body.len(),
+            _ => self.body.len(),
         };
         let over = length as u64 > settings.request_body_no_files_limit;
         if self.state.mode == EngineMode::Off || !self.body_access || !over {
@@ -126,6 +149,16 @@ impl<'a> Run<'a> {
         }
         if self.state.mode == EngineMode::On && settings.request_body_limit_action == LimitAction::Reject {
             self.state.interruption = Some(("deny".to_owned(), 413));
+        }
+    }
+
+    /// Reads the response body as phase 3 has decided.
+    fn take_response_body(&mut self) {
+        self.response_body_access = self.inspects_response_body();
+        if let Some(response) = self.exchange.response.as_ref().filter(|_| self.response_body_access) {
+            let limit = self.ruleset.settings.response_body_limit;
+            let (body, end) = decoded(&response.headers, &response.body, limit);
+            (self.response_body, self.response_is_decoded) = (body, end == Some(End::Complete));
         }
     }
 

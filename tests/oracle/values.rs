@@ -122,7 +122,7 @@ pub fn members(run: &Run<'_>, variable: Variable) -> Vec<Member> {
         Variable::MultipartMissingSemicolon => flag(multipart.missing_semicolon),
         Variable::MultipartStrictError => flag(multipart.strict_error()),
         Variable::MultipartUnmatchedBoundary => number(u64::from(multipart.unmatched_boundary)),
-        Variable::Uninspected => one(if run.leaves_body_unread() { b"request body" } else { b"" }),
+        Variable::Uninspected => one(run.uninspected().first().copied().unwrap_or_default().as_bytes()),
         Variable::BudgetExhausted | Variable::CollectionLimit => one(b""),
         Variable::SessionId | Variable::UserId => maybe(state.named.get(&variable).map(Vec::as_slice)),
         Variable::WebAppId => maybe(run.ruleset.settings.web_app_id.as_ref().map(|id| id.as_bytes())),
@@ -149,10 +149,10 @@ pub fn members(run: &Run<'_>, variable: Variable) -> Vec<Member> {
         Variable::ResponseHeaders => listed(response_headers),
         Variable::ResponseHeadersNames => list_names(response_headers),
         Variable::ResponseContentType => maybe(header(response_headers, b"content-type")),
-        Variable::ResponseBody => maybe(response.map(|response| &*response.body).filter(|_| run.response_body_access)),
+        Variable::ResponseBody => maybe(run.response_body_access.then_some(&*run.response_body)),
         Variable::StreamOutputBody => {
             let seen = run.response_body_access && run.ruleset.settings.stream_output_body;
-            maybe(response.map(|response| &*response.body).filter(|_| seen))
+            maybe(seen.then_some(&*run.response_body))
         }
 
         Variable::Tx => listed(state.tx.all()),
@@ -194,16 +194,24 @@ impl Run<'_> {
 
     /// The request body, from phase 2 on, if there is access to it.
     fn inspected_body(&self) -> Option<&[u8]> {
-        self.body_access.then_some(self.exchange.body.as_slice())
+        self.body_access.then_some(self.body.as_slice())
     }
 
     /// REQUEST_BODY: urlencoded bodies, and those that no processor reads when it is forced.
     fn request_body(&self) -> Option<&[u8]> {
-        self.body_is_variable.then_some(self.exchange.body.as_slice())
+        self.body_is_variable.then_some(self.body.as_slice())
     }
 
-    fn leaves_body_unread(&self) -> bool {
-        self.reached_body && !self.exchange.body.is_empty() && !self.body_is_read
+    /// What of the bodies rules do not see, or not as its recipient may.
+    fn uninspected(&self) -> Vec<&'static str> {
+        let body_phase = self.reached_body && !self.exchange.body.is_empty();
+        let notes = [
+            (!self.body_is_decoded, "request body coding"),
+            (body_phase && !self.body_is_read, "request body"),
+            (self.request.report.nested_exceeded, "nested values"),
+            (!self.response_is_decoded, "response body coding"),
+        ];
+        notes.into_iter().filter(|(is_so, _)| *is_so).map(|(_, note)| note).collect()
     }
 
     fn rule_members(&self) -> Vec<Member> {

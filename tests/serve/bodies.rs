@@ -100,15 +100,45 @@ async fn a_route_may_let_the_rest_of_a_long_body_pass_and_the_log_says_so() {
 }
 
 #[tokio::test]
-async fn a_coded_body_is_refused_unless_the_site_says_otherwise() {
+async fn a_body_of_unknown_coding_is_refused_unless_the_site_says_otherwise() {
     let upstream = Upstream::start().await;
-    let request = "POST / HTTP/1.1\r\nHost: a\r\nContent-Encoding: gzip\r\nContent-Length: 3\r\n\r\nabc";
+    let request = "POST / HTTP/1.1\r\nHost: a\r\nContent-Encoding: compress\r\nContent-Length: 3\r\n\r\nabc";
     let strict = Site::start(Some(&upstream), |_| {}).await;
     assert_eq!(strict.send(request).await.status, 415);
     strict.logged(&["code 415"]).await;
-    assert_eq!(strict.send(request.replace("gzip", "identity")).await.status, 200);
+    assert_eq!(strict.send(request.replace("compress", "identity")).await.status, 200);
     let lax = Site::start(Some(&upstream), |config| config.inspection.bodies.coded = Unread::Pass).await;
     assert_eq!(lax.send(request).await.status, 200);
+    lax.logged(&["passed without inspection: request-body-coded"]).await;
+}
+
+#[tokio::test]
+async fn a_coded_body_is_inspected_decoded_and_sent_on_as_it_came() {
+    use std::io::Write;
+    let gzip = |text: &str| {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+        encoder.write_all(text.as_bytes()).unwrap();
+        encoder.finish().unwrap()
+    };
+    let request = |body: &[u8]| {
+        let mut request = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Encoding: gzip\r\n".to_vec();
+        request.extend(b"Content-Type: application/x-www-form-urlencoded\r\n");
+        request.extend(format!("Content-Length: {}\r\n\r\n", body.len()).bytes());
+        request.extend(body);
+        request
+    };
+    let upstream = Upstream::start().await;
+    let site = Site::start(Some(&upstream), |_| {}).await;
+    assert_eq!(site.send(request(&gzip("q=<script>alert(1)</script>"))).await.status, 403);
+    assert!(upstream.received().is_empty());
+    let benign = gzip("q=1");
+    assert_eq!(site.send(request(&benign)).await.status, 200);
+    assert_eq!(upstream.last().body, benign);
+    assert_eq!(upstream.last().header("content-encoding"), Some("gzip"));
+    let broken = &benign[..benign.len() - 1];
+    assert_eq!(site.send(request(broken)).await.status, 415);
+    let lax = Site::start(Some(&upstream), |config| config.inspection.bodies.coded = Unread::Pass).await;
+    assert_eq!(lax.send(request(broken)).await.status, 200);
     lax.logged(&["passed without inspection: request-body-coded"]).await;
 }
 

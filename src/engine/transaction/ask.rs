@@ -5,6 +5,7 @@ use crate::engine::prepare;
 use crate::engine::record::MatchRecord;
 use crate::engine::trace::{Event, Trace};
 use crate::engine::verdict::{Interruption, Score, Verdict};
+use crate::http::coding::{self, Undecodable};
 use crate::ops::numeric;
 use crate::rule::{EngineMode, LimitAction, RuleId, Variable};
 
@@ -29,14 +30,33 @@ impl Transaction {
         types.iter().any(|known| media.eq_ignore_ascii_case(known.as_bytes()))
     }
 
-    /// The request body as it was inspected.
+    /// The request body as it was received, as far as it was kept: what a host sends on. What rules saw of a body with content
+    /// codings is [`decoded_request_body`](Self::decoded_request_body).
     pub fn request_body(&self) -> &[u8] {
-        &self.scratch.memory.request_body
+        &self.scratch.memory.request_body.received
     }
 
-    /// The response body as it was inspected.
+    /// The request body as it was inspected: without its content codings.
+    pub fn decoded_request_body(&self) -> &[u8] {
+        self.scratch.memory.request_body.inspected()
+    }
+
+    /// The response body as it was received, as far as it was kept.
     pub fn response_body(&self) -> &[u8] {
-        &self.scratch.memory.response_body
+        &self.scratch.memory.response_body.received
+    }
+
+    /// The response body as it was inspected: without its content codings.
+    pub fn decoded_response_body(&self) -> &[u8] {
+        self.scratch.memory.response_body.inspected()
+    }
+
+    /// Whether a body with these values of `Content-Encoding` will be decoded, or has no coding.
+    ///
+    /// # Errors
+    /// Why it will not: it is then inspected as it is, and flagged.
+    pub fn decodes<'a>(&self, values: impl IntoIterator<Item = &'a [u8]>) -> Result<(), Undecodable> {
+        coding::codings(values, self.loaded.program().limits.content_codings).map(|_| ())
     }
 
     /// Whether response bodies of the configured media types will be looked at.
@@ -54,7 +74,7 @@ impl Transaction {
         self.scratch.flags.note(what);
     }
 
-    /// What was not inspected so far; empty if everything was.
+    /// What was not inspected so far, or not in full.
     pub fn uninspected(&self) -> &[&'static str] {
         self.scratch.flags.uninspected()
     }

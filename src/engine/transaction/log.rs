@@ -121,7 +121,7 @@ impl Transaction {
         let multipart = self.scratch.state.processor == Some(BodyProcessor::Multipart);
         let whole = parts.contains(AuditPart::RequestBody);
         let reduced = parts.contains(AuditPart::RequestBodyWithoutFiles);
-        let body = &self.scratch.memory.request_body;
+        let body = self.scratch.memory.request_body.inspected();
         AuditRequest {
             method: text(Variable::RequestMethod),
             target: text(Variable::RequestUriRaw),
@@ -144,7 +144,7 @@ impl Transaction {
     }
 
     fn audit_response(&self, status: u16, mask: Option<&Mask>) -> AuditResponse {
-        let body = &self.scratch.memory.response_body;
+        let body = self.scratch.memory.response_body.inspected();
         AuditResponse {
             status,
             version: self.bytes(Variable::ResponseProtocol).to_vec(),

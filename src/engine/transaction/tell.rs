@@ -92,17 +92,16 @@ impl Transaction {
             }
             return self.interruption();
         }
-        let (limit, action) = (self.scratch.state.request_body_limit, self.scratch.state.request_body_limit_action);
-        let room = usize::try_from(limit).unwrap_or(usize::MAX).saturating_sub(self.scratch.memory.request_body.len());
+        let limit = self.scratch.state.request_body_limit;
+        let room = usize::try_from(limit)
+            .unwrap_or(usize::MAX)
+            .saturating_sub(self.scratch.memory.request_body.received.len());
         let taken = chunk.get(..room.min(chunk.len())).unwrap_or_default();
-        self.scratch.memory.request_body.extend_from_slice(taken);
+        self.scratch.memory.request_body.received.extend_from_slice(taken);
         self.grant(taken.len());
         if taken.len() < chunk.len() {
-            self.scratch.set_scalar(Variable::InboundDataError, Slice::Static(b"1"));
-            self.scratch.flags.note("request body over the limit");
-            if action == LimitAction::Reject {
-                self.refuse(413, Reason::BodyLimit, Phase::RequestBody);
-            }
+            self.scratch.memory.request_body.is_cut = true;
+            self.request_body_over_limit();
         }
         self.interruption()
     }
@@ -119,19 +118,35 @@ impl Transaction {
             }
             return self.interruption();
         }
-        let settings = &self.loaded.program().ruleset.settings;
-        let (limit, action) = (self.scratch.state.response_body_limit, settings.response_body_limit_action);
-        let room = usize::try_from(limit).unwrap_or(usize::MAX).saturating_sub(self.scratch.memory.response_body.len());
+        let limit = self.scratch.state.response_body_limit;
+        let room = usize::try_from(limit)
+            .unwrap_or(usize::MAX)
+            .saturating_sub(self.scratch.memory.response_body.received.len());
         let taken = chunk.get(..room.min(chunk.len())).unwrap_or_default();
-        self.scratch.memory.response_body.extend_from_slice(taken);
+        self.scratch.memory.response_body.received.extend_from_slice(taken);
         self.grant(taken.len());
         if taken.len() < chunk.len() {
-            self.scratch.set_scalar(Variable::OutboundDataError, Slice::Static(b"1"));
-            self.scratch.flags.note("response body over the limit");
-            if action == LimitAction::Reject {
-                self.refuse(500, Reason::BodyLimit, Phase::ResponseBody);
-            }
+            self.scratch.memory.response_body.is_cut = true;
+            self.response_body_over_limit();
         }
         self.interruption()
+    }
+
+    /// The request body is longer than its limit, as it came or decoded.
+    pub(super) fn request_body_over_limit(&mut self) {
+        self.scratch.set_scalar(Variable::InboundDataError, Slice::Static(b"1"));
+        self.scratch.flags.note("request body over the limit");
+        if self.scratch.state.request_body_limit_action == LimitAction::Reject {
+            self.refuse(413, Reason::BodyLimit, Phase::RequestBody);
+        }
+    }
+
+    /// The response body is longer than its limit, as it came or decoded.
+    pub(super) fn response_body_over_limit(&mut self) {
+        self.scratch.set_scalar(Variable::OutboundDataError, Slice::Static(b"1"));
+        self.scratch.flags.note("response body over the limit");
+        if self.loaded.program().ruleset.settings.response_body_limit_action == LimitAction::Reject {
+            self.refuse(500, Reason::BodyLimit, Phase::ResponseBody);
+        }
     }
 }

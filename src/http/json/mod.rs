@@ -7,12 +7,15 @@
 //! key is inspected; a member that is an array gives one more argument, its name without index and the number of elements, as
 //! in Coraza.
 //!
-//! The names repeat the path at each leaf, which is quadratic in a hostile document. [`names_budget`] bounds them: beyond it the
+//! The names repeat the path at each leaf, which is quadratic in a hostile document. [`Leaves`] bounds them: beyond its budget the
 //! reading ends with an error.
+//!
+//! A sequence of documents (NDJSON; RFC 7464) is read like an array of them without brackets: `json.0.name`, `json.1.name`.
 
 mod path;
 mod text;
 
+use super::out::{LEAF_PER_BYTE, LEAF_PER_CALL, Leaves, NAMES_CONSTANT, Out};
 use super::{Bytes, Fields, Kind, ParseLimits, Report};
 use crate::meter::{Exhausted, Meter, Price};
 use path::{Container, Path};
@@ -20,29 +23,16 @@ use text::Quoted;
 
 /// Fuel for one byte.
 pub(super) const PER_BYTE: u64 = 2;
-/// Fuel for one leaf; copying its name costs one fuel for each [`NAME_BYTES_PER_FUEL`] bytes more.
-const PER_LEAF: u64 = 12;
-const NAME_BYTES_PER_FUEL: usize = 4;
 /// Fuel for one object or array.
 const PER_CONTAINER: u64 = 8;
 /// Fuel for one escape in a string.
 const PER_ESCAPE: u64 = 6;
-/// Names may have this many bytes for each byte read. Arrays of small numbers below a path of 30 bytes are what needs the most.
-const NAMES_PER_BYTE: usize = 16;
-/// Names may have this many bytes whatever the length of the body.
-const NAMES_CONSTANT: usize = 64 << 10;
-
 /// A leaf takes a byte or more, its name's copy is rounded up by less than one fuel; the bytes that open containers and those of
 /// escapes are others, and cost less.
-pub(super) const PRICE: Price = Price::per_byte(
-    PER_LEAF + 1 + (NAMES_CONSTANT / NAME_BYTES_PER_FUEL) as u64,
-    PER_BYTE + PER_LEAF + 1 + (NAMES_PER_BYTE / NAME_BYTES_PER_FUEL) as u64,
-);
+pub(super) const PRICE: Price = Price::per_byte(LEAF_PER_CALL, PER_BYTE + LEAF_PER_BYTE);
 
-/// How many bytes the names of all leaves may have once `read` bytes of the body are read.
-const fn names_budget(read: usize) -> usize {
-    read.saturating_mul(NAMES_PER_BYTE).saturating_add(NAMES_CONSTANT)
-}
+/// What begins a document of a sequence (RFC 7464).
+const RECORD_SEPARATOR: u8 = 0x1E;
 
 /// Whether the string or word that is read is a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,40 +67,48 @@ enum State {
 pub(super) struct Json {
     state: State,
     path: Path,
-    names: usize,
+    leaves: Leaves,
+    kind: Kind,
     name: Bytes,
     value: Bytes,
+    /// Containers that are open before and after a document: one for a sequence of them.
+    floor: usize,
+    /// A line feed or record separator stands between the document before and what comes.
+    separated: bool,
     depth_limit: usize,
-    argument_limit: usize,
-}
-
-/// What a step writes to.
-struct Out<'a> {
-    fields: &'a mut Fields,
-    report: &'a mut Report,
-    meter: &'a mut Meter,
-    /// Offset of the byte being read.
-    at: usize,
-    /// A limit was reached: the reading ends.
-    stop: bool,
-}
-
-impl Out<'_> {
-    fn error(&mut self, what: &str) {
-        self.report.fail_at(format_args!("JSON parsing error: {what}"), self.at);
-    }
 }
 
 impl Json {
+    /// A reader of one document.
     pub(super) fn new(limits: &ParseLimits) -> Self {
+        Json::named(b"json", Kind::ArgPost, NAMES_CONSTANT, limits)
+    }
+
+    /// A reader of one document inside the value of an argument: its leaves are of that kind, and their names begin with `root`.
+    pub(super) fn nested(root: &[u8], kind: Kind, limits: &ParseLimits) -> Self {
+        // The name of the argument has paid for itself, but not for many leaves.
+        Json::named(root, kind, 64 + 4 * root.len(), limits)
+    }
+
+    /// A reader of documents, one after the other.
+    pub(super) fn sequence(limits: &ParseLimits) -> Self {
+        let mut json = Json::new(limits);
+        json.path.enter(Container::Array);
+        (json.floor, json.depth_limit) = (1, limits.json_depth.saturating_add(1));
+        json
+    }
+
+    fn named(root: &[u8], kind: Kind, constant: usize, limits: &ParseLimits) -> Self {
         Json {
             state: State::Value,
-            path: Path::new(),
-            names: 0,
+            path: Path::new(root),
+            leaves: Leaves::new(limits.arguments, constant),
+            kind,
             name: Bytes::default(),
             value: Bytes::default(),
+            floor: 0,
+            separated: true,
             depth_limit: limits.json_depth,
-            argument_limit: limits.arguments,
         }
     }
 
@@ -123,7 +121,7 @@ impl Json {
         report: &mut Report,
         meter: &mut Meter,
     ) -> Result<bool, Exhausted> {
-        let mut out = Out { fields, report, meter, at: offset, stop: false };
+        let mut out = Out::new("JSON", offset, fields, report, meter);
         let mut rest = block;
         if offset == 0 {
             rest = without_byte_order_mark(rest, &mut out);
@@ -149,7 +147,14 @@ impl Json {
                     }
                     next
                 }
-                _ if matches!(byte, b' ' | b'\t' | b'\r' | b'\n') => after,
+                _ if matches!(byte, b' ' | b'\t' | b'\r' | b'\n') => {
+                    self.separated |= byte == b'\n';
+                    after
+                }
+                _ if byte == RECORD_SEPARATOR && self.floor > 0 => {
+                    self.begin_record(&mut out)?;
+                    after
+                }
                 _ => {
                     if self.structural(byte, &mut out)? {
                         after
@@ -173,7 +178,7 @@ impl Json {
         report: &mut Report,
         meter: &mut Meter,
     ) -> Result<(), Exhausted> {
-        let mut out = Out { fields, report, meter, at: len, stop: false };
+        let mut out = Out::new("JSON", len, fields, report, meter);
         match &mut self.state {
             State::Quoted(role, quoted) => {
                 let role = *role;
@@ -188,14 +193,29 @@ impl Json {
             }
             _ => {}
         }
+        self.end_document(&mut out)
+    }
+
+    /// Ends what a document leaves open.
+    fn end_document(&mut self, out: &mut Out<'_>) -> Result<(), Exhausted> {
         match self.state {
-            State::Colon => self.empty_leaf(&mut out)?,
-            State::Value if self.path.innermost() == Some(Container::Object) => self.empty_leaf(&mut out)?,
+            State::Colon => self.empty_leaf(out)?,
+            State::Value if self.path.innermost() == Some(Container::Object) => self.empty_leaf(out)?,
             _ => {}
         }
-        if self.path.depth() > 0 {
+        if self.path.depth() > self.floor {
             out.error("the document is not complete");
         }
+        Ok(())
+    }
+
+    /// A record separator (RFC 7464): whatever is open ends here.
+    fn begin_record(&mut self, out: &mut Out<'_>) -> Result<(), Exhausted> {
+        self.end_document(out)?;
+        while self.path.depth() > self.floor {
+            self.path.leave();
+        }
+        (self.state, self.separated) = (State::Value, true);
         Ok(())
     }
 
@@ -218,14 +238,23 @@ impl Json {
                 return Ok(false);
             }
             (State::After, b'}' | b']') => self.close(byte, out)?,
+            (State::After, _)
+                if self.floor > 0 && self.path.depth() == self.floor && !matches!(byte, b',' | b']' | b'}') =>
+            {
+                if !std::mem::take(&mut self.separated) {
+                    out.error("no line feed stands between two documents");
+                }
+                self.state = State::Value;
+                return Ok(false);
+            }
             (State::After, b',') => {
-                if self.path.depth() == 0 {
+                if self.path.depth() == self.floor {
                     out.error("a comma follows the document");
                 }
                 self.state = self.next_member();
             }
             (State::After, _) => {
-                out.error(if self.path.depth() == 0 {
+                out.error(if self.path.depth() == self.floor {
                     "the body goes on after the document"
                 } else {
                     "a comma is missing"
@@ -316,9 +345,10 @@ impl Json {
 
     /// Ends the innermost container, whichever of `]` and `}` the byte is.
     fn close(&mut self, byte: u8, out: &mut Out<'_>) -> Result<(), Exhausted> {
-        self.state = State::After;
+        self.leaf_ended();
         let expected = if byte == b']' { Container::Array } else { Container::Object };
-        match self.path.leave() {
+        let left = if self.path.depth() > self.floor { self.path.leave() } else { None };
+        match left {
             None => out.error("nothing is open that could be closed"),
             Some(left) => {
                 if left.container != expected {
@@ -341,8 +371,8 @@ impl Json {
         match role {
             Role::Key => self.state = State::Colon,
             Role::Value => {
-                out.fields.push_stored(Kind::ArgPost, self.name, self.value);
-                self.state = State::After;
+                out.fields.push_stored(self.kind, self.name, self.value);
+                self.leaf_ended();
             }
         }
     }
@@ -381,28 +411,22 @@ impl Json {
     fn push_leaf(&mut self, value: Bytes, out: &mut Out<'_>) -> Result<(), Exhausted> {
         self.store_name(out)?;
         if !out.stop {
-            out.fields.push_stored(Kind::ArgPost, self.name, value);
+            out.fields.push_stored(self.kind, self.name, value);
         }
         Ok(())
     }
 
+    /// After a value.
+    fn leaf_ended(&mut self) {
+        self.state = State::After;
+        self.separated = false;
+    }
+
     /// Stores the path as the name of a leaf, if the limits allow one more.
     fn store_name(&mut self, out: &mut Out<'_>) -> Result<(), Exhausted> {
-        let path = self.path.text();
-        if out.fields.arguments() >= self.argument_limit {
-            out.report.too_many_arguments(self.argument_limit, out.at);
-            out.stop = true;
-            return Ok(());
+        if let Some(name) = self.leaves.name(self.path.text(), out)? {
+            self.name = name;
         }
-        self.names = self.names.saturating_add(path.len());
-        if self.names > names_budget(out.at) {
-            out.report.json_names_exceeded = true;
-            out.error("the names of the values repeat too long a path");
-            out.stop = true;
-            return Ok(());
-        }
-        out.meter.charge(PER_LEAF + path.len().div_ceil(NAME_BYTES_PER_FUEL) as u64)?;
-        self.name = out.fields.store(path)?;
         Ok(())
     }
 }

@@ -27,7 +27,7 @@ pub(super) struct Left {
     pub(super) elements: u64,
 }
 
-/// The path. Its text is `json`, a dot and a key or index for each container, and never longer than a small multiple of the body
+/// The path. Its text is that of the root, a dot and a key or index for each container, and never longer than a small multiple of the body
 /// read: a key is in it once, an index has no more digits than its array has bytes.
 #[derive(Debug)]
 pub(super) struct Path {
@@ -36,8 +36,9 @@ pub(super) struct Path {
 }
 
 impl Path {
-    pub(super) fn new() -> Self {
-        Path { text: b"json".to_vec(), frames: Vec::new() }
+    /// A path whose root has this name.
+    pub(super) fn new(root: &[u8]) -> Self {
+        Path { text: root.to_vec(), frames: Vec::new() }
     }
 
     /// The name of the value that is read.
@@ -107,7 +108,7 @@ mod tests {
 
     #[test]
     fn names_follow_keys_and_indices() {
-        let mut path = Path::new();
+        let mut path = Path::new(b"json");
         path.enter(Container::Object);
         path.begin_key();
         path.push_key(b"a");

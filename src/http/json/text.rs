@@ -1,8 +1,9 @@
 //! Strings and bare words of JSON, read in pieces.
 
+use super::super::out::Out;
 use super::super::percent::hex;
+use super::PER_ESCAPE;
 use super::path::Path;
-use super::{Out, PER_ESCAPE};
 use crate::http::{Bytes, Fields};
 use crate::meter::Exhausted;
 

@@ -11,6 +11,7 @@
 mod arguments;
 mod markup;
 
+use super::out::Out;
 use super::{Bytes, Fields, Kind, ParseLimits, Report};
 use crate::meter::{Exhausted, Meter, Price};
 use arguments::Arguments;
@@ -88,23 +89,6 @@ pub(super) struct Xml {
     arguments: Option<Arguments>,
 }
 
-/// What a step writes to.
-struct Out<'a> {
-    fields: &'a mut Fields,
-    report: &'a mut Report,
-    meter: &'a mut Meter,
-    /// Offset of the byte being read.
-    at: usize,
-    /// A limit was reached: the reading ends.
-    stop: bool,
-}
-
-impl Out<'_> {
-    fn error(&mut self, what: &str) {
-        self.report.fail_at(format_args!("XML parsing error: {what}"), self.at);
-    }
-}
-
 impl Xml {
     pub(super) fn new(limits: &ParseLimits) -> Self {
         Xml {
@@ -132,7 +116,7 @@ impl Xml {
         report: &mut Report,
         meter: &mut Meter,
     ) -> Result<bool, Exhausted> {
-        let mut out = Out { fields, report, meter, at: offset, stop: false };
+        let mut out = Out::new("XML", offset, fields, report, meter);
         let mut rest = block;
         if offset == 0 {
             rest = after_byte_order_mark(rest, &mut out);
@@ -158,7 +142,7 @@ impl Xml {
         if len == 0 {
             return Ok(());
         }
-        let mut out = Out { fields, report, meter, at: len, stop: false };
+        let mut out = Out::new("XML", len, fields, report, meter);
         self.end_reference(false, &mut out)?;
         match self.state {
             State::AttributeName => {

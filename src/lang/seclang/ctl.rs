@@ -76,8 +76,7 @@ fn option(kind: CtlKind, name: &str, value: &Text, reader: &mut Reader<'_>) -> O
         CtlKind::ResponseBodyLimit => one(Ctl::ResponseBodyLimit(settings::number(value, codes::CTL, reader)?)),
         CtlKind::RuleEngine => one(Ctl::RuleEngine(settings::engine(value, codes::CTL, reader)?)),
         CtlKind::RequestBodyProcessor => {
-            use BodyProcessor::{Json, Multipart, UrlEncoded, Xml};
-            let choices = [UrlEncoded, Multipart, Json, Xml].map(|processor| (processor.name(), processor));
+            let choices = BodyProcessor::ALL.map(|processor| (processor.name(), processor));
             one(Ctl::RequestBodyProcessor(settings::choice(value, &choices, codes::CTL, reader)?))
         }
         CtlKind::RuleRemoveById => one(Ctl::RuleRemoveById(ids::ranges(&value.unquoted(), reader)?)),

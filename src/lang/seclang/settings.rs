@@ -76,6 +76,10 @@ fn set(kind: Kind, words: &[Word], all: &mut Settings, pending: &mut Pending, re
         Kind::RequestBodyLimitAction => all.request_body_limit_action = limit_action(value, reader)?,
         Kind::ResponseBodyLimitAction => all.response_body_limit_action = limit_action(value, reader)?,
         Kind::JsonDepthLimit => all.json_depth_limit = number(value, code, reader)?,
+        Kind::NestedDecoding => {
+            let levels = [("0", 0), ("1", 1), ("2", 2), ("3", 3), ("4", 4), ("5", 5)];
+            all.nested_decoding = choice(value, &levels, code, reader)?;
+        }
         Kind::ArgumentsLimit => all.arguments_limit = number(value, code, reader)?,
         Kind::UploadFileLimit => all.upload_file_limit = number(value, code, reader)?,
         Kind::CollectionTimeout => all.collection_timeout = number(value, code, reader)?,

@@ -229,7 +229,7 @@ pub(super) const SITE: &[Key<Config>] = &[
         "inspection.coded",
         UNREAD,
         r#""refuse""#,
-        "A request body with a `Content-Encoding`, which is not decoded: 415, or inspect the coded bytes and pass it (noted in the log).",
+        "A request body with a `Content-Encoding` that cannot be decoded: 415, or inspect the coded bytes and pass it (noted in the log).",
         |config, value| config.inspection.bodies.coded = unread(value)?
     ),
     key!(

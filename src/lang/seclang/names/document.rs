@@ -80,7 +80,10 @@ fn variable_rows() -> Vec<Row> {
 }
 
 fn transformation_rows() -> Vec<Row> {
-    let all = Transformation::ALL.iter().map(|known| Row(known.name(), "supported", String::new()));
+    let all = Transformation::ALL.iter().map(|known| {
+        let own = if *known == Transformation::Base64DecodeText { "Fusewall's own" } else { "" };
+        Row(known.name(), "supported", own.to_owned())
+    });
     let other = [
         Row("none", "supported", "empties the list".to_owned()),
         Row("normalisePath", "supported", "another name of `normalizePath`".to_owned()),
