@@ -143,8 +143,8 @@ pub(super) fn live_scalar(
             return Ok(Some(Slice::Static(scope.as_bytes())));
         }
         Variable::Uninspected => {
-            let what = scratch.flags.uninspected().first().copied().unwrap_or("");
-            return Ok(Some(Slice::Static(what.as_bytes())));
+            let all = scratch.flags.uninspected().join(", ");
+            return Ok(Some(scratch.memory.keep(all.as_bytes())));
         }
         Variable::Duration => scratch.now().saturating_sub(scratch.state.started),
         other => match super::env::clock_field(other, scratch.now()) {

@@ -40,6 +40,10 @@ pub(super) fn request(program: &Program, scratch: &mut Scratch, meter: &mut Mete
     keep(scratch, Variable::RequestFilename, &path)?;
     keep(scratch, Variable::RequestBasename, http::uri::basename(&path))?;
     keep(scratch, Variable::PathInfo, &path)?;
+    if target.contains(&b'#') {
+        // Recipients that know no fragments read on: the rest of the target is then path or arguments.
+        scratch.flags.note("fragment of the request target");
+    }
     let query = uri.query.to_vec();
     http::args::parse_query(&query, &limits, &mut scratch.memory.fields, &mut scratch.report, meter)?;
 
@@ -52,12 +56,10 @@ pub(super) fn request(program: &Program, scratch: &mut Scratch, meter: &mut Mete
         let name = scratch.memory.fields.bytes(header.name);
         if name.eq_ignore_ascii_case(b"cookie") {
             let value = scratch.memory.fields.bytes(header.value).to_vec();
-            http::cookies::parse_cookies(
-                &value,
-                program.ruleset.settings.cookie_format,
-                &mut scratch.memory.fields,
-                meter,
-            )?;
+            let format = program.ruleset.settings.cookie_format;
+            if !http::cookies::parse_cookies(&value, format, &mut scratch.memory.fields, meter)? {
+                scratch.flags.note("cookie without a name");
+            }
         } else if name.eq_ignore_ascii_case(b"host") {
             let host = host_of(scratch.memory.fields.bytes(header.value)).to_vec();
             keep(scratch, Variable::ServerName, &host)?;
@@ -113,6 +115,9 @@ pub(super) fn body(program: &Program, scratch: &mut Scratch, meter: &mut Meter) 
     } else if length > 0 && scratch.state.processor.is_none() {
         scratch.flags.note("request body");
     }
+    if length > 0 {
+        body_headers(scratch, meter)?;
+    }
     let Report { error, error_message, files_combined_size, .. } = scratch.report.clone();
     let flag: &'static [u8] = if error { b"1" } else { b"0" };
     scratch.set_scalar(Variable::ReqbodyError, Slice::Static(flag));
@@ -126,13 +131,59 @@ pub(super) fn body(program: &Program, scratch: &mut Scratch, meter: &mut Meter) 
     full_request(program, scratch, meter)
 }
 
+/// What the headers and the parser say about a body that rules cannot see as its recipient may.
+fn body_headers(scratch: &mut Scratch, meter: &mut Meter) -> Result<(), Exhausted> {
+    let (fields, report, flags) = (&scratch.memory.fields, &mut scratch.report, &mut scratch.flags);
+    let mut types = 0;
+    meter.charge(fields.items().len() as u64)?;
+    for field in fields.items() {
+        let (name, value) = (fields.bytes(field.name), fields.bytes(field.value));
+        if field.kind == Kind::ArgPost && name == b"_charset_" && !http::content::shows_ascii(value) {
+            // RFC 7578, section 4.6: the character set of the fields.
+            flags.note("request body charset");
+        }
+        if field.kind != Kind::RequestHeader {
+            continue;
+        }
+        if name.eq_ignore_ascii_case(b"content-encoding") {
+            if !http::content::is_identity(value) {
+                flags.note("request-body-coded");
+            }
+        } else if name.eq_ignore_ascii_case(b"content-type") {
+            meter.charge(COPY.of(value.len()))?;
+            types += 1;
+            if http::content::hides_text(value) {
+                flags.note("request body charset");
+            }
+        }
+    }
+    if types > 1 {
+        report.fail("The request has more than one Content-Type");
+    }
+    if report.part_coded {
+        flags.note("part-coded");
+    }
+    if report.part_charset {
+        flags.note("part charset");
+    }
+    if report.xml_doctype {
+        flags.note("document type declaration");
+    }
+    Ok(())
+}
+
 /// Status line and headers: phase 3.
 pub(super) fn response(scratch: &mut Scratch, meter: &mut Meter) -> Result<(), Exhausted> {
     let headers: Vec<_> =
         scratch.memory.fields.items().iter().filter(|field| field.kind == Kind::ResponseHeader).copied().collect();
+    scratch.state.response_coded = false;
     for header in headers {
         meter.charge(COPY.of(header.name.len()))?;
         let name = scratch.memory.fields.bytes(header.name);
+        if name.eq_ignore_ascii_case(b"content-encoding") {
+            let value = scratch.memory.fields.bytes(header.value);
+            scratch.state.response_coded |= !http::content::is_identity(value);
+        }
         if name.eq_ignore_ascii_case(b"content-type") {
             let value = scratch.memory.fields.bytes(header.value);
             let media = value.split(|&byte| byte == b';').next().unwrap_or_default().trim_ascii().to_vec();
@@ -149,6 +200,9 @@ pub(super) fn response(scratch: &mut Scratch, meter: &mut Meter) -> Result<(), E
 pub(super) fn response_body(inspected: bool, scratch: &mut Scratch, meter: &mut Meter) -> Result<(), Exhausted> {
     meter.charge(COPY.of(0))?;
     if inspected {
+        if scratch.state.response_coded && !scratch.memory.response_body.is_empty() {
+            scratch.flags.note("response-body-coded");
+        }
         scratch.set_scalar(Variable::ResponseBody, Slice::ResponseBody);
     }
     Ok(())
@@ -156,6 +210,7 @@ pub(super) fn response_body(inspected: bool, scratch: &mut Scratch, meter: &mut 
 
 /// The processor that a content type chooses by itself; JSON and XML are chosen by rules.
 fn processor_of(content_type: &[u8]) -> Option<BodyProcessor> {
+    let content_type = content_type.trim_ascii_start();
     let starts =
         |prefix: &[u8]| content_type.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix));
     if starts(b"application/x-www-form-urlencoded") {

@@ -96,6 +96,8 @@ pub(super) struct State {
     pub(super) request_body_limit: u64,
     pub(super) request_body_limit_action: LimitAction,
     pub(super) response_body_limit: u64,
+    /// The response has a content coding.
+    pub(super) response_coded: bool,
     pub(super) processor: Option<BodyProcessor>,
     pub(super) force_request_body: bool,
     pub(super) audit: AuditEngine,
@@ -143,6 +145,7 @@ impl Scratch {
                 request_body_limit: 0,
                 request_body_limit_action: LimitAction::Reject,
                 response_body_limit: 0,
+                response_coded: false,
                 processor: None,
                 force_request_body: false,
                 audit: AuditEngine::Off,
@@ -189,6 +192,7 @@ impl Scratch {
         state.request_body_limit = settings.request_body_limit;
         state.request_body_limit_action = settings.request_body_limit_action;
         state.response_body_limit = settings.response_body_limit;
+        state.response_coded = false;
         state.processor = None;
         state.force_request_body = false;
         state.audit = settings.audit.engine;

@@ -10,6 +10,7 @@
 //! [`step`](Exchange::step) until it answers [`Turn::Done`], and may do other work, on any thread, between two steps.
 
 use crate::engine::{Interruption, InterruptionAction, MatchRecord, Step};
+use crate::http::content::is_identity;
 use crate::rule::{LimitAction, Phase};
 use crate::waf::{Transaction, Waf};
 use std::net::SocketAddr;
@@ -203,7 +204,7 @@ impl Exchange {
 
     /// After phase 1, before the body: whether the body's coding alone is a reason to refuse (415).
     pub fn check_coding(&mut self, head: &RequestHead) -> Option<Refusal> {
-        let coded = head.values("content-encoding").any(|value| !identity(value));
+        let coded = head.values("content-encoding").any(|value| !is_identity(value));
         if !coded || !self.tx.inspects_request_body() {
             return None;
         }
@@ -265,7 +266,7 @@ impl Exchange {
         if !self.tx.inspects_response_body() {
             return ResponsePlan::Pass;
         }
-        if content_encoding.is_some_and(|value| !identity(value)) {
+        if content_encoding.is_some_and(|value| !is_identity(value)) {
             self.skipped(Uninspected::ResponseBodyCoded);
         }
         let media_type = content_type.and_then(|value| value.split(|&byte| byte == b';').next()).unwrap_or_default();
@@ -369,12 +370,4 @@ impl Exchange {
         self.refusal.get_or_insert_with(|| refusal.clone());
         Some(refusal)
     }
-}
-
-/// Whether a Content-Encoding value names no coding at all.
-fn identity(value: &[u8]) -> bool {
-    value.split(|&byte| byte == b',').all(|coding| {
-        let coding = coding.trim_ascii();
-        coding.is_empty() || coding.eq_ignore_ascii_case(b"identity")
-    })
 }

@@ -17,6 +17,7 @@
 
 pub mod args;
 pub mod body;
+pub mod content;
 pub mod cookies;
 mod fields;
 mod json;
@@ -25,6 +26,7 @@ mod multipart;
 mod percent;
 mod report;
 pub mod uri;
+mod utf8;
 mod xml;
 
 pub use body::{BodyParser, Processor, Progress};

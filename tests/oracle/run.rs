@@ -24,8 +24,8 @@ pub struct Run<'a> {
     pub phase: Phase,
     /// Phase 2 has begun with access to the body.
     pub body_access: bool,
-    /// A processor has read the body, or it is forced, or there is none.
-    pub body_is_read: bool,
+    /// Phase 2 has begun.
+    pub reached_body: bool,
     /// The body is REQUEST_BODY.
     pub body_is_variable: bool,
     pub reached_response: bool,
@@ -48,7 +48,7 @@ impl<'a> Run<'a> {
             state,
             phase: Phase::RequestHeaders,
             body_access: false,
-            body_is_read: false,
+            reached_body: false,
             body_is_variable: false,
             reached_response: false,
             response_body_access: false,
@@ -69,6 +69,9 @@ impl<'a> Run<'a> {
             self.run_phase(Phase::ResponseHeaders);
             if self.state.interruption.is_none() {
                 self.response_body_access = self.inspects_response_body();
+                if self.response_body_access && self.has_coded_response() {
+                    self.request.note("response-body-coded");
+                }
                 self.run_phase(Phase::ResponseBody);
             }
         }
@@ -78,17 +81,27 @@ impl<'a> Run<'a> {
 
     /// Reads the body as phase 1 has decided.
     fn take_body(&mut self) {
+        self.reached_body = true;
         let state = &self.state;
         self.body_access = state.request_body_access;
         if !self.body_access {
+            if !self.exchange.body.is_empty() {
+                self.request.note("request body");
+            }
             return;
         }
         let (processor, forced) = (state.processor, state.force_request_body);
-        self.body_is_read = processor.is_some() || forced;
         self.body_is_variable = processor.map_or(forced, |processor| processor == BodyProcessor::UrlEncoded);
-        if let Some(processor) = processor.filter(|_| !self.exchange.body.is_empty()) {
-            self.request.read_body(self.exchange, processor, &self.ruleset.settings);
+        if self.exchange.body.is_empty() {
+            return;
         }
+        if let Some(processor) = processor {
+            self.request.read_body(self.exchange, processor, &self.ruleset.settings);
+        } else if !forced {
+            self.request.note("request body");
+        }
+        self.request.judge_body(self.exchange);
+        self.request.note_arguments();
     }
 
     fn into_outcome(self) -> Outcome {

@@ -4,6 +4,7 @@ use super::exchange::{CLIENT_PORT, SERVER, SERVER_PORT};
 use super::request::{Named, header};
 use super::run::Run;
 use fusewall::http::Kind;
+use fusewall::http::content::is_identity;
 use fusewall::rule::{Macro, MacroPart, Phase, Selector, Target, Variable};
 
 /// A member of a variable: its key, if it has one, and its value.
@@ -103,10 +104,10 @@ pub fn members(run: &Run<'_>, variable: Variable) -> Vec<Member> {
         Variable::RequestBody => maybe(run.request_body()),
         Variable::RequestBodyLength => number(run.inspected_body().map_or(0, |body| body.len() as u64)),
         Variable::ReqbodyProcessor => one(state.processor.map_or("", |processor| processor.name()).as_bytes()),
-        Variable::ReqbodyError => flag(report.error),
-        Variable::ReqbodyErrorMsg => one(report.error_message.as_bytes()),
-        Variable::ReqbodyProcessorError => flag(report.error),
-        Variable::ReqbodyProcessorErrorMsg => one(report.error_message.as_bytes()),
+        Variable::ReqbodyError => flag(run.knows_body() && report.error),
+        Variable::ReqbodyErrorMsg => one(if run.knows_body() { report.error_message.as_bytes() } else { b"" }),
+        Variable::ReqbodyProcessorError => flag(run.knows_body() && report.error),
+        Variable::ReqbodyProcessorErrorMsg => one(if run.knows_body() { report.error_message.as_bytes() } else { b"" }),
         Variable::MultipartBoundaryQuoted => flag(multipart.boundary_quoted),
         Variable::MultipartBoundaryWhitespace => flag(multipart.boundary_whitespace),
         Variable::MultipartCrlfLfLines => flag(multipart.crlf_lf_lines),
@@ -121,7 +122,7 @@ pub fn members(run: &Run<'_>, variable: Variable) -> Vec<Member> {
         Variable::MultipartMissingSemicolon => flag(multipart.missing_semicolon),
         Variable::MultipartStrictError => flag(multipart.strict_error()),
         Variable::MultipartUnmatchedBoundary => number(u64::from(multipart.unmatched_boundary)),
-        Variable::Uninspected => one(if run.leaves_body_unread() { b"request body" } else { b"" }),
+        Variable::Uninspected => one(request.unseen.join(", ").as_bytes()),
         Variable::BudgetExhausted => one(b""),
         Variable::InboundDataError | Variable::OutboundDataError | Variable::MscPcreLimitsExceeded => flag(false),
 
@@ -162,6 +163,11 @@ pub fn members(run: &Run<'_>, variable: Variable) -> Vec<Member> {
 }
 
 impl Run<'_> {
+    /// Errors of the query too are told when the body is: as in ModSecurity the variables belong to the body.
+    fn knows_body(&self) -> bool {
+        self.reached_body
+    }
+
     pub fn knows_response(&self) -> bool {
         self.phase >= Phase::ResponseHeaders && self.reached_response
     }
@@ -185,9 +191,13 @@ impl Run<'_> {
         self.body_is_variable.then_some(self.exchange.body.as_slice())
     }
 
-    fn leaves_body_unread(&self) -> bool {
-        let body_phase = self.phase >= Phase::RequestBody && !self.exchange.body.is_empty();
-        body_phase && !self.body_is_read
+    /// Whether there is a response body, and it has a content coding.
+    pub fn has_coded_response(&self) -> bool {
+        let Some(response) = self.exchange.response.as_ref().filter(|response| !response.body.is_empty()) else {
+            return false;
+        };
+        let mut codings = response.headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case(b"content-encoding"));
+        codings.any(|(_, value)| !is_identity(value))
     }
 
     fn rule_members(&self) -> Vec<Member> {

@@ -162,6 +162,7 @@ impl Json {
                 return Ok(false);
             }
         }
+        fields.hold(self.path.memory())?;
         Ok(true)
     }
 
@@ -196,7 +197,7 @@ impl Json {
         if self.path.depth() > 0 {
             out.error("the document is not complete");
         }
-        Ok(())
+        fields.hold(0)
     }
 
     /// Reads a byte outside of strings and words; answers whether it is used up. If not, the state has changed.
