@@ -4,8 +4,8 @@
 //! commas separate too, values may be quoted strings. As in ModSecurity, a pair without a name is no cookie; its bytes are still
 //! those of the header, which rules inspect as REQUEST_HEADERS, and the caller is told of it.
 //!
-//! Frameworks undo quoted strings even in format 0 (RFC 2109 and Python's octal escapes: `"\074script"`). A value that begins with a
-//! quote and has a backslash or a semicolon in its string is therefore given a second time, as such a framework reads it.
+//! Frameworks undo quoted strings even in format 0 (RFC 2109 and Python's octal escapes: `"\074script"`). A quoted string with a
+//! backslash or a semicolon in it is therefore given a second time, as such a framework reads it.
 
 use super::{Fields, Kind};
 use crate::meter::{Exhausted, Meter, Price};
@@ -50,20 +50,38 @@ fn version_0(header: &[u8], fields: &mut Fields) -> Result<bool, Exhausted> {
             named &= value.iter().all(|&byte| byte == b'=' || byte.is_ascii_whitespace());
         } else {
             fields.push(Kind::Cookie, name, value)?;
-            let rest = header.get(end - value.len()..).unwrap_or_default();
-            if let Some(quoted) = rest.trim_ascii_start().strip_prefix(b"\"")
-                && let Some(length) = quoted_length(quoted)
-                && quoted.get(..length).is_some_and(|text| text.iter().any(|byte| matches!(byte, b'\\' | b';')))
-            {
-                let name = fields.store(name)?;
-                let mut value = super::Bytes::default();
-                unescape(quoted.get(..length).unwrap_or_default(), &mut value, fields)?;
-                fields.push_stored(Kind::Cookie, name, value);
-            }
+            quoted_strings(name, header.get(end - value.len()..).unwrap_or_default(), value.len(), fields)?;
         }
         start = end + 1;
     }
     Ok(named)
+}
+
+/// Gives the quoted strings of a value once more, as they are when they are undone: one at its start, and those after a `=` in it,
+/// which is where a recipient that splits at commas sees values. `rest` is the value, `len` bytes long, and all that follows it.
+fn quoted_strings(name: &[u8], rest: &[u8], len: usize, fields: &mut Fields) -> Result<(), Exhausted> {
+    let mut opens = true;
+    let mut at = 0;
+    while at < len {
+        let Some(&byte) = rest.get(at) else { break };
+        at += 1;
+        if byte != b'"' || !opens {
+            opens = byte == b'=' || opens && byte.is_ascii_whitespace();
+            continue;
+        }
+        let quoted = rest.get(at..).unwrap_or_default();
+        let Some(length) = quoted_length(quoted) else { break };
+        let text = quoted.get(..length).unwrap_or_default();
+        if text.iter().any(|byte| matches!(byte, b'\\' | b';')) {
+            let name = fields.store(name)?;
+            let mut value = super::Bytes::default();
+            unescape(text, &mut value, fields)?;
+            fields.push_stored(Kind::Cookie, name, value);
+        }
+        at += length;
+        opens = false;
+    }
+    Ok(())
 }
 
 /// Bytes of a quoted string before its closing quote, if it has one. Quotes that open a value close the string of an earlier one,
@@ -188,6 +206,7 @@ mod tests {
             (r#"a="x\"#, &[r#""x\"#]),
             (r#"a="\777\12""#, &[r#""\777\12""#, "77712"]),
             (r#"a=x"\074""#, &[r#"x"\074""#]),
+            (r#"a=b, c="\074", d= "\x""#, &[r#"b, c="\074", d= "\x""#, "<", "x"]),
         ] {
             let values: Vec<_> = cookies(header, 0).into_iter().map(|(_, value)| value).collect();
             assert_eq!(values, expected, "{header}");

@@ -317,8 +317,9 @@ impl<'r> Draft<'r> {
     }
 
     fn rule_set(&mut self, ctl: &Ctl) -> RuleSetId {
-        let named = self.ruleset.rules.iter().enumerate().filter(|(_, rule)| fold::ctl_names(ctl, rule));
-        let set: Vec<_> = named.map(|(at, _)| RuleIx::new(at)).collect();
+        let named = fold::Named::by(ctl);
+        let rules = self.ruleset.rules.iter().enumerate().filter(|(_, rule)| named.includes(rule));
+        let set: Vec<_> = rules.map(|(at, _)| RuleIx::new(at)).collect();
         if let Some(at) = self.rule_sets.iter().position(|other| *other == set) {
             return RuleSetId::new(at);
         }

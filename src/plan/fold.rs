@@ -113,7 +113,8 @@ struct Outcome {
 
 /// Runs the rule on `state`, which afterwards holds whatever may be true behind it.
 fn run(rule: &Rule, state: &mut State, uncertain: bool, context: &Context<'_>) -> Outcome {
-    let before = state.clone();
+    let acts = rule.conditions.iter().any(|condition| !condition.actions.is_empty());
+    let before = acts.then(|| state.clone());
     let mut certain = !uncertain;
     let mut acted = false;
     let mut repeated = false;
@@ -133,6 +134,9 @@ fn run(rule: &Rule, state: &mut State, uncertain: bool, context: &Context<'_>) -
             }
             Decision::Unknown => {
                 certain = false;
+                if condition.actions.is_empty() {
+                    continue;
+                }
                 // The actions may run any number of times.
                 let unchanged = state.clone();
                 condition.actions.iter().for_each(|action| apply(action, state));
@@ -143,7 +147,9 @@ fn run(rule: &Rule, state: &mut State, uncertain: bool, context: &Context<'_>) -
         }
     }
     if !certain {
-        *state = before.meet(state.clone());
+        if let Some(before) = before {
+            *state = before.meet(state.clone());
+        }
         return Outcome { fate: Fate::Live, may_match: true, may_fall_through: true };
     }
     let silent = !rule.log && !rule.auditlog && rule.disruptive == Disruptive::Pass && rule.severity.is_none();
@@ -244,41 +250,55 @@ fn mark_uncertain(ruleset: &Ruleset, rule: &Rule, fate: Fate, uncertain: &mut [b
     }
     for action in rule.conditions.iter().flat_map(|condition| &condition.actions) {
         let Action::Ctl(ctl) = action else { continue };
+        let named = Named::by(ctl);
         for (at, other) in ruleset.rules.iter().enumerate() {
-            if ctl_names(ctl, other) {
+            if named.includes(other) {
                 uncertain[at] = true;
             }
         }
     }
 }
 
-/// Whether a `ctl:ruleRemove...` names the rule.
-pub(super) fn ctl_names(ctl: &Ctl, rule: &Rule) -> bool {
-    match ctl {
-        Ctl::RuleRemoveById(ids) | Ctl::RuleRemoveTargetById(ids, _) => in_ranges(ids, rule),
-        Ctl::RuleRemoveByTag(tag) | Ctl::RuleRemoveTargetByTag(tag, _) => {
-            rule.tags.iter().any(|text| finds(tag, &text.to_bytes()))
+/// The rules that a `ctl:ruleRemove...` names. Its pattern is compiled once, however many rules there are.
+pub(super) enum Named<'a> {
+    Ids(&'a [IdRange]),
+    Tags(Option<scan::Pattern>),
+    Messages(Option<scan::Pattern>),
+    None,
+}
+
+impl<'a> Named<'a> {
+    pub(super) fn by(ctl: &'a Ctl) -> Self {
+        match ctl {
+            Ctl::RuleRemoveById(ids) | Ctl::RuleRemoveTargetById(ids, _) => Named::Ids(ids),
+            Ctl::RuleRemoveByTag(tag) | Ctl::RuleRemoveTargetByTag(tag, _) => Named::Tags(compiled(tag)),
+            Ctl::RuleRemoveByMsg(msg) | Ctl::RuleRemoveTargetByMsg(msg, _) => Named::Messages(compiled(msg)),
+            _ => Named::None,
         }
-        Ctl::RuleRemoveByMsg(msg) | Ctl::RuleRemoveTargetByMsg(msg, _) => {
-            rule.msg.as_ref().is_some_and(|text| finds(msg, &text.to_bytes()))
+    }
+
+    pub(super) fn includes(&self, rule: &Rule) -> bool {
+        match self {
+            Named::Ids(ids) => ids.iter().any(|range| range.contains(rule.id.0)),
+            Named::Tags(Some(tag)) => rule.tags.iter().any(|text| matches(tag, &text.to_bytes())),
+            Named::Messages(Some(msg)) => rule.msg.as_ref().is_some_and(|text| matches(msg, &text.to_bytes())),
+            Named::Tags(None) | Named::Messages(None) | Named::None => false,
         }
-        _ => false,
     }
 }
 
-fn in_ranges(ids: &[IdRange], rule: &Rule) -> bool {
-    ids.iter().any(|range| range.contains(rule.id.0))
+/// Whether a pattern of the rules finds the text. Load time only: an unmetered search is fine here.
+pub(super) fn finds(pattern: &Pattern, text: &[u8]) -> bool {
+    compiled(pattern).is_some_and(|pattern| matches(&pattern, text))
 }
 
-/// Whether a pattern of a `ctl` finds the text. Load time only: an unmetered search is fine here.
-pub(super) fn finds(pattern: &Pattern, text: &[u8]) -> bool {
-    let Ok(hir) = crate::lang::pcre::parse(&pattern.text, pattern.fold_case, &crate::limits::Limits::default()) else {
-        return false;
-    };
+fn compiled(pattern: &Pattern) -> Option<scan::Pattern> {
     let limits = crate::limits::Limits::default();
-    let Ok(pattern) = scan::Pattern::build_with(&hir, scan::Want::Match, scan::Engine::Nfa, &limits) else {
-        return false;
-    };
+    let hir = crate::lang::pcre::parse(&pattern.text, pattern.fold_case, &limits).ok()?;
+    scan::Pattern::build_with(&hir, scan::Want::Match, scan::Engine::Nfa, &limits).ok()
+}
+
+fn matches(pattern: &scan::Pattern, text: &[u8]) -> bool {
     let (mut cache, mut cursor, mut groups) = Default::default();
     let mut meter = crate::meter::Meter::unlimited();
     let found = pattern.scan(&mut cache, text, &mut cursor, u64::MAX, &mut groups, &mut meter);

@@ -1,7 +1,6 @@
-//! The inspection parsers: by example, by property, under hostile input and against ModSecurity's own cases.
+//! The inspection parsers: by example, by property and against ModSecurity's own cases.
 
 mod conformance;
-mod hostile;
 mod json;
 mod multipart;
 mod properties;

@@ -330,7 +330,7 @@ impl<'a> Run<'a> {
 
 /// The processor that the Content-Type alone chooses.
 fn default_processor(exchange: &Exchange) -> Option<BodyProcessor> {
-    let content_type = header(&exchange.headers, b"content-type")?.to_ascii_lowercase();
+    let content_type = header(&exchange.headers, b"content-type")?.trim_ascii_start().to_ascii_lowercase();
     if content_type.starts_with(b"application/x-www-form-urlencoded") {
         Some(BodyProcessor::UrlEncoded)
     } else if content_type.starts_with(b"multipart/form-data") {

@@ -3,6 +3,12 @@
 use crate::rule::{Macro, MacroPart, Variable};
 use std::collections::BTreeMap;
 
+/// Longest value that is followed, in bytes. Gates hold numbers and short lists; what rules make longer by adding it to itself
+/// would have no bound here.
+const MAX_VALUE: usize = 4096;
+/// Keys that are followed. CRS has about 300; states are copied where jumps meet, so that their size counts for every rule.
+const MAX_KEYS: usize = 4096;
+
 /// What is known about one TX entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Known {
@@ -30,7 +36,12 @@ impl State {
     }
 
     pub(super) fn set(&mut self, key: &[u8], value: Known) {
-        self.keys.insert(key.to_ascii_lowercase(), value);
+        let key = key.to_ascii_lowercase();
+        if self.keys.len() >= MAX_KEYS && !self.keys.contains_key(&key) {
+            self.keys.clear();
+            self.unknown_prefixes = vec![Vec::new()];
+        }
+        self.keys.insert(key, value);
     }
 
     /// A `setvar` whose key is only known up to its first macro.
@@ -44,7 +55,7 @@ impl State {
         }
     }
 
-    /// The text, if all its macros are known.
+    /// The text, if all its macros are known and it is not too long to follow.
     pub(super) fn expand(&self, text: &Macro) -> Option<Vec<u8>> {
         let mut out = Vec::new();
         for part in &text.parts {
@@ -56,6 +67,9 @@ impl State {
                     Known::Unknown => return None,
                 },
                 MacroPart::Variable { .. } => return None,
+            }
+            if out.len() > MAX_VALUE {
+                return None;
             }
         }
         Some(out)
