@@ -86,8 +86,12 @@ fn set_tx(
     };
     let mut value = std::mem::take(&mut scratch.expanded);
     value.clear();
+    scratch.flags.macro_cut = false;
     let done = expand(text, &mut value, loaded, scratch, meter).and_then(|()| meter.charge_rule(SET.of(value.len())));
     if done.is_ok() {
+        if scratch.flags.macro_cut {
+            scratch.flags.note("tx value");
+        }
         let base = scratch.tx.get(key).map_or(0, numeric::integer);
         let limit = loaded.program().limits.tx_value_bytes;
         if value.len() > limit {

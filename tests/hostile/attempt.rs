@@ -21,7 +21,7 @@ pub enum Expected {
     Flagged,
     /// Nothing: a harmless request that looks much like the hostile ones.
     Nothing,
-    /// The built-in rules and CRS have to see it; the hand-written ones are not asked.
+    /// The built-in rules have to see it; the hand-written ones are not asked.
     ByRulesets,
 }
 
@@ -31,11 +31,26 @@ pub struct Attempt {
     pub what: String,
     pub exchange: Exchange,
     pub expected: Expected,
+    pub whom: Whom,
+}
+
+/// Who is asked. Other rulesets look neither for the bare word nor in every place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Whom {
+    All,
+    ButCrs,
+    HandWritten,
 }
 
 impl Attempt {
     pub fn new(what: impl Into<String>, exchange: Exchange, expected: Expected) -> Attempt {
-        Attempt { what: what.into(), exchange, expected }
+        let whom = if expected == Expected::ByRulesets { Whom::ButCrs } else { Whom::All };
+        Attempt { what: what.into(), exchange, expected, whom }
+    }
+
+    /// To be sent to these only.
+    pub fn to(self, whom: Whom) -> Attempt {
+        Attempt { whom, ..self }
     }
 
     /// Bytes of the request.

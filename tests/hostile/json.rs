@@ -8,7 +8,7 @@ pub static SIZE: LazyLock<Row> = LazyLock::new(|| {
     let mut row =
         Row::new("I2", "JSON: depth up to 100,000, long keys with many leaves, a million leaves, one string of 10 MB");
     let attack = json_string(ATTACK);
-    for depth in [1, 64, 65, 128, 129, 512, 513, 100_000] {
+    for depth in [1_usize, 64, 65, 128, 129, 512, 513, 100_000] {
         let expected = if depth <= 512 { Expected::Found } else { Expected::Refused };
         for (open, close) in [("[", "]"), ("{\"a\":", "}"), ("[{\"key\":", "}]")] {
             let levels = if open.len() > 5 { depth.div_ceil(2) } else { depth };

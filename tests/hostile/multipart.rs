@@ -1,6 +1,6 @@
 //! I5: multipart bodies that recipients cut up in different ways, the odd part at each place.
 
-use crate::attempt::{ATTACK, Attempt, Expected, MULTIPART, field, post};
+use crate::attempt::{ATTACK, Attempt, Expected, MULTIPART, Whom, field, post};
 use crate::row::Row;
 use std::sync::LazyLock;
 
@@ -167,6 +167,11 @@ const PARAMETERS: &[(&str, Expected)] = &[
 fn attempts() -> Vec<Attempt> {
     let mut attempts = Vec::new();
     for (part, expected) in PARTS {
+        let whom = match part {
+            part if part.contains("filename=\"@") => Whom::ButCrs,
+            part if part.contains("attack") && !part.contains('@') => Whom::HandWritten,
+            _ => Whom::All,
+        };
         let part = part.replace('@', ATTACK);
         for count in [1, 2, 5] {
             for place in 0..count {
@@ -174,7 +179,7 @@ fn attempts() -> Vec<Attempt> {
                     .map(|at| if at == place { format!("--B\r\n{part}\r\n") } else { field(&format!("a{at}"), "v") })
                     .collect();
                 let what = format!("part {place} of {count}: {part:?}");
-                attempts.push(Attempt::new(what, post(MULTIPART, parts + "--B--\r\n"), *expected));
+                attempts.push(Attempt::new(what, post(MULTIPART, parts + "--B--\r\n"), *expected).to(whom));
             }
         }
     }

@@ -209,18 +209,18 @@ pub static ROW: LazyLock<Row> = LazyLock::new(|| {
 
 /// Rules, and the code of what is wrong with them.
 const REFUSED: &[(&str, &str)] = &[
-    ("SecNothing On", "E0101"),
-    ("SecRule ARGS x \"id:1,nothing\"", "E0201"),
-    ("SecRule ARGS x \"phase:2\"", "E0202"),
-    ("SecRule ARGS x id:1\nSecRule ARGS y id:1", "E0203"),
-    ("SecRule ARGS \"@pmFromFile none.data\" id:1", "E0102"),
-    ("SecRule ARGS \"@ipMatchFromFile none.data\" id:1", "E0102"),
-    ("Include none.conf", "E0102"),
+    ("SecNothing On", "E0201"),
+    ("SecRule ARGS x \"id:1,nothing\"", "E0501"),
+    ("SecRule ARGS x \"phase:2\"", "E0505"),
+    ("SecRule ARGS x id:1\nSecRule ARGS y id:1", "E0506"),
+    ("SecRule ARGS \"@pmFromFile none.data\" id:1", "E0101"),
+    ("SecRule ARGS \"@ipMatchFromFile none.data\" id:1", "E0101"),
+    ("Include none.conf", "E0101"),
     ("SecRule NOTHING x id:1", "E0301"),
     ("SecRule ARGS \"@nothing x\" id:1", "E0401"),
-    ("SecRule ARGS x \"id:1,t:nothing\"", "E0501"),
-    ("SecRule ARGS x \"id:1,ctl:nothing=1\"", "E0601"),
-    ("SecRule ARGS x \"id:1,chain\"", "E0701"),
+    ("SecRule ARGS x \"id:1,t:nothing\"", "E0508"),
+    ("SecRule ARGS x \"id:1,ctl:nothing=1\"", "E0509"),
+    ("SecRule ARGS x \"id:1,chain\"", "E0205"),
 ];
 
 /// A million addresses load; one more does not.

@@ -248,7 +248,11 @@ impl Xml {
                 }
             }
             State::Skipped(skipped) => {
+                let before = self.text.len();
                 let (next, ended) = skipped.read(rest, &mut self.text, out)?;
+                if self.open.is_empty() && self.text.len() > before {
+                    out.error("text stands outside of the root element");
+                }
                 if ended {
                     self.state = State::Text;
                 }
@@ -456,6 +460,9 @@ impl Xml {
     /// Ends a reference, in text or in an attribute value.
     fn end_reference(&mut self, closed: bool, out: &mut Out<'_>) -> Result<(), Exhausted> {
         let Some(reference) = self.reference.take() else { return Ok(()) };
+        if self.open.is_empty() && !matches!(self.state, State::Value(_)) {
+            out.error("text stands outside of the root element");
+        }
         let mut buffer = [0; 4];
         match reference.character().filter(|_| closed) {
             Some(character) => self.put(character.encode_utf8(&mut buffer).as_bytes(), out),
