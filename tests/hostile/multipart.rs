@@ -169,7 +169,7 @@ fn attempts() -> Vec<Attempt> {
     for (part, expected) in PARTS {
         let whom = match part {
             part if part.contains("filename=\"@") => Whom::ButCrs,
-            part if part.contains("attack") && !part.contains('@') => Whom::HandWritten,
+            part if part.contains("ttack") && !part.contains('@') => Whom::HandWritten,
             _ => Whom::All,
         };
         let part = part.replace('@', ATTACK);

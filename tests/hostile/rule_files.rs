@@ -215,7 +215,7 @@ const REFUSED: &[(&str, &str)] = &[
     ("SecRule ARGS x id:1\nSecRule ARGS y id:1", "E0506"),
     ("SecRule ARGS \"@pmFromFile none.data\" id:1", "E0101"),
     ("SecRule ARGS \"@ipMatchFromFile none.data\" id:1", "E0101"),
-    ("Include none.conf", "E0101"),
+    ("Include none.conf", "E0102"),
     ("SecRule NOTHING x id:1", "E0301"),
     ("SecRule ARGS \"@nothing x\" id:1", "E0401"),
     ("SecRule ARGS x \"id:1,t:nothing\"", "E0508"),

@@ -14,7 +14,6 @@ struct Read {
     fields: Vec<(Kind, String, String)>,
     report: Report,
     fuel: u64,
-    memory: usize,
 }
 
 impl Read {
@@ -39,6 +38,5 @@ fn read(processor: Processor, content_type: &str, body: impl AsRef<[u8]>, limits
         fields: fields.items().iter().map(|f| (f.kind, text(f.name), text(f.value))).collect(),
         report,
         fuel: meter.spent(),
-        memory: fields.memory(),
     }
 }
