@@ -143,10 +143,8 @@ fn odd() -> Vec<Attempt> {
         for content_type in types {
             for spelling in spellings.iter().take(if *expected == Expected::Nothing { 1 } else { 3 }) {
                 // Outside of strings there are no escapes.
-                if body.contains("'@") || body.ends_with("}@") {
-                    if spelling.contains('\\') {
-                        continue;
-                    }
+                if (body.contains("'@") || body.ends_with("}@")) && spelling.contains('\\') {
+                    continue;
                 }
                 let body = body.replace('@', spelling);
                 attempts.push(Attempt::new(format!("{content_type}: {body}"), post(content_type, body), *expected));

@@ -133,7 +133,7 @@ fn attempts() -> Vec<Attempt> {
             post(XML, format!("{inside}{}{after}", xml_text(ATTACK))),
             expected,
         ));
-        let attributes = format!("{}{}{after}", "<a>".repeat(depth - 1), format!("<a b='{}'>", xml_text(ATTACK)));
+        let attributes = format!("{}<a b='{}'>{after}", "<a>".repeat(depth - 1), xml_text(ATTACK));
         attempts.push(Attempt::new(format!("an attribute {depth} deep"), post(XML, attributes), expected));
     }
     attempts

@@ -45,10 +45,10 @@ impl Request {
         }
         parse_query(uri.query, &limits(settings), &mut fields, &mut request.report, &mut meter).expect("no budget");
         for (name, value) in &exchange.headers {
-            if name.eq_ignore_ascii_case(b"cookie") {
-                if !parse_cookies(value, settings.cookie_format, &mut fields, &mut meter).expect("no budget") {
-                    request.note("cookie without a name");
-                }
+            if name.eq_ignore_ascii_case(b"cookie")
+                && !parse_cookies(value, settings.cookie_format, &mut fields, &mut meter).expect("no budget")
+            {
+                request.note("cookie without a name");
             }
         }
         request.note_arguments();
