@@ -266,12 +266,14 @@ fn every_kind_of_body_is_inspected() {
 #[test]
 fn markup_in_pictures_is_chance() {
     let waf = &*ACTING;
-    let picture = |content_type: &str| {
+    let picture = |content_type: &str, start: &str| {
         let headers = vec![("Content-Type".to_owned(), content_type.to_owned())];
-        status(waf, &Request { headers, body: Some("..<script>alert(1)</script>".to_owned()), ..Request::default() })
+        status(waf, &Request { headers, body: Some(format!("{start}<script>alert(1)</script>")), ..Request::default() })
     };
-    assert_eq!(picture("image/jpeg"), 200);
-    assert_eq!(picture("application/octet-stream"), 403);
+    assert_eq!(picture("image/jpeg", "\u{1}\0\u{10}"), 200);
+    assert_eq!(picture("application/octet-stream", "\u{1}\0\u{10}"), 403);
+    assert_eq!(picture("image/jpeg", ".."), 403, "text that is called a picture");
+    assert_ne!(picture("image/svg+xml", "<svg>"), 200, "a picture that is XML");
 }
 
 #[test]

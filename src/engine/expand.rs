@@ -198,8 +198,8 @@ pub(super) fn live_scalar(
             return Ok(Some(Slice::Static(scope.as_bytes())));
         }
         Variable::Uninspected => {
-            let what = scratch.flags.uninspected().first().copied().unwrap_or("");
-            return Ok(Some(Slice::Static(what.as_bytes())));
+            let all = scratch.flags.uninspected().join(", ");
+            return scratch.memory.keep(all.as_bytes()).map(Some);
         }
         Variable::PerfAll => {
             let text = super::performance::summary(&scratch.state.phase_fuel);

@@ -49,6 +49,10 @@ pub(super) fn request(program: &Program, scratch: &mut Scratch, meter: &mut Mete
     keep(scratch, Variable::RequestFilename, &path)?;
     keep(scratch, Variable::RequestBasename, http::uri::basename(&path))?;
     keep(scratch, Variable::PathInfo, &path)?;
+    if target.contains(&b'#') {
+        // Recipients that know no fragments read on: the rest of the target is then path or arguments.
+        scratch.flags.note("fragment of the request target");
+    }
     let query = uri.query.to_vec();
     http::args::parse_query(&query, &limits, &mut scratch.memory.fields, &mut scratch.report, meter)?;
 
@@ -61,13 +65,11 @@ pub(super) fn request(program: &Program, scratch: &mut Scratch, meter: &mut Mete
         let name = scratch.memory.fields.bytes(header.name);
         if name.eq_ignore_ascii_case(b"cookie") {
             let value = scratch.memory.fields.bytes(header.value).to_vec();
-            http::cookies::parse_cookies(
-                &value,
-                program.ruleset.settings.cookie_format,
-                program.ruleset.settings.cookie_separator,
-                &mut scratch.memory.fields,
-                meter,
-            )?;
+            let settings = &program.ruleset.settings;
+            let (format, separator) = (settings.cookie_format, settings.cookie_separator);
+            if !http::cookies::parse_cookies(&value, format, separator, &mut scratch.memory.fields, meter)? {
+                scratch.flags.note("cookie without a name");
+            }
         } else if name.eq_ignore_ascii_case(b"host") {
             let host = host_of(scratch.memory.fields.bytes(header.value)).to_vec();
             keep(scratch, Variable::ServerName, &host)?;
@@ -160,6 +162,9 @@ pub(super) fn body(program: &Program, scratch: &mut Scratch, meter: &mut Meter) 
     } else if !streamed && length > 0 && scratch.state.processor.is_none() {
         scratch.flags.note("request body");
     }
+    if length > 0 {
+        body_headers(scratch, meter)?;
+    }
     let Report { error, error_message, files_combined_size, .. } = scratch.report.clone();
     let flag: &'static [u8] = if error { b"1" } else { b"0" };
     scratch.set_scalar(Variable::ReqbodyError, Slice::Static(flag));
@@ -171,6 +176,40 @@ pub(super) fn body(program: &Program, scratch: &mut Scratch, meter: &mut Meter) 
     file_sizes(scratch, meter)?;
     arguments(scratch, meter)?;
     full_request(program, scratch, meter)
+}
+
+/// What the headers and the parser say about a body that rules cannot see as its recipient may.
+fn body_headers(scratch: &mut Scratch, meter: &mut Meter) -> Result<(), Exhausted> {
+    let (fields, report, flags) = (&scratch.memory.fields, &mut scratch.report, &mut scratch.flags);
+    let mut types = 0;
+    meter.charge(fields.items().len() as u64)?;
+    for field in fields.items() {
+        let (name, value) = (fields.bytes(field.name), fields.bytes(field.value));
+        if field.kind == Kind::ArgPost && name == b"_charset_" && !http::content::shows_ascii(value) {
+            // RFC 7578, section 4.6: the character set of the fields.
+            flags.note("request body charset");
+        }
+        if field.kind == Kind::RequestHeader && name.eq_ignore_ascii_case(b"content-type") {
+            meter.charge(COPY.of(value.len()))?;
+            types += 1;
+            if http::content::hides_text(value) {
+                flags.note("request body charset");
+            }
+        }
+    }
+    if types > 1 {
+        report.fail("The request has more than one Content-Type");
+    }
+    if report.part_coded {
+        flags.note("part-coded");
+    }
+    if report.part_charset {
+        flags.note("part charset");
+    }
+    if report.xml_doctype {
+        flags.note("document type declaration");
+    }
+    Ok(())
 }
 
 /// Status line and headers: phase 3. An unknown length is 0.
@@ -222,6 +261,7 @@ pub(super) fn response_body(
 
 /// The processor that a content type chooses by itself; JSON and XML are chosen by rules.
 fn processor_of(content_type: &[u8]) -> Option<BodyProcessor> {
+    let content_type = content_type.trim_ascii_start();
     let starts =
         |prefix: &[u8]| content_type.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix));
     if starts(b"application/x-www-form-urlencoded") {

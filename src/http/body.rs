@@ -98,13 +98,14 @@ enum Machine {
 }
 
 impl BodyParser {
-    /// A parser for one body. `content_type` is the value of the Content-Type header; only multipart bodies need it.
+    /// A parser for one body. `content_type` is the value of the Content-Type header; multipart bodies need it for the boundary, XML for the
+    /// character set.
     pub fn new(processor: Processor, content_type: &[u8], limits: &ParseLimits) -> BodyParser {
         let machine = match processor {
             Processor::UrlEncoded => Machine::UrlEncoded(Pairs::new(Kind::ArgPost, limits)),
             Processor::Multipart => Machine::Multipart(Box::new(Multipart::new(content_type, limits))),
             Processor::Json => Machine::Json(Box::new(Json::new(limits))),
-            Processor::Xml => Machine::Xml(Box::new(Xml::new(limits))),
+            Processor::Xml => Machine::Xml(Box::new(Xml::new(content_type, limits))),
             Processor::Ndjson => Machine::Json(Box::new(Json::sequence(limits))),
             Processor::GraphQl => Machine::GraphQl(graphql::Body::new(limits)),
             Processor::Protobuf => Machine::Protobuf(Box::new(Message::new(b"protobuf", NAMES_CONSTANT, limits))),

@@ -93,13 +93,15 @@ pub struct Fields {
     arena: Vec<u8>,
     items: Vec<Field>,
     arguments: usize,
+    /// Bytes that a parser holds beside the arena.
+    held: usize,
     limit: usize,
 }
 
 impl Fields {
     /// No fields; at most `limit` bytes of names, values and the list of them (and 4 GiB).
     pub fn with_limit(limit: usize) -> Self {
-        Fields { arena: Vec::new(), items: Vec::new(), arguments: 0, limit: limit.min(u32::MAX as usize) }
+        Fields { arena: Vec::new(), items: Vec::new(), arguments: 0, held: 0, limit: limit.min(u32::MAX as usize) }
     }
 
     /// Forgets all fields, keeps the memory.
@@ -107,6 +109,7 @@ impl Fields {
         self.arena.clear();
         self.items.clear();
         self.arguments = 0;
+        self.held = 0;
     }
 
     /// Bytes that are allocated, in use or not.
@@ -219,9 +222,19 @@ impl Fields {
         self.arena.get(span.start as usize..span.end()).unwrap_or_default()
     }
 
-    /// Bytes held: names, values and the list of fields.
+    /// Says how many bytes a parser holds beside the arena: paths, open elements, text that is not complete. They count like
+    /// those of the arena.
+    ///
+    /// # Errors
+    /// [`Exhausted`] (scope memory) when that is more than there is.
+    pub(super) fn hold(&mut self, bytes: usize) -> Result<(), Exhausted> {
+        self.held = bytes;
+        if self.memory() > self.limit { Err(Exhausted { scope: Scope::Memory }) } else { Ok(()) }
+    }
+
+    /// Bytes held: names, values, the list of fields, and what a parser holds while it reads.
     pub fn memory(&self) -> usize {
-        self.arena.len() + self.items.len() * size_of::<Field>()
+        self.arena.len() + self.items.len() * size_of::<Field>() + self.held
     }
 }
 

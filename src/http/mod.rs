@@ -20,6 +20,7 @@
 pub mod args;
 pub mod body;
 pub mod coding;
+pub mod content;
 pub mod cookies;
 mod fields;
 mod graphql;
@@ -32,6 +33,7 @@ mod percent;
 mod protobuf;
 mod report;
 pub mod uri;
+mod utf8;
 mod xml;
 
 pub use body::{BodyParser, Processor, Progress};

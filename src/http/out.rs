@@ -14,6 +14,8 @@ pub(super) struct Out<'a> {
     pub(super) at: usize,
     /// A limit was reached: the reading ends.
     pub(super) stop: bool,
+    /// An XML declaration names a set in which each byte is a character.
+    pub(super) single_bytes: bool,
 }
 
 impl<'a> Out<'a> {
@@ -24,7 +26,7 @@ impl<'a> Out<'a> {
         report: &'a mut Report,
         meter: &'a mut Meter,
     ) -> Self {
-        Out { fields, report, meter, format, at, stop: false }
+        Out { fields, report, meter, format, at, stop: false, single_bytes: false }
     }
 
     pub(super) fn error(&mut self, what: &str) {

@@ -32,11 +32,15 @@ pub struct Report {
     pub xml_depth_exceeded: bool,
     /// An XML document has a document type declaration. It is not read, no entity it declares is expanded.
     pub xml_doctype: bool,
+    /// A part of a multipart body has a Content-Transfer-Encoding that some recipients decode.
+    pub part_coded: bool,
+    /// A part of a multipart body names a character set that may hide ASCII text.
+    pub part_charset: bool,
 }
 
 impl Report {
     /// Notes an error; the first message stays.
-    pub(super) fn fail(&mut self, message: impl Into<Cow<'static, str>>) {
+    pub(crate) fn fail(&mut self, message: impl Into<Cow<'static, str>>) {
         if !self.error {
             self.error = true;
             self.error_message = message.into();

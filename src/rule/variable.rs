@@ -164,7 +164,7 @@ variables! {
     Xml "XML" Collection;
     /// All attribute values of an XML body: `XML://@*`.
     XmlAttributes "XML_ATTRIBUTES" Collection;
-    /// Ours: the first thing that was not inspected (`request body`; empty if everything was).
+    /// Ours: what was not inspected, or may be read otherwise by its recipient (`request body, part-coded`; empty if nothing).
     Uninspected "FUSEWALL_UNINSPECTED" Scalar;
     /// Ours: which budget ran dry (`request`, `rule`, `memory`; empty if none).
     BudgetExhausted "FUSEWALL_BUDGET_EXHAUSTED" Scalar;

@@ -1,8 +1,7 @@
-//! The inspection parsers: by example, by property, under hostile input and against ModSecurity's own cases.
+//! The inspection parsers: by example, by property and against ModSecurity's own cases.
 
 mod coding;
 mod conformance;
-mod hostile;
 mod json;
 mod multipart;
 mod properties;
@@ -17,7 +16,6 @@ struct Read {
     fields: Vec<(Kind, String, String)>,
     report: Report,
     fuel: u64,
-    memory: usize,
 }
 
 impl Read {
@@ -42,6 +40,5 @@ fn read(processor: Processor, content_type: &str, body: impl AsRef<[u8]>, limits
         fields: fields.items().iter().map(|f| (f.kind, text(f.name), text(f.value))).collect(),
         report,
         fuel: meter.spent(),
-        memory: fields.memory(),
     }
 }

@@ -14,9 +14,48 @@ fn text_is_one_value_and_each_attribute_another() {
          b=\"it's\">one&#x26;<e/><![CDATA[<two> ]] & ]]><e f=\"\" /><!-- no --><?no no?>&#51;\n</r >\n",
     );
     assert_eq!(read.values(Kind::XmlText), [("", "\n\none&<two> ]] & 3\n\n")]);
-    assert_eq!(read.values(Kind::XmlAttribute), [("p:a", "x<y"), ("b", "it's"), ("f", "")]);
+    assert_eq!(read.values(Kind::XmlAttribute), [("p:a", "x<y"), ("b", "it's"), ("f", ""), ("no", "no")]);
     assert_eq!(read.report, Report::default());
     assert!(!xml("").report.error);
+}
+
+#[test]
+fn line_ends_and_blanks_are_those_of_the_standard() {
+    for (body, text, attributes) in [
+        ("<a>x\r\ny\rz\n</a>\r\n", "x\ny\nz\n\n", &[][..]),
+        ("<a>\r\r\n\n\r</a>\r", "\n\n\n\n\n", &[]),
+        ("<a><![CDATA[\r\n]]>\r<b/>\n&#13;&#10;</a>", "\n\n\n\r\n", &[]),
+        ("<a b='1\r\n2\t3\n4\r5&#10;6&#9;'\r\nc=''/>", "", &[("b", "1 2 3 4 5\n6\t"), ("c", "")]),
+    ] {
+        let read = xml(body);
+        assert_eq!(read.values(Kind::XmlText), [("", text)], "{body:?}");
+        assert_eq!(read.values(Kind::XmlAttribute), attributes, "{body:?}");
+        assert!(!read.report.error, "{body:?}: {}", read.message());
+    }
+    // At the edge of the parser's blocks too.
+    for before in 4080..4100 {
+        let read = xml(format!("<a>{}\r\n\r</a>", "x".repeat(before)));
+        assert!(read.values(Kind::XmlText)[0].1.ends_with("x\n\n"), "{before}");
+    }
+}
+
+#[test]
+fn what_else_may_be_an_attack_is_given_out() {
+    let read = xml("<?xml-stylesheet href='a'?><a xmlns='urn:x' xmlns:b='${jndi:x}' c='1'/>");
+    let expected = [("xml-stylesheet", "href='a'"), ("xmlns:b", "${jndi:x}"), ("c", "1")];
+    assert_eq!(read.values(Kind::XmlAttribute), expected);
+    assert!(!read.report.error);
+    for (body, message) in [
+        (&b"<a b='' c='' b=''/>"[..], "stands twice"),
+        (b"<a>\xff</a>", "not UTF-8"),
+        (b"<a>\xe2\x82", "not complete"),
+        (b"<a>\x0b</a>", "not allowed"),
+    ] {
+        assert!(xml(body).message().contains(message), "{}: {}", body.escape_ascii(), xml(body).message());
+    }
+    assert!(!xml(b"<?xml version='1.0' encoding='ISO-8859-1'?><a>\xff</a>").report.error);
+    let told = crate::read(Processor::Xml, "text/xml; charset=iso-8859-1", b"<a>\xff</a>", ParseLimits::default());
+    assert!(!told.report.error);
 }
 
 #[test]

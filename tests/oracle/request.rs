@@ -6,7 +6,7 @@ use fusewall::http::coding::{self, DecodeLimits, Decoded, Decoding, End};
 use fusewall::http::cookies::parse_cookies;
 use fusewall::http::nested::{Nested, NestedLimits};
 use fusewall::http::uri::{basename, decode_path, split};
-use fusewall::http::{BodyParser, Fields, Kind, ParseLimits, Report, args::parse_query};
+use fusewall::http::{BodyParser, Fields, Kind, ParseLimits, Report, args::parse_query, content};
 use fusewall::meter::Meter;
 use fusewall::rule::{BodyProcessor, Settings, XmlIntoArgs};
 
@@ -23,6 +23,8 @@ pub struct Request {
     /// Fields of query, cookies and body.
     fields: Vec<(Kind, Named)>,
     pub report: Report,
+    /// What rules cannot see as the recipient may, in the words of FUSEWALL_UNINSPECTED.
+    pub unseen: Vec<&'static str>,
     arguments: usize,
 }
 
@@ -41,13 +43,19 @@ impl Request {
         };
         let mut fields = Fields::with_limit(usize::MAX);
         let mut meter = Meter::unlimited();
+        if exchange.target.contains(&b'#') {
+            request.unseen.push("fragment of the request target");
+        }
         parse_query(uri.query, &limits(settings), &mut fields, &mut request.report, &mut meter).expect("no budget");
         for (name, value) in &exchange.headers {
             if name.eq_ignore_ascii_case(b"cookie") {
-                parse_cookies(value, settings.cookie_format, settings.cookie_separator, &mut fields, &mut meter)
-                    .expect("no budget");
+                let (format, separator) = (settings.cookie_format, settings.cookie_separator);
+                if !parse_cookies(value, format, separator, &mut fields, &mut meter).expect("no budget") {
+                    request.note("cookie without a name");
+                }
             }
         }
+        request.note_limits();
         request.take(&fields, 0);
         request
     }
@@ -100,6 +108,46 @@ impl Request {
         let mut reader = Nested::new(nested, &limits(settings));
         reader.step(usize::MAX, &mut fields, &mut self.report, &mut Meter::unlimited()).expect("no budget");
         self.take(&fields, known);
+    }
+
+    /// What headers and parser say about a body that is not empty.
+    pub fn judge_body(&mut self, exchange: &Exchange) {
+        let types = exchange.headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case(b"content-type")).count();
+        if types > 1 && !self.report.error {
+            self.report.error = true;
+            self.report.error_message = "The request has more than one Content-Type".into();
+        }
+        for (name, value) in &exchange.headers {
+            if name.eq_ignore_ascii_case(b"content-type") && content::hides_text(value) {
+                self.note("request body charset");
+            }
+        }
+        let hidden = |(name, value): &Named| name == b"_charset_" && !content::shows_ascii(value);
+        if self.of(&[Kind::ArgPost]).any(hidden) {
+            self.note("request body charset");
+        }
+        let (coded, charset, doctype) = (self.report.part_coded, self.report.part_charset, self.report.xml_doctype);
+        for (on, what) in [(coded, "part-coded"), (charset, "part charset"), (doctype, "document type declaration")] {
+            if on {
+                self.note(what);
+            }
+        }
+    }
+
+    /// Notes what was not read because there was too much of it.
+    pub fn note_limits(&mut self) {
+        if self.report.nested_exceeded {
+            self.note("nested values");
+        }
+        if self.report.arguments_exceeded {
+            self.note("arguments over the limit");
+        }
+    }
+
+    pub fn note(&mut self, what: &'static str) {
+        if !self.unseen.contains(&what) {
+            self.unseen.push(what);
+        }
     }
 
     fn take(&mut self, fields: &Fields, skip: usize) {

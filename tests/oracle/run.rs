@@ -33,20 +33,15 @@ pub struct Run<'a> {
     pub reached_body: bool,
     /// The body without its codings, from phase 2 on.
     pub body: Vec<u8>,
-    /// Nothing of it is left coded.
-    pub body_is_decoded: bool,
     /// Phase 2 has begun with access to the body.
     pub body_access: bool,
-    /// A processor has read the body, or it is forced, or there is none.
-    pub body_is_read: bool,
     /// The body is REQUEST_BODY.
     pub body_is_variable: bool,
     pub reached_response: bool,
     /// Phase 4 has begun with access to the body.
     pub response_body_access: bool,
-    /// The response body without its codings, and whether nothing of it is left coded.
+    /// The response body without its codings.
     pub response_body: Vec<u8>,
-    pub response_is_decoded: bool,
     /// The rule that runs.
     pub rule: Option<&'a Rule>,
     allowed: Option<AllowScope>,
@@ -66,14 +61,11 @@ impl<'a> Run<'a> {
             phase: Phase::RequestHeaders,
             reached_body: false,
             body: Vec::new(),
-            body_is_decoded: true,
             body_access: false,
-            body_is_read: false,
             body_is_variable: false,
             reached_response: false,
             response_body_access: false,
             response_body: Vec::new(),
-            response_is_decoded: true,
             rule: None,
             allowed: None,
         }
@@ -106,17 +98,22 @@ impl<'a> Run<'a> {
 
     /// Reads the body as phase 1 has decided.
     fn take_body(&mut self) {
-        let state = &self.state;
         self.reached_body = true;
+        let state = &self.state;
         self.body_access = state.request_body_access;
         if !self.body_access {
+            if !self.exchange.body.is_empty() {
+                self.request.note("request body");
+            }
             return;
         }
         let (processor, forced) = (state.processor, state.force_request_body);
-        self.body_is_read = processor.is_some() || forced || self.ruleset.settings.stream_input_body;
         self.body_is_variable = processor.map_or(forced, |processor| processor == BodyProcessor::UrlEncoded);
-        (self.body, self.body_is_decoded) =
-            self.request.decode(self.exchange, self.ruleset.settings.request_body_limit);
+        let body_is_decoded;
+        (self.body, body_is_decoded) = self.request.decode(self.exchange, self.ruleset.settings.request_body_limit);
+        if !body_is_decoded {
+            self.request.note("request body coding");
+        }
         if let Some(processor) = processor.filter(|_| !self.body.is_empty()) {
             let xml = self.state.xml_into_args;
             self.request.read_body(self.exchange, &self.body, processor, xml, &self.ruleset.settings);
@@ -128,6 +125,14 @@ impl<'a> Run<'a> {
         if nested.depth > 0 || nested.only_graphql {
             self.request.read_nested(&nested, &self.ruleset.settings);
         }
+        let streamed = self.ruleset.settings.stream_input_body;
+        if !self.body.is_empty() && processor.is_none() && !forced && !streamed {
+            self.request.note("request body");
+        }
+        if !self.body.is_empty() {
+            self.request.judge_body(self.exchange);
+        }
+        self.request.note_limits();
     }
 
     /// A body that is too long even without its files is an error, or refused.
@@ -158,7 +163,10 @@ impl<'a> Run<'a> {
         if let Some(response) = self.exchange.response.as_ref().filter(|_| self.response_body_access) {
             let limit = self.ruleset.settings.response_body_limit;
             let (body, end) = decoded(&response.headers, &response.body, limit);
-            (self.response_body, self.response_is_decoded) = (body, end == Some(End::Complete));
+            self.response_body = body;
+            if end != Some(End::Complete) {
+                self.request.note("response body coding");
+            }
         }
     }
 
@@ -447,7 +455,7 @@ impl<'a> Run<'a> {
 
 /// The processor that the Content-Type alone chooses.
 fn default_processor(exchange: &Exchange) -> Option<BodyProcessor> {
-    let content_type = header(&exchange.headers, b"content-type")?.to_ascii_lowercase();
+    let content_type = header(&exchange.headers, b"content-type")?.trim_ascii_start().to_ascii_lowercase();
     if content_type.starts_with(b"application/x-www-form-urlencoded") {
         Some(BodyProcessor::UrlEncoded)
     } else if content_type.starts_with(b"multipart/form-data") {

@@ -104,10 +104,10 @@ pub fn members(run: &Run<'_>, variable: Variable) -> Vec<Member> {
         Variable::StreamInputBody => maybe(run.inspected_body().filter(|_| run.ruleset.settings.stream_input_body)),
         Variable::RequestBodyLength => number(run.inspected_body().map_or(0, |body| body.len() as u64)),
         Variable::ReqbodyProcessor => one(state.processor.map_or("", |processor| processor.name()).as_bytes()),
-        Variable::ReqbodyError => flag(report.error),
-        Variable::ReqbodyErrorMsg => one(report.error_message.as_bytes()),
-        Variable::ReqbodyProcessorError => flag(report.error),
-        Variable::ReqbodyProcessorErrorMsg => one(report.error_message.as_bytes()),
+        Variable::ReqbodyError => flag(run.knows_body() && report.error),
+        Variable::ReqbodyErrorMsg => one(if run.knows_body() { report.error_message.as_bytes() } else { b"" }),
+        Variable::ReqbodyProcessorError => flag(run.knows_body() && report.error),
+        Variable::ReqbodyProcessorErrorMsg => one(if run.knows_body() { report.error_message.as_bytes() } else { b"" }),
         Variable::MultipartBoundaryQuoted => flag(multipart.boundary_quoted),
         Variable::MultipartBoundaryWhitespace => flag(multipart.boundary_whitespace),
         Variable::MultipartCrlfLfLines => flag(multipart.crlf_lf_lines),
@@ -122,7 +122,7 @@ pub fn members(run: &Run<'_>, variable: Variable) -> Vec<Member> {
         Variable::MultipartMissingSemicolon => flag(multipart.missing_semicolon),
         Variable::MultipartStrictError => flag(multipart.strict_error()),
         Variable::MultipartUnmatchedBoundary => number(u64::from(multipart.unmatched_boundary)),
-        Variable::Uninspected => one(run.uninspected().first().copied().unwrap_or_default().as_bytes()),
+        Variable::Uninspected => one(request.unseen.join(", ").as_bytes()),
         Variable::BudgetExhausted | Variable::CollectionLimit => one(b""),
         Variable::SessionId | Variable::UserId => maybe(state.named.get(&variable).map(Vec::as_slice)),
         Variable::WebAppId => maybe(run.ruleset.settings.web_app_id.as_ref().map(|id| id.as_bytes())),
@@ -179,6 +179,11 @@ pub fn members(run: &Run<'_>, variable: Variable) -> Vec<Member> {
 }
 
 impl Run<'_> {
+    /// Errors of the query too are told when the body is: as in ModSecurity the variables belong to the body.
+    fn knows_body(&self) -> bool {
+        self.reached_body
+    }
+
     pub fn knows_response(&self) -> bool {
         self.phase >= Phase::ResponseHeaders && self.reached_response
     }
@@ -200,18 +205,6 @@ impl Run<'_> {
     /// REQUEST_BODY: urlencoded bodies, and those that no processor reads when it is forced.
     fn request_body(&self) -> Option<&[u8]> {
         self.body_is_variable.then_some(self.body.as_slice())
-    }
-
-    /// What of the bodies rules do not see, or not as its recipient may.
-    fn uninspected(&self) -> Vec<&'static str> {
-        let body_phase = self.reached_body && !self.exchange.body.is_empty();
-        let notes = [
-            (!self.body_is_decoded, "request body coding"),
-            (body_phase && !self.body_is_read, "request body"),
-            (self.request.report.nested_exceeded, "nested values"),
-            (!self.response_is_decoded, "response body coding"),
-        ];
-        notes.into_iter().filter(|(is_so, _)| *is_so).map(|(_, note)| note).collect()
     }
 
     fn rule_members(&self) -> Vec<Member> {

@@ -1,7 +1,6 @@
 //! SecLang, from text to rule model.
 
 mod crs;
-mod hostile;
 mod lowering;
 mod properties;
 mod updates;

@@ -167,6 +167,7 @@ impl Json {
                 return Ok(false);
             }
         }
+        fields.hold(self.path.memory())?;
         Ok(true)
     }
 
@@ -193,7 +194,8 @@ impl Json {
             }
             _ => {}
         }
-        self.end_document(&mut out)
+        self.end_document(&mut out)?;
+        fields.hold(0)
     }
 
     /// Ends what a document leaves open.

@@ -46,6 +46,11 @@ impl Path {
         &self.text
     }
 
+    /// Bytes held.
+    pub(super) fn memory(&self) -> usize {
+        self.text.len() + self.frames.len() * size_of::<Frame>()
+    }
+
     /// Number of open containers.
     pub(super) fn depth(&self) -> usize {
         self.frames.len()

@@ -1,7 +1,9 @@
 //! The boundary: the parameter of the Content-Type header, and the lines that look like it.
 
 use crate::http::Report;
+use memchr::memmem::Finder;
 use std::borrow::Cow;
+use std::cell::OnceCell;
 
 /// Longest Content-Type that is read, in bytes, as in ModSecurity. RFC 2046 allows boundaries of 70.
 const MAX_LENGTH: usize = 1024;
@@ -17,6 +19,8 @@ pub(super) struct Boundary {
     whitespace: bool,
     missing_semicolon: bool,
     error: Option<&'static str>,
+    /// Searches for the boundary after a CR.
+    after_cr: OnceCell<Finder<'static>>,
 }
 
 impl Boundary {
@@ -138,9 +142,22 @@ impl Boundary {
         }
     }
 
+    /// Whether a boundary follows a CR without LF in a part's content. Some recipients take the CR for the end of a line.
+    pub(super) fn follows_bare_cr(&self, content: &[u8]) -> bool {
+        let finder = self.after_cr.get_or_init(|| Finder::new(&[b"\r", self.dashed.as_slice()].concat()).into_owned());
+        self.is_known() && finder.find(content).is_some()
+    }
+
     /// Why a line that is no boundary might be taken for one.
     pub(super) fn near_miss(&self, line: &[u8]) -> Option<&'static str> {
         let boundary = self.dashed.get(2..).filter(|boundary| !boundary.is_empty())?;
+        // Recipients that end an unquoted boundary at a comma or blank.
+        if let Some(cut) = self.dashed.iter().position(|byte| matches!(byte, b',' | b' ')).filter(|cut| *cut > 2)
+            && let Some(rest) = self.dashed.get(..cut).and_then(|short| line.strip_prefix(short))
+            && matches!(rest.trim_ascii(), b"" | b"--")
+        {
+            return Some("Invalid boundary (cut short)");
+        }
         if let Some(inner) = line.strip_prefix(b"--\"") {
             return inner.starts_with(boundary).then_some("Invalid boundary (quotes)");
         }

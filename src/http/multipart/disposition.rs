@@ -106,12 +106,28 @@ impl Disposition {
             self.extended(value);
             std::mem::replace(&mut self.has_extended_file_name, true)
         } else {
+            self.pieced(name, value);
             false
         };
         if duplicate {
             self.fail("Duplicate Content-Disposition name or filename");
         }
         rest
+    }
+
+    /// `name*`, `filename*0`, `filename*1*`: forms of RFC 2231 that RFC 7578 does not have. Some recipients put them together.
+    fn pieced(&mut self, name: &[u8], value: Vec<u8>) {
+        let Some(star) = name.iter().position(|&byte| byte == b'*') else { return };
+        let (name, _) = name.split_at(star);
+        let parameter = if name.eq_ignore_ascii_case(b"name") {
+            Parameter::Name
+        } else if name.eq_ignore_ascii_case(b"filename") {
+            Parameter::FileName
+        } else {
+            return;
+        };
+        self.fail("Invalid Content-Disposition header (name or filename in pieces)");
+        self.values.push((parameter, value));
     }
 
     /// A quoted string: `\"` and `\\` are escapes, any other backslash is a backslash, as in the paths old browsers send.
@@ -204,6 +220,8 @@ mod tests {
             (r#"form-data; name="a"#, &["a"], &[], [true, false, true]),
             (r#"form-data; name"#, &[], &[], [false, false, true]),
             (r#"form-data; ; name=a;; ="#, &["a"], &[], [false, false, true]),
+            (r#"form-data; name*0="a"; filename*0="x.p"; FileName*1=hp"#, &["a"], &["x.p", "hp"], [false, false, true]),
+            (r#"form-data; name*=utf-8''a; size*=1"#, &["utf-8''a"], &[], [true, false, true]),
             ("attachment; filename=x", &[], &["x"], [false, false, true]),
             ("form-data;", &[], &[], [false, false, false]),
             ("", &[], &[], [false, false, true]),

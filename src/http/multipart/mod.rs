@@ -4,12 +4,13 @@
 //! sets a flag (the `MULTIPART_*` variables of ModSecurity) or is an error, and reading goes on: a part without a usable name is
 //! a form field without a name, every name and file name of a Content-Disposition is given out, a line that nearly is a boundary
 //! is an error and content. What stands before the first and after the final boundary is flagged and not inspected; a body whose
-//! boundary the Content-Type does not tell is an error and not read at all.
+//! boundary the Content-Type does not tell is an error and not read at all. What only some recipients do (decode a part, read a
+//! multipart inside a part, take a file without a file name for a field) is flagged or read both ways.
 
 mod boundary;
 mod disposition;
 
-use super::{Bytes, Fields, Kind, ParseLimits, Report};
+use super::{Bytes, Fields, Kind, ParseLimits, Report, content};
 use crate::meter::{Exhausted, Meter, Price};
 use boundary::Boundary;
 use disposition::{Disposition, Parameter};
@@ -76,8 +77,9 @@ struct Part {
     /// The header lines, unfolded.
     headers: Vec<Bytes>,
     header_bytes: usize,
-    /// Whether its content is an uploaded file.
+    /// Whether its content is an uploaded file, and whether one of its file names is not empty.
     file: bool,
+    file_named: bool,
     name: Bytes,
     content: Bytes,
     /// Bytes of the last line end in the content: they belong to it only if no boundary follows.
@@ -409,6 +411,7 @@ impl Multipart {
             None => out.invalid_part("Content-Disposition header missing name field"),
         }
         for &header in &self.part.headers {
+            judge_header(out.fields.bytes(header), out.report, out.at);
             out.fields.push_stored(Kind::PartHeader, self.part.name, header);
         }
         for name in names {
@@ -416,9 +419,10 @@ impl Multipart {
         }
         for file_name in disposition.values(Parameter::FileName) {
             out.meter.charge(PER_NAME)?;
+            self.part.file = true;
+            self.part.file_named |= !file_name.is_empty();
             let file_name = out.fields.store(file_name)?;
             out.fields.push_stored(Kind::File, self.part.name, file_name);
-            self.part.file = true;
         }
         if self.part.file {
             self.files += 1;
@@ -458,12 +462,36 @@ impl Multipart {
     fn content_end(&mut self, out: &mut Out<'_>) {
         let part = &self.part;
         let content = part.content.without_last(part.pending);
+        if self.boundary.follows_bare_cr(out.fields.bytes(content)) {
+            out.report.fail_multipart("Invalid boundary (after a bare CR)", out.at);
+        }
         if part.file {
             out.report.files_combined_size += content.len() as u64;
             out.fields.push_stored(Kind::FileContent, part.name, content);
-        } else if self.may_add_argument(out) {
+        }
+        // Go's reader takes a part with an empty file name for a form field.
+        let field = !part.file || !part.file_named && !content.is_empty();
+        if field && self.may_add_argument(out) {
             out.fields.push_stored(Kind::ArgPost, part.name, content);
         }
+    }
+}
+
+/// Notes what a header of a part may make of its content.
+fn judge_header(header: &[u8], report: &mut Report, at: usize) {
+    let Some(value) = header.splitn(2, |&byte| byte == b':').nth(1) else { return };
+    let value = value.trim_ascii();
+    if is_header(header, b"content-type") {
+        report.part_charset |= content::hides_text(value);
+        // RFC 7578, section 4.3, deprecates parts in parts; what reads them sees fields where others see one file.
+        let kind = value.get(..b"multipart/".len()).unwrap_or_default();
+        if kind.eq_ignore_ascii_case(b"multipart/") {
+            report.multipart.invalid_part = true;
+            report.fail_multipart("Part is a multipart body itself", at);
+        }
+    } else if is_header(header, b"content-transfer-encoding") {
+        let plain = [&b"7bit"[..], b"8bit", b"binary", b""].iter().any(|plain| value.eq_ignore_ascii_case(plain));
+        report.part_coded |= !plain;
     }
 }
 

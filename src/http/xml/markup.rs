@@ -1,6 +1,8 @@
 //! The parts of an XML document that are not elements: references, comments, CDATA sections, instructions, declarations.
 
 use super::Out;
+use crate::http::Kind as FieldKind;
+use crate::meter::Exhausted;
 
 /// Longest reference that is read, in bytes: `#x10FFFF` and a good many leading zeros.
 const MAX_REFERENCE: usize = 32;
@@ -59,7 +61,7 @@ pub(super) struct Skipped {
     kind: Kind,
     /// The last two bytes, with which an end may begin.
     tail: [u8; 2],
-    /// The first bytes, until they tell what it is; for an instruction the first bytes at all.
+    /// The first bytes, until they tell what it is; an instruction's whole text.
     start: Vec<u8>,
 }
 
@@ -85,62 +87,82 @@ impl Skipped {
     }
 
     /// Reads on; answers what follows and whether the end was there. The content of a CDATA section is appended to `text`.
-    pub(super) fn read<'b>(&mut self, block: &'b [u8], text: &mut Vec<u8>, out: &mut Out<'_>) -> (&'b [u8], bool) {
+    pub(super) fn read<'b>(
+        &mut self,
+        block: &'b [u8],
+        text: &mut Vec<u8>,
+        out: &mut Out<'_>,
+    ) -> Result<(&'b [u8], bool), Exhausted> {
         let mut rest = block;
         while let Some((&byte, after)) = rest.split_first() {
             match self.kind {
                 Kind::Unknown => {
                     rest = after;
                     if self.classify(byte, out) {
-                        return (rest, true);
+                        return Ok((rest, true));
                     }
                 }
                 Kind::DocumentType { bracket, quote } => {
                     rest = after;
                     if self.declaration(byte, bracket, quote, out) {
-                        return (rest, true);
+                        return Ok((rest, true));
                     }
                 }
                 Kind::Comment | Kind::CharacterData | Kind::Instruction => {
                     let len = memchr::memchr(b'>', rest).map_or(rest.len(), |at| at + 1);
                     let (piece, next) = rest.split_at(len);
                     rest = next;
-                    if self.piece(piece, text, out) {
-                        return (rest, true);
+                    if self.piece(piece, text, out)? {
+                        return Ok((rest, true));
                     }
                 }
             }
         }
-        (rest, false)
+        Ok((rest, false))
     }
 
     /// Reads up to and with a `>`, at which a comment, section or instruction may end; answers whether it does.
-    fn piece(&mut self, piece: &[u8], text: &mut Vec<u8>, out: &mut Out<'_>) -> bool {
+    fn piece(&mut self, piece: &[u8], text: &mut Vec<u8>, out: &mut Out<'_>) -> Result<bool, Exhausted> {
         match self.kind {
             Kind::CharacterData => text.extend_from_slice(piece),
-            Kind::Instruction => {
-                let room = MAX_DECLARATION.saturating_sub(self.start.len());
-                self.start.extend_from_slice(piece.get(..room).unwrap_or(piece));
-            }
+            Kind::Instruction => self.start.extend_from_slice(piece),
             _ => {}
         }
         let mark = last_two(self.tail, piece.strip_suffix(b">").unwrap_or(piece));
         self.tail = last_two(self.tail, piece);
         if !piece.ends_with(b">") {
-            return false;
+            return Ok(false);
         }
-        match self.kind {
+        Ok(match self.kind {
             Kind::Comment => mark == *b"--",
             Kind::CharacterData if mark == *b"]]" => {
                 text.truncate(text.len().saturating_sub(3));
                 true
             }
             Kind::Instruction if mark[1] == b'?' => {
-                check_declaration(&self.start, out);
+                self.instruction(out)?;
                 true
             }
             _ => false,
+        })
+    }
+
+    /// Gives out a processing instruction; that at the beginning of the document tells the encoding instead.
+    fn instruction(&self, out: &mut Out<'_>) -> Result<(), Exhausted> {
+        let whole = self.start.strip_suffix(b"?>").unwrap_or(&self.start);
+        let (target, data) = whole.split_at(whole.iter().position(u8::is_ascii_whitespace).unwrap_or(whole.len()));
+        let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b" \t\n._-='\"".contains(byte);
+        if target == b"xml" && data.len() <= MAX_DECLARATION && data.iter().all(plain) {
+            check_declaration(data, out);
+            return Ok(());
         }
+        out.meter.charge(super::PER_TAG)?;
+        out.fields.push(FieldKind::XmlAttribute, target, data.trim_ascii())
+    }
+
+    /// Bytes held.
+    pub(super) fn memory(&self) -> usize {
+        self.start.len()
     }
 
     /// Reads a byte of a document type declaration; answers whether it ends it.
@@ -196,16 +218,15 @@ fn last_two(before: [u8; 2], piece: &[u8]) -> [u8; 2] {
 }
 
 /// Refuses the encodings that this reader would misread (XML 1.0, section 4.3.3).
-fn check_declaration(instruction: &[u8], out: &mut Out<'_>) {
-    let Some(declaration) = instruction.strip_prefix(b"xml").filter(|rest| rest.starts_with(b" ")) else { return };
+fn check_declaration(declaration: &[u8], out: &mut Out<'_>) {
     let declaration = declaration.to_ascii_lowercase();
     let Some(at) = declaration.windows(8).position(|word| word == b"encoding") else { return };
     let value = declaration.get(at + 8..).unwrap_or_default().trim_ascii_start();
     let value = value.strip_prefix(b"=").unwrap_or_default().trim_ascii_start().get(1..).unwrap_or_default();
-    let name = value.split(|byte| matches!(byte, b'"' | b'\'')).next().unwrap_or_default();
-    let known: [&[u8]; 6] = [b"utf-8", b"us-ascii", b"ascii", b"iso-8859-1", b"iso-8859-15", b"windows-1252"];
-    if !known.contains(&name) {
-        out.error("the encoding is not one that is read");
+    match value.split(|byte| matches!(byte, b'"' | b'\'')).next().unwrap_or_default() {
+        b"utf-8" | b"us-ascii" | b"ascii" => {}
+        b"iso-8859-1" | b"iso-8859-15" | b"windows-1252" => out.single_bytes = true,
+        _ => out.error("the encoding is not one that is read"),
     }
 }
 

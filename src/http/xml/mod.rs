@@ -3,19 +3,23 @@
 //! With `SecParseXmlIntoArgs` the text of each element is an argument, too (`arguments`).
 //!
 //! A reader of its own, not a general XML parser: it resolves nothing, keeps going after errors and never recurses. Text is that of
-//! elements and CDATA sections, with character references and the five predefined entities replaced; comments and processing
-//! instructions are not text. As in XPath, namespace declarations are not attributes. A document type declaration is skipped and
-//! flagged; one with declarations of its own, and a reference to an entity that is not predefined, are errors, because a recipient
-//! may read text there that is not inspected.
+//! elements and CDATA sections, with line ends, character references and the five predefined entities replaced as XML 1.0 says
+//! (sections 2.11, 4.1 and 4.6); white space in attribute values becomes blanks (section 3.3.3). Comments are not text. As in
+//! XPath, namespace declarations are not attributes, unless what they hold is no address. A processing instruction is given out
+//! like an attribute, with its target for a name: `<?xml-stylesheet href="..."?>` makes recipients fetch things. A document type
+//! declaration is skipped and flagged; one with declarations of its own, and a reference to an entity that is not predefined, are
+//! errors, because a recipient may read text there that is not inspected.
 
 mod arguments;
 mod markup;
 
 use super::out::Out;
+use super::utf8::Utf8;
 use super::{Bytes, Fields, Kind, ParseLimits, Report};
 use crate::meter::{Exhausted, Meter, Price};
 use arguments::Arguments;
 use markup::{Reference, Skipped};
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 /// Fuel for one byte.
 pub(super) const PER_BYTE: u64 = 2;
@@ -81,6 +85,13 @@ pub(super) struct Xml {
     word: Vec<u8>,
     name: Bytes,
     value: Bytes,
+    /// Hashes of the names of a start tag's attributes: a name may stand there once.
+    attributes: Vec<u64>,
+    /// The last byte read was a CR, which is a line end with or without a LF behind it.
+    after_cr: bool,
+    utf8: Utf8,
+    /// The document says that it is not UTF-8 but a set in which each byte is a character.
+    single_bytes: bool,
     depth_limit: usize,
     seen_element: bool,
     /// The text is one value.
@@ -90,7 +101,7 @@ pub(super) struct Xml {
 }
 
 impl Xml {
-    pub(super) fn new(limits: &ParseLimits) -> Self {
+    pub(super) fn new(content_type: &[u8], limits: &ParseLimits) -> Self {
         Xml {
             state: State::Text,
             text: Vec::new(),
@@ -100,6 +111,10 @@ impl Xml {
             word: Vec::new(),
             name: Bytes::default(),
             value: Bytes::default(),
+            attributes: Vec::new(),
+            after_cr: false,
+            utf8: Utf8::default(),
+            single_bytes: names_single_bytes(content_type),
             depth_limit: limits.xml_depth,
             seen_element: false,
             whole: limits.xml_text,
@@ -121,14 +136,47 @@ impl Xml {
         if offset == 0 {
             rest = after_byte_order_mark(rest, &mut out);
         }
+        // Line ends first (XML 1.0, section 2.11): CR LF and CR are LF, wherever they stand.
         while !rest.is_empty() && !out.stop {
-            out.at = offset + block.len() - rest.len();
-            rest = self.read(rest, &mut out)?;
+            let at = offset + block.len() - rest.len();
+            if std::mem::take(&mut self.after_cr) && !rest.starts_with(b"\n") {
+                self.read_all(b"\n", at, &mut out)?;
+            }
+            let (line, after) = rest.split_at(memchr::memchr(b'\r', rest).unwrap_or(rest.len()));
+            self.read_all(line, at, &mut out)?;
+            self.after_cr = !after.is_empty();
+            rest = after.get(1..).unwrap_or_default();
+        }
+        self.single_bytes |= out.single_bytes;
+        out.at = offset;
+        if block.iter().any(|byte| matches!(byte, 0..=8 | 0x0B | 0x0C | 0x0E..=0x1F)) {
+            out.error("a character is not allowed");
+        }
+        if !self.single_bytes && !self.utf8.accepts(block) {
+            out.error("the text is not UTF-8");
         }
         if out.stop {
             self.push_text(&mut out)?;
+            return Ok(false);
         }
-        Ok(!out.stop)
+        fields.hold(self.memory())?;
+        Ok(true)
+    }
+
+    fn read_all(&mut self, bytes: &[u8], at: usize, out: &mut Out<'_>) -> Result<(), Exhausted> {
+        let mut rest = bytes;
+        while !rest.is_empty() && !out.stop {
+            out.at = at + bytes.len() - rest.len();
+            rest = self.read(rest, out)?;
+        }
+        Ok(())
+    }
+
+    /// Bytes held beside the arena.
+    fn memory(&self) -> usize {
+        let skipped = if let State::Skipped(skipped) = &self.state { skipped.memory() } else { 0 };
+        let lists = (self.open.len() + self.attributes.len()) * size_of::<u64>();
+        self.text.len() + self.names.len() + self.word.len() + lists + skipped
     }
 
     /// Ends what is open when the body ends after `len` bytes. An empty body is no error.
@@ -143,6 +191,9 @@ impl Xml {
             return Ok(());
         }
         let mut out = Out::new("XML", len, fields, report, meter);
+        if std::mem::take(&mut self.after_cr) {
+            self.read_all(b"\n", len, &mut out)?;
+        }
         self.end_reference(false, &mut out)?;
         match self.state {
             State::AttributeName => {
@@ -155,6 +206,9 @@ impl Xml {
         if !matches!(self.state, State::Text) || !self.open.is_empty() || !self.seen_element {
             out.error("the document is not complete");
         }
+        if !self.single_bytes && !self.utf8.is_complete() {
+            out.error("the text is not UTF-8");
+        }
         self.push_text(&mut out)
     }
 
@@ -162,7 +216,10 @@ impl Xml {
         if let Some(arguments) = &mut self.arguments {
             arguments.finish(&self.text, out)?;
         }
-        if self.whole { out.fields.push(Kind::XmlText, b"", &self.text) } else { Ok(()) }
+        if self.whole {
+            out.fields.push(Kind::XmlText, b"", &self.text)?;
+        }
+        out.fields.hold(0)
     }
 
     /// Reads a byte or a run of them; answers what follows.
@@ -196,7 +253,11 @@ impl Xml {
                 }
             }
             State::Skipped(skipped) => {
-                let (next, ended) = skipped.read(rest, &mut self.text, out);
+                let before = self.text.len();
+                let (next, ended) = skipped.read(rest, &mut self.text, out)?;
+                if self.open.is_empty() && self.text.len() > before {
+                    out.error("text stands outside of the root element");
+                }
                 if ended {
                     self.state = State::Text;
                 }
@@ -271,12 +332,16 @@ impl Xml {
                     Some(quote) => byte == quote,
                     None => byte == b'>' || byte.is_ascii_whitespace(),
                 };
-                let (run, next) = until(rest, |byte| matches!(byte, b'&' | b'<') || ends(byte));
+                let (run, next) = until(rest, |byte| matches!(byte, b'&' | b'<' | b'\t' | b'\n') || ends(byte));
                 out.fields.append(&mut self.value, run)?;
                 match next.split_first() {
                     Some((b'&', next)) => {
                         out.meter.charge(PER_REFERENCE)?;
                         self.reference = Some(Reference::default());
+                        return Ok(next);
+                    }
+                    Some((b'\t' | b'\n', next)) if quote.is_some() => {
+                        out.fields.append(&mut self.value, b" ")?;
                         return Ok(next);
                     }
                     Some((b'<', next)) => {
@@ -330,6 +395,7 @@ impl Xml {
                 if let Some(arguments) = &mut self.arguments {
                     arguments.begin(&self.text, out)?;
                 }
+                self.attributes.clear();
                 self.state = State::Name;
                 return Ok(rest);
             }
@@ -342,6 +408,11 @@ impl Xml {
         let slash = matches!(self.state, State::Slash);
         match byte {
             b'>' => {
+                self.attributes.sort_unstable();
+                if self.attributes.windows(2).any(|pair| matches!(pair, [one, two] if one == two)) {
+                    out.error("an attribute stands twice in a tag");
+                }
+                self.attributes.clear();
                 if slash && let Some(start) = self.open.pop() {
                     self.names.truncate(start);
                     if let Some(arguments) = &mut self.arguments {
@@ -393,7 +464,11 @@ impl Xml {
 
     /// Gives out an attribute, unless it declares a namespace.
     fn end_attribute(&mut self, out: &mut Out<'_>) -> Result<(), Exhausted> {
-        if self.word != b"xmlns" && !self.word.starts_with(b"xmlns:") {
+        let mut hasher = DefaultHasher::new();
+        self.word.hash(&mut hasher);
+        self.attributes.push(hasher.finish());
+        let namespace = self.word == b"xmlns" || self.word.starts_with(b"xmlns:");
+        if !namespace || !out.fields.bytes(self.value).iter().all(is_address) {
             out.fields.push_stored(Kind::XmlAttribute, self.name, self.value);
         }
         self.state = State::Tag;
@@ -403,6 +478,9 @@ impl Xml {
     /// Ends a reference, in text or in an attribute value.
     fn end_reference(&mut self, closed: bool, out: &mut Out<'_>) -> Result<(), Exhausted> {
         let Some(reference) = self.reference.take() else { return Ok(()) };
+        if self.open.is_empty() && !matches!(self.state, State::Value(_)) {
+            out.error("text stands outside of the root element");
+        }
         let mut buffer = [0; 4];
         match reference.character().filter(|_| closed) {
             Some(character) => self.put(character.encode_utf8(&mut buffer).as_bytes(), out),
@@ -440,6 +518,17 @@ fn after_byte_order_mark<'a>(start: &'a [u8], out: &mut Out<'_>) -> &'a [u8] {
 /// Whether a byte ends the name of an element.
 fn ends_name(byte: u8) -> bool {
     matches!(byte, b'>' | b'/' | b'<') || byte.is_ascii_whitespace()
+}
+
+/// The characters of addresses (RFC 3986, section 2): what the name of a namespace is made of.
+fn is_address(byte: &u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-._~:/?#[]@!$&'()*+,;=%".contains(byte)
+}
+
+/// Whether a Content-Type names a character set in which each byte is a character.
+fn names_single_bytes(content_type: &[u8]) -> bool {
+    let lower = content_type.to_ascii_lowercase();
+    [&b"iso-8859-"[..], b"windows-125", b"latin1"].iter().any(|name| memchr::memmem::find(&lower, name).is_some())
 }
 
 /// Splits before the first byte that `stops`.

@@ -4,6 +4,10 @@ use crate::limits::Limits;
 use crate::rule::{Macro, MacroPart, Variable};
 use std::collections::BTreeMap;
 
+/// Longest value that is followed, in bytes. Gates hold numbers and short lists; what rules make longer by adding it to itself
+/// would have no bound here.
+const MAX_VALUE: usize = 4096;
+
 /// What is known about one TX entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Known {
@@ -81,7 +85,7 @@ impl State {
         }
     }
 
-    /// The text, if all its macros are known.
+    /// The text, if all its macros are known and it is not too long to follow.
     pub(super) fn expand(&self, text: &Macro) -> Option<Vec<u8>> {
         let mut out = Vec::new();
         for part in &text.parts {
@@ -93,6 +97,9 @@ impl State {
                     Known::Unknown => return None,
                 },
                 MacroPart::Variable { .. } | MacroPart::Matching { .. } => return None,
+            }
+            if out.len() > MAX_VALUE {
+                return None;
             }
         }
         (out.len() <= self.macro_bytes).then_some(out)

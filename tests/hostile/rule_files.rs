@@ -1,11 +1,13 @@
-//! Rule text is untrusted: whatever it is, loading ends soon and without a panic.
+//! I13: rule text is untrusted: whatever it is, loading ends soon and without a panic, and what rules do to variables is bounded.
 
-use super::try_load;
-use fusewall::Limits;
+use crate::attempt::get;
+use crate::row::Row;
 use fusewall::diag::{Diagnostics, SourceMap, text};
 use fusewall::files::MemoryFiles;
 use fusewall::lang::seclang;
+use fusewall::{Limits, Waf};
 use proptest::prelude::*;
+use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 fn read(bytes: &[u8], limits: &Limits) -> (usize, Vec<&'static str>) {
@@ -177,7 +179,121 @@ fn includes_cannot_multiply_without_end() {
 #[test]
 fn a_long_report_stays_short() {
     let text = "Nonsense\n".repeat(100_000);
-    let (_, found, shown) = try_load(&text, &MemoryFiles::new());
+    let (mut sources, mut found) = (SourceMap::new(), Diagnostics::new(50));
+    seclang::load_text("t.conf", text.as_bytes(), &MemoryFiles::new(), &Limits::default(), &mut sources, &mut found);
     assert_eq!((found.errors(), found.iter().count()), (100_000, 50));
-    assert!(shown.contains("... and 99950 more"));
+    assert!(text::render(&found, &sources, false).contains("... and 99950 more"));
+}
+
+pub static ROW: LazyLock<Row> = LazyLock::new(|| {
+    let mut row = Row::new(
+        "I13",
+        "rule files: what is unknown, missing or double; recursion; a million addresses; variables that double",
+    );
+    for (rules, code) in REFUSED {
+        let found = read(rules.as_bytes(), &Limits::default()).1;
+        row.hold(found.contains(code), || format!("{rules}: {found:?} without {code}"));
+    }
+    let files = MemoryFiles::new()
+        .with("a.conf", "Include b.conf\n")
+        .with("b.conf", "Include a.conf\n")
+        .with("c.conf", "Include c.conf\n");
+    for entry in ["Include a.conf", "Include c.conf", "Include *.conf"] {
+        let loaded = Waf::builder().files(files.clone()).rules_text("t.conf", entry).build();
+        row.hold(loaded.is_err(), || format!("{entry} loads"));
+    }
+    addresses(&mut row);
+    growth(&mut row);
+    row
+});
+
+/// Rules, and the code of what is wrong with them.
+const REFUSED: &[(&str, &str)] = &[
+    ("SecNothing On", "E0201"),
+    ("SecRule ARGS x \"id:1,nothing\"", "E0501"),
+    ("SecRule ARGS x \"phase:2\"", "E0505"),
+    ("SecRule ARGS x id:1\nSecRule ARGS y id:1", "E0506"),
+    ("SecRule ARGS \"@pmFromFile none.data\" id:1", "E0101"),
+    ("SecRule ARGS \"@ipMatchFromFile none.data\" id:1", "E0101"),
+    ("Include none.conf", "E0102"),
+    ("SecRule NOTHING x id:1", "E0301"),
+    ("SecRule ARGS \"@nothing x\" id:1", "E0401"),
+    ("SecRule ARGS x \"id:1,t:nothing\"", "E0508"),
+    ("SecRule ARGS x \"id:1,ctl:nothing=1\"", "E0509"),
+    ("SecRule ARGS x \"id:1,chain\"", "E0205"),
+];
+
+/// A million addresses load; one more does not.
+fn addresses(row: &mut Row) {
+    let list = |count: u32| {
+        (0..count).map(|at| format!("{}\n", std::net::Ipv4Addr::from(at * 2 + (1 << 24)))).collect::<String>()
+    };
+    let rule = "SecRuleEngine On\nSecRule REMOTE_ADDR \"@ipMatchFromFile ips.data\" \"id:1,phase:1,deny\"";
+    let load = |count| {
+        soon(|| {
+            Waf::builder().files(MemoryFiles::new().with("ips.data", list(count))).rules_text("t.conf", rule).build()
+        })
+    };
+    match load(1_000_000) {
+        Err(report) => row.hold(false, || report.to_string()),
+        Ok(waf) => {
+            for (address, listed) in [
+                ("1.0.0.0", true),
+                ("1.0.0.1", false),
+                ("1.30.132.126", true),
+                ("1.30.132.127", false),
+                ("9.9.9.9", false),
+            ] {
+                let mut exchange = get("/");
+                exchange.remote = address.parse().expect("an address");
+                let refused = exchange.evaluate(&waf).interruption().is_some();
+                row.hold(refused == listed, || format!("{address}: {refused}"));
+            }
+        }
+    }
+    row.hold(load(1_000_001).is_err(), || "a million addresses and one".to_owned());
+}
+
+/// What grows with each rule or each match ends at a limit, and the verdict says so.
+fn growth(row: &mut Row) {
+    let double = (2..200)
+        .map(|id| format!("SecAction \"id:{id},phase:1,pass,nolog,setvar:tx.a=%{{tx.a}}%{{tx.a}}\"\n"))
+        .collect::<String>();
+    let longer =
+        "SecRule ARGS \"@unconditionalMatch\" \"id:2,phase:1,pass,nolog,setvar:tx.a=%{tx.a}%{MATCHED_VAR}%{tx.a}\"\n";
+    let names = "SecRule ARGS \"@unconditionalMatch\" \"id:2,phase:1,pass,nolog,setvar:tx.%{MATCHED_VAR}=1,setvar:ip.%{MATCHED_VAR}=1\"\n";
+    let logs = (2..3000)
+        .map(|id| format!("SecAction \"id:{id},phase:1,pass,log,msg:'%{{REQUEST_URI}}'\"\n"))
+        .collect::<String>();
+    let many: Vec<_> = (0..20_000).map(|at| format!("a={at}")).collect();
+    let target = format!("/?{}", many.join("&"));
+    for (what, rules, flag) in [
+        ("a value that doubles", double.as_str(), Some("tx value")),
+        ("a value that each match doubles", longer, Some("tx value")),
+        ("names that the request makes", names, Some("tx entries")),
+        ("three thousand records", logs.as_str(), Some("match records")),
+    ] {
+        let text = format!(
+            "SecRuleEngine On\nSecArgumentsLimit 100000\nSecAction \"id:1,phase:1,pass,nolog,setvar:tx.a=abcdefgh\"\n{rules}"
+        );
+        let waf = match Waf::builder().rules_text("t.conf", text).build() {
+            Ok(waf) => waf,
+            Err(report) => {
+                row.hold(false, || report.to_string());
+                continue;
+            }
+        };
+        let transaction = soon(|| get(&target).evaluate(&waf));
+        let verdict = transaction.verdict().expect("the engine does not fail");
+        let longest = transaction.tx("a").map_or(0, <[u8]>::len);
+        row.hold(longest <= Limits::default().tx_value_bytes, || format!("{what}: {longest} bytes"));
+        let told = flag.is_none_or(|flag| verdict.uninspected.contains(&flag)) || verdict.exhausted.is_some();
+        row.hold(told, || format!("{what}: {verdict:?}"));
+        row.hold(transaction.records().len() <= Limits::default().match_records, || what.to_owned());
+    }
+}
+
+#[test]
+fn rule_files_load_or_tell_why_not() {
+    ROW.assert();
 }
