@@ -122,7 +122,8 @@ pub(super) fn run(
             let Some(resolver) = &scratch.resolver else { return Ok(Tested::Miss) };
             let settings = &loaded.program().ruleset.settings;
             let key = settings.http_bl_key.as_deref().filter(|_| zone.ends_with("httpbl.org"));
-            let Some(name) = block_list::query(scratch.memory.get(slice), zone, key) else { return Ok(Tested::Miss) };
+            let value = scratch.memory.get(slice);
+            let Some(name) = block_list::query(value, parse_address(value), zone, key) else { return Ok(Tested::Miss) };
             let answer = resolver.answer(&name);
             if answer == Answer::Unknown {
                 scratch.flags.note("name look-up");

@@ -1,7 +1,6 @@
 //! Names by which block lists are asked over DNS (RFC 5782).
 
 use crate::meter::Price;
-use crate::net::parse_address;
 use std::fmt::Write;
 use std::net::IpAddr;
 
@@ -11,22 +10,23 @@ pub const PRICE: Price = Price::new(256, 1024);
 /// Letters of a domain name, its parts and dots.
 const LONGEST: usize = 253;
 
-/// The name to ask `zone` about a value with: an address backwards, a host name as it stands. `key` stands first where the list wants
+/// The name to ask `zone` about a value with: backwards if it is an `address`, a host name as it stands. `key` stands first where the list wants
 /// one (`SecHttpBlKey`). `None` for a value that is neither, or does not fit.
 ///
 /// ```
 /// use fusewall::ops::block_list::query;
-/// assert_eq!(query(b"203.0.113.7", "bl.example", None).as_deref(), Some("7.113.0.203.bl.example"));
-/// assert_eq!(query(b"203.0.113.7", "bl.example", Some("key")).as_deref(), Some("key.7.113.0.203.bl.example"));
-/// assert_eq!(query(b"not a name", "bl.example", None), None);
+/// let address = "203.0.113.7".parse().ok();
+/// assert_eq!(query(b"203.0.113.7", address, "bl.example", None).as_deref(), Some("7.113.0.203.bl.example"));
+/// assert_eq!(query(b"203.0.113.7", address, "bl.example", Some("key")).as_deref(), Some("key.7.113.0.203.bl.example"));
+/// assert_eq!(query(b"not a name", None, "bl.example", None), None);
 /// ```
-pub fn query(value: &[u8], zone: &str, key: Option<&str>) -> Option<String> {
+pub fn query(value: &[u8], address: Option<IpAddr>, zone: &str, key: Option<&str>) -> Option<String> {
     let mut name = String::new();
     if let Some(key) = key {
         name.push_str(key);
         name.push('.');
     }
-    match parse_address(value) {
+    match address {
         Some(IpAddr::V4(address)) => {
             let [a, b, c, d] = address.octets();
             write!(name, "{d}.{c}.{b}.{a}").ok()?;
@@ -58,11 +58,14 @@ mod tests {
 
     #[test]
     fn names_of_addresses_and_hosts() {
-        let six = query(b"2001:db8::1", "b.example", None).unwrap();
+        let six = query(b"2001:db8::1", "2001:db8::1".parse().ok(), "b.example", None).unwrap();
         assert!(six.starts_with("1.0.0.0.") && six.ends_with(".8.b.d.0.1.0.0.2.b.example"), "{six}");
-        assert_eq!(query(b"www.shop.example", "uri.example", None).as_deref(), Some("www.shop.example.uri.example"));
+        assert_eq!(
+            query(b"www.shop.example", None, "uri.example", None).as_deref(),
+            Some("www.shop.example.uri.example")
+        );
         for bad in [&b""[..], b"a..b", b"a b", b".a", &[b'a'; 64], &b"a.".repeat(126), b"\xff"] {
-            assert_eq!(query(bad, "b.example", None), None, "{}", bad.escape_ascii());
+            assert_eq!(query(bad, None, "b.example", None), None, "{}", bad.escape_ascii());
         }
     }
 }

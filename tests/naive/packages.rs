@@ -89,7 +89,6 @@ fn the_core_rule_set_3_runs() {
             rules.display()
         )
     };
-    let sql = "' or 1=1 union select password from users -- -";
     let encoded = "%27+or+1%3D1+union+select+password+from+users+--+-";
     let forms = load(folder.path(), &text(""));
     assert!(forms.naive.ruleset().rules.len() > 500);
@@ -106,7 +105,6 @@ fn the_core_rule_set_3_runs() {
     ] {
         assert_eq!(status(&forms, &Exchange::get(target)), 403, "{target}");
     }
-    assert_eq!(status(&forms, &Exchange::get("/").header("Referer", sql)), 0, "level 1 looks at few headers");
 
     // What a package excludes passes with it only, and only there.
     let cases = [
