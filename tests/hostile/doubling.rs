@@ -290,7 +290,7 @@ fn exchanges(row: &mut Row) {
     let own = build(Waf::builder().rules_text("site.conf", text));
     let builtin = build(Waf::builder().rules_builtin());
     for (what, request) in REQUESTS {
-        let sizes = if cfg!(debug_assertions) { [20_000, 1_000] } else { [100_000, 2_000] };
+        let sizes = if cfg!(debug_assertions) { [20_000, 2_000] } else { [100_000, 2_000] };
         for ((name, waf), size) in [("hand-written", &own), ("built-in", &builtin)].into_iter().zip(sizes) {
             let (one, two) = (request(size), request(2 * size));
             let fuel = |exchange: &Exchange| exchange.evaluate(waf).verdict().map_or(0, |verdict| verdict.fuel);
