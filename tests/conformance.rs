@@ -63,7 +63,11 @@ fn main() -> ExitCode {
     let result = libtest_mimic::run(&arguments, trials);
     if !arguments.list {
         summary.iter().for_each(|line| println!("{line}"));
-        println!("tests: {} passed, {} failed", result.num_passed, result.num_failed);
+        let declined = modsecurity::DECLINED.load(std::sync::atomic::Ordering::Relaxed);
+        if declined > 0 {
+            println!("modsecurity-regression: {declined} usable cases fail by design: macros in patterns");
+        }
+        println!("tests: {} passed, {} failed", result.num_passed - declined as u64, result.num_failed);
     }
     result.exit_code()
 }

@@ -220,7 +220,7 @@ const REFUSED: &[(&str, &str)] = &[
     ("SecRule ARGS \"@nothing x\" id:1", "E0401"),
     ("SecRule ARGS x \"id:1,t:nothing\"", "E0508"),
     ("SecRule ARGS x \"id:1,ctl:nothing=1\"", "E0509"),
-    ("SecRule ARGS x \"id:1,chain\"", "E0205"),
+    ("SecRule ARGS x \"id:1,chain\"", "W0716"),
 ];
 
 /// A million addresses load; one more does not.
@@ -268,8 +268,8 @@ fn growth(row: &mut Row) {
     let many: Vec<_> = (0..20_000).map(|at| format!("a={at}")).collect();
     let target = format!("/?{}", many.join("&"));
     for (what, rules, flag) in [
-        ("a value that doubles", double.as_str(), Some("tx value")),
-        ("a value that each match doubles", longer, Some("tx value")),
+        ("a value that doubles", double.as_str(), Some("macro")),
+        ("a value that each match doubles", longer, Some("macro")),
         ("names that the request makes", names, Some("tx entries")),
         ("three thousand records", logs.as_str(), Some("match records")),
     ] {

@@ -159,7 +159,10 @@ fn words(line: &Text, mut at: usize, out: &mut Diagnostics) -> Option<Vec<Word>>
         let Some(&first) = bytes.get(at) else { return Some(found) };
         if first == b'`' && is_dataset(bytes) {
             let Some(close) = bytes.iter().rposition(|byte| *byte == b'`').filter(|close| *close > at) else {
-                out.push(unterminated(line, at, first));
+                let message = "this ` is never closed: the dataset has no end";
+                let help = "put a ` on a line of its own behind the last entry";
+                let found = Diagnostic::error(codes::QUOTE, line.span_of(at..at + 1), message);
+                out.push(found.label("opened here").help(help));
                 return None;
             };
             let text = line.slice(at + 1..close);

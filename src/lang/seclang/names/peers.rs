@@ -81,6 +81,7 @@ SecUploadFileLimit yyp · SecUploadFileMode yyp · SecUploadKeepFiles yyp · Sec
 SecXmlExternalEntity yyn
 LoadFile nnn · LoadModule nnn · modsecurity nnn · modsecurity_rules nnn · modsecurity_rules_file nnn
 modsecurity_rules_remote nnn · modsecurity_transaction_id nnn · modsecurity_use_error_log nnn
+SecFusewallNestedDecoding nnn
 ";
 
 pub(super) const VARIABLES: &str = "
@@ -125,7 +126,7 @@ verifyCC yyn · verifyCPF yyn · verifySSN yyn · verifySVNR nyn · within yyy
 ";
 
 pub(super) const TRANSFORMATIONS: &str = "
-base64Decode yyy · base64DecodeExt yyy · base64Encode yyy · cmdLine yyy · compressWhitespace yyy · cssDecode yyy
+base64Decode yyy · base64DecodeExt yyy · base64DecodeText nnn · base64Encode yyy · cmdLine yyy · compressWhitespace yyy · cssDecode yyy
 escapeSeqDecode yyy · hexDecode yyy · hexEncode yyy · htmlEntityDecode yyy · jsDecode yyy · length yyy
 lowercase yyy · md5 yyy · none yyy · normalisePath yyy · normalisePathWin yyy · normalizePath yyy
 normalizePathWin yyy · parityEven7bit yyn · parityOdd7bit yyn · parityZero7bit yyn · phpArgsNames nyn
