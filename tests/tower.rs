@@ -309,6 +309,23 @@ async fn bodies_share_a_bound_of_memory_until_the_service_has_let_go_of_them() {
 }
 
 #[tokio::test]
+async fn an_engine_that_only_watches_refuses_no_coding() {
+    let rules = "SecRuleEngine DetectionOnly\nSecRequestBodyAccess On";
+    let waf = Waf::builder().rules_text("watch.conf", rules).build().unwrap();
+    let log = Arc::new(Mutex::new(Vec::new()));
+    let lines = Arc::clone(&log);
+    let mut service = WafLayer::with(waf, BodyPolicy::default(), &InspectionLimits::default(), move |line| {
+        lines.lock().unwrap().push(line.to_owned());
+    })
+    .layer(Mirror::default());
+    let request = Request::post("/").header("content-encoding", "compress").body(Full::<Bytes>::from("abc")).unwrap();
+    let response = service.call(request).await.unwrap();
+    assert_eq!(response.status(), StatusCode::OK);
+    response.into_body().collect().await.unwrap();
+    assert!(log.lock().unwrap().iter().any(|line| line.contains("passed without inspection: request-body-coded")));
+}
+
+#[tokio::test]
 async fn the_audit_log_has_what_rules_say() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("audit.log");

@@ -11,7 +11,7 @@
 
 use crate::engine::{AuditRecord, Interruption, InterruptionAction, Reason, Step};
 use crate::meter::Scope;
-use crate::rule::{LimitAction, Phase};
+use crate::rule::{EngineMode, LimitAction, Phase};
 use crate::waf::{Transaction, Waf};
 use std::net::SocketAddr;
 
@@ -231,13 +231,18 @@ impl Exchange {
         if !coded || !self.tx.inspects_request_body() {
             return None;
         }
-        match self.policy.coded {
+        match self.coded_policy() {
             Unread::Refuse => Some(self.refuse(415)),
             Unread::Pass => {
                 self.skipped(Uninspected::RequestBodyCoded);
                 None
             }
         }
+    }
+
+    /// What becomes of bodies whose codings cannot be undone: an engine that only watches refuses nothing.
+    fn coded_policy(&self) -> Unread {
+        if self.tx.mode() == EngineMode::On { self.policy.coded } else { Unread::Pass }
     }
 
     /// At the end of a phase: what is to be done with a body whose codings could not be undone.
@@ -250,7 +255,7 @@ impl Exchange {
         if !self.tx.uninspected().contains(&note) {
             return None;
         }
-        match (self.phase, self.policy.coded) {
+        match (self.phase, self.coded_policy()) {
             (Phase::RequestBody, Unread::Refuse) => Some(self.refuse(415)),
             (Phase::RequestBody, Unread::Pass) => {
                 self.skipped(Uninspected::RequestBodyCoded);
