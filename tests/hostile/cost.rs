@@ -1,9 +1,9 @@
 //! Time for each fuel, and the memory of a request, at the worst inputs known for each kind of step.
 
 use fusewall::engine::FixedEnv;
+use fusewall::governor::thread_cpu_time;
 use fusewall::{Limits, Transaction, Waf};
 use std::fmt::Write;
-use std::time::{Duration, Instant};
 
 /// Nanoseconds of one fuel that are still tolerated. The nominal rate is 1.5; a busy machine and an unoptimised build are not
 /// to fail the test, work that nobody charges is.
@@ -46,9 +46,9 @@ fn pays(name: &str, rules: &str, headers: &[(String, String)], body: &[u8]) {
     let mut best = f64::MAX;
     let mut shown = String::new();
     for _ in 0..3 {
-        let begun = Clock::start();
+        let begun = thread_cpu_time();
         let transaction = post(&waf, headers, body);
-        let nanoseconds = begun.elapsed().as_nanos() as f64;
+        let nanoseconds = (thread_cpu_time() - begun).as_nanos() as f64;
         let verdict = transaction.verdict().expect("the engine does not fail");
         let rate = nanoseconds / verdict.fuel as f64;
         if rate < best {
@@ -64,28 +64,6 @@ fn pays(name: &str, rules: &str, headers: &[(String, String)], body: &[u8]) {
     }
     println!("{shown}");
     assert!(best < TOLERATED, "{shown}");
-}
-
-/// CPU time of this thread where the system tells it, else the time on the wall.
-struct Clock {
-    wall: Instant,
-    cpu: Option<Duration>,
-}
-
-impl Clock {
-    fn start() -> Clock {
-        Clock { wall: Instant::now(), cpu: Clock::cpu() }
-    }
-
-    fn cpu() -> Option<Duration> {
-        let text = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
-        text.split(' ').next()?.parse().ok().map(Duration::from_nanos)
-    }
-
-    fn elapsed(&self) -> Duration {
-        let cpu = Clock::cpu().zip(self.cpu).map(|(now, begun)| now.saturating_sub(begun));
-        cpu.filter(|cpu| !cpu.is_zero()).unwrap_or_else(|| self.wall.elapsed())
-    }
 }
 
 /// `count` rules, numbered from 1.
