@@ -1,12 +1,12 @@
-//! The measurement: in every round each request goes through each engine in turn, so that what the machine does
-//! meanwhile falls on all of them alike.
+//! The measurement: the engines take turns within every round, so that what the machine does meanwhile falls on all of them
+//! alike.
 
-use crate::engines::Verdict;
+use crate::engines::{Engine, Verdict};
 use crate::requests::Class;
-use crate::worker::Worker;
 use anyhow::ensure;
+use fusewall::governor::thread_cpu_time;
 
-/// What was measured of one request, by engine in the order of the workers.
+/// What was measured of one request, by engine in the order of the engines.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Sample {
     /// CPU time in microseconds, the median over rounds.
@@ -15,31 +15,51 @@ pub struct Sample {
     pub verdicts: Vec<Verdict>,
 }
 
-/// Takes a class through the workers, which must not have been given other requests than the first `first` before: a
-/// round that warms up and is not counted, then `rounds`. The engine that begins changes from round to round.
+/// Hands a class over to the engines; tells the number that its first request has there.
+///
+/// # Errors
+/// A request that an engine's interface cannot express.
+pub fn hand_over(engines: &mut [Box<dyn Engine>], class: &Class) -> anyhow::Result<usize> {
+    let mut first = 0;
+    for engine in engines {
+        for (at, request) in class.requests.iter().enumerate() {
+            first = engine.take(request)? - at;
+        }
+    }
+    Ok(first)
+}
+
+/// Takes a class, numbered from `first`, through the engines: a round that warms up and is not counted, then `rounds`. In
+/// each an engine evaluates `turn` requests, then the next engine the same ones. Who begins changes from round to round.
 ///
 /// # Errors
 /// An engine that fails, or whose verdict on a request differs between rounds.
-pub fn measure(workers: &mut [Worker], class: &Class, first: usize, rounds: usize) -> anyhow::Result<Vec<Sample>> {
-    for worker in workers.iter_mut() {
-        for request in &class.requests {
-            worker.take(request)?;
-        }
-    }
-    let mut verdicts = vec![vec![None; workers.len()]; class.requests.len()];
-    let mut times = vec![vec![Vec::with_capacity(rounds); workers.len()]; class.requests.len()];
+pub fn measure(
+    engines: &mut [Box<dyn Engine>],
+    class: &Class,
+    first: usize,
+    rounds: usize,
+    turn: usize,
+) -> anyhow::Result<Vec<Sample>> {
+    let count = engines.len();
+    let mut verdicts = vec![vec![None; count]; class.requests.len()];
+    let mut times = vec![vec![Vec::with_capacity(rounds); count]; class.requests.len()];
     for round in 0..=rounds {
-        for (at, request) in class.requests.iter().enumerate() {
-            for turn in 0..workers.len() {
-                let engine = (round + turn) % workers.len();
-                let evaluated = workers[engine].evaluate(first + at)?;
-                if round == 0 {
-                    verdicts[at][engine] = evaluated.verdict;
-                    continue;
+        for begin in (0..class.requests.len()).step_by(turn) {
+            for which in (0..count).map(|at| (round + at) % count) {
+                let engine = &mut engines[which];
+                for at in begin..class.requests.len().min(begin + turn) {
+                    let before = thread_cpu_time();
+                    let verdict = engine.evaluate(first + at)?;
+                    let cpu = thread_cpu_time() - before;
+                    if round == 0 {
+                        verdicts[at][which] = verdict;
+                        continue;
+                    }
+                    let (id, same) = (&class.requests[at].id, verdict == verdicts[at][which]);
+                    ensure!(same, "{}: the verdict on {id} differs between rounds", engine.version());
+                    times[at][which].push(cpu.as_secs_f64() * 1e6);
                 }
-                let name = &workers[engine].loaded.version;
-                ensure!(evaluated.verdict == verdicts[at][engine], "{name}: {} differs between rounds", request.id);
-                times[at][engine].push(evaluated.cpu_ns as f64 / 1000.0);
             }
         }
     }

@@ -1,12 +1,13 @@
 //! What the figures say: each peer against Fusewall, on the requests on which they agree.
 
 use crate::engines::Verdict;
+use crate::load::Load;
 use crate::measure::{Sample, median, quantile};
-use crate::worker::Loaded;
-use serde::Serialize;
+use anyhow::ensure;
+use serde::{Deserialize, Serialize};
 
 /// All that a run has found.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Report {
     /// Counted rounds.
     pub rounds: usize,
@@ -16,25 +17,35 @@ pub struct Report {
     pub rows: Vec<Row>,
 }
 
-/// One engine with one ruleset.
-#[derive(Debug, Serialize)]
-pub struct Load {
-    /// The ruleset's file name without its ending.
-    pub rules: String,
-    /// The rest.
-    #[serde(flatten)]
-    pub loaded: Loaded,
-}
-
-/// A class of requests under one ruleset, or the part of it that Fusewall lets pass.
-#[derive(Debug, Serialize)]
-pub struct Row {
+/// Where a row's figures come from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
     /// The ruleset's file name without its ending.
     pub rules: String,
     /// The class.
     pub class: String,
-    /// Which requests of it: `all`, or `passed` (those that Fusewall lets pass).
-    pub subset: &'static str,
+    /// Requests that an engine evaluates before it is the next one's turn.
+    pub turn: usize,
+}
+
+/// Which requests of a class.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Subset {
+    /// All.
+    All,
+    /// Those that Fusewall lets pass.
+    Passed,
+}
+
+/// A class of requests under one ruleset, or the part of it that Fusewall lets pass.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Row {
+    /// Where the figures come from.
+    #[serde(flatten)]
+    pub place: Place,
+    /// Which requests of the class.
+    pub subset: Subset,
     /// How many they are.
     pub requests: usize,
     /// How many of them are generated.
@@ -48,7 +59,7 @@ pub struct Row {
 }
 
 /// CPU time over requests, in microseconds.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Cpu {
     /// The median.
     pub p50: f64,
@@ -63,7 +74,7 @@ impl Cpu {
 }
 
 /// A peer beside Fusewall.
-#[derive(Debug, PartialEq, Serialize)]
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
 pub struct Peer {
     /// Its name and version.
     pub engine: String,
@@ -80,7 +91,7 @@ pub struct Peer {
 }
 
 /// Both engines over the requests on which they agree.
-#[derive(Debug, PartialEq, Serialize)]
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
 pub struct Agreed {
     /// Fusewall.
     pub fusewall: Cpu,
@@ -95,13 +106,12 @@ pub struct Agreed {
 impl Row {
     /// Compares the engines `names`, the first of them Fusewall, on `samples`, the last `generated` of which are
     /// generated requests.
-    pub fn new(rules: &str, class: &str, names: &[String], samples: &[Sample], generated: usize) -> Row {
+    pub fn new(place: &Place, names: &[String], samples: &[Sample], generated: usize) -> Row {
         let all: Vec<_> = samples.iter().collect();
         let own: Vec<_> = all.iter().map(|sample| sample.cpu_us[0]).collect();
         Row {
-            rules: rules.to_owned(),
-            class: class.to_owned(),
-            subset: "all",
+            place: place.clone(),
+            subset: Subset::All,
             requests: all.len(),
             generated,
             refused: all.iter().filter(|sample| sample.verdicts[0].is_some()).count(),
@@ -111,12 +121,12 @@ impl Row {
     }
 
     /// The same over the requests that Fusewall lets pass, where that is a part of them only.
-    pub fn passed(rules: &str, class: &str, names: &[String], samples: &[Sample], generated: usize) -> Option<Row> {
+    pub fn passed(place: &Place, names: &[String], samples: &[Sample], generated: usize) -> Option<Row> {
         let passes = |sample: &&Sample| sample.verdicts[0].is_none();
         let kept: Vec<_> = samples.iter().filter(passes).cloned().collect();
         let generated = samples.iter().rev().take(generated).filter(passes).count();
         let part = !kept.is_empty() && kept.len() < samples.len();
-        part.then(|| Row { subset: "passed", ..Row::new(rules, class, names, &kept, generated) })
+        part.then(|| Row { subset: Subset::Passed, ..Row::new(place, names, &kept, generated) })
     }
 }
 
@@ -147,11 +157,27 @@ impl Peer {
 }
 
 impl Report {
+    /// Takes over what another run of the same comparison found about other peers.
+    ///
+    /// # Errors
+    /// Another comparison, or one in which Fusewall's verdicts differ.
+    pub fn merge(&mut self, other: Report) -> anyhow::Result<()> {
+        ensure!(self.rows.len() == other.rows.len(), "two runs have different rows");
+        for (row, from) in self.rows.iter_mut().zip(other.rows) {
+            let same = |row: &Row| (row.place.clone(), row.subset, row.requests, row.refused);
+            ensure!(same(row) == same(&from), "two runs differ in {:?}", row.place);
+            row.peers.extend(from.peers);
+        }
+        let known: Vec<_> = self.loads.iter().map(|load| load.engine.clone()).collect();
+        self.loads.extend(other.loads.into_iter().filter(|load| !known.contains(&load.engine)));
+        Ok(())
+    }
+
     /// The tables for people, in Markdown.
     pub fn tables(&self) -> String {
         let mut text = String::from(
-            "| rules | class | requests (generated) | refused | peer | same verdict | Fusewall p50 / p95 us | peer p50 / p95 us \
-             | ratio | ratio, paired |\n|---|---|---|---|---|---|---|---|---|---|\n",
+            "| rules | class | at a turn | requests (generated) | refused | peer | same verdict | Fusewall p50 / p95 us | peer p50 / p95 us \
+             | ratio | ratio, paired |\n|---|---|---|---|---|---|---|---|---|---|---|\n",
         );
         for row in &self.rows {
             for peer in &row.peers {
@@ -159,16 +185,16 @@ impl Report {
             }
         }
         text.push_str("\n| rules | engine | load ms | resident KB |\n|---|---|---|---|\n");
-        for Load { rules, loaded: Loaded { version, load_ms, rss_kb } } in &self.loads {
-            text.push_str(&format!("| {rules} | {version} | {load_ms:.0} | {rss_kb} |\n"));
+        for Load { rules, engine, load_ms, rss_kb } in &self.loads {
+            text.push_str(&format!("| {rules} | {engine} | {load_ms:.0} | {rss_kb} |\n"));
         }
         text
     }
 }
 
 fn line(row: &Row, peer: &Peer) -> String {
-    let Row { rules, class, subset, requests, generated, refused, .. } = row;
-    let subset = if *subset == "all" { String::new() } else { format!(", {subset}") };
+    let Row { place: Place { rules, class, turn }, subset, requests, generated, refused, .. } = row;
+    let subset = if *subset == Subset::All { "" } else { ", passed" };
     let mut verdicts = format!("{} ({:.0} %)", peer.agree, 100.0 * peer.agree as f64 / *requests as f64);
     for (count, what) in [
         (peer.only_fusewall_refuses, "only Fusewall refuses"),
@@ -189,7 +215,7 @@ fn line(row: &Row, peer: &Peer) -> String {
         },
     );
     format!(
-        "| {rules} | {class}{subset} | {requests} ({generated}) | {refused} | {} | {verdicts} | {figures} |\n",
+        "| {rules} | {class}{subset} | {turn} | {requests} ({generated}) | {refused} | {} | {verdicts} | {figures} |\n",
         peer.engine
     )
 }
@@ -197,6 +223,10 @@ fn line(row: &Row, peer: &Peer) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn place() -> Place {
+        Place { rules: "pl1".to_owned(), class: "small".to_owned(), turn: 1 }
+    }
 
     fn sample(own: (f64, Verdict), peer: (f64, Verdict)) -> Sample {
         Sample { cpu_us: vec![own.0, peer.0], verdicts: vec![own.1, peer.1] }
@@ -215,7 +245,7 @@ mod tests {
 
     #[test]
     fn ratios_count_requests_with_the_same_verdict_only() {
-        let row = Row::new("pl1", "small", &["Fusewall".to_owned(), "peer".to_owned()], &samples(), 2);
+        let row = Row::new(&place(), &["Fusewall".to_owned(), "peer".to_owned()], &samples(), 2);
         assert_eq!((row.requests, row.refused, row.generated), (6, 3, 2));
         let expected = Peer {
             engine: "peer".to_owned(),
@@ -236,15 +266,15 @@ mod tests {
     #[test]
     fn the_part_that_passes_is_its_own_row() {
         let names = ["Fusewall".to_owned(), "peer".to_owned()];
-        let row = Row::passed("pl4", "small", &names, &samples(), 3).expect("a part passes");
-        assert_eq!((row.subset, row.requests, row.refused, row.generated), ("passed", 3, 0, 1));
+        let row = Row::passed(&place(), &names, &samples(), 3).expect("a part passes");
+        assert_eq!((row.subset, row.requests, row.refused, row.generated), (Subset::Passed, 3, 0, 1));
         assert_eq!((row.peers[0].agree, row.peers[0].only_peer_refuses), (2, 1));
-        assert_eq!(Row::passed("pl4", "small", &names, &samples()[..2], 0).map(|row| row.requests), None);
+        assert_eq!(Row::passed(&place(), &names, &samples()[..2], 0).map(|row| row.requests), None);
     }
 
     #[test]
     fn without_agreement_there_is_no_ratio() {
-        let row = Row::new("pl1", "small", &["Fusewall".to_owned(), "peer".to_owned()], &samples()[3..4], 0);
+        let row = Row::new(&place(), &["Fusewall".to_owned(), "peer".to_owned()], &samples()[3..4], 0);
         assert_eq!(row.peers[0].agreed, None);
         let report = Report { rounds: 1, loads: Vec::new(), rows: vec![row] };
         assert!(
@@ -252,5 +282,24 @@ mod tests {
             "{}",
             report.tables()
         );
+    }
+
+    #[test]
+    fn runs_merge_by_row() {
+        let report = |peer: &str| {
+            let row = Row::new(&place(), &["Fusewall".to_owned(), peer.to_owned()], &samples(), 0);
+            let load =
+                |engine: &str| Load { rules: "pl1".to_owned(), engine: engine.to_owned(), load_ms: 1.0, rss_kb: 1 };
+            Report { rounds: 1, loads: vec![load("Fusewall"), load(peer)], rows: vec![row] }
+        };
+        let mut merged = report("a");
+        let other = serde_json::from_str(&serde_json::to_string(&report("b")).expect("JSON")).expect("a report");
+        merged.merge(other).expect("the same comparison");
+        let peers: Vec<_> = merged.rows[0].peers.iter().map(|peer| peer.engine.as_str()).collect();
+        let loads: Vec<_> = merged.loads.iter().map(|load| load.engine.as_str()).collect();
+        assert_eq!((peers, loads), (vec!["a", "b"], vec!["Fusewall", "a", "b"]));
+        let mut other = report("c");
+        other.rows[0].refused += 1;
+        assert!(merged.merge(other).is_err());
     }
 }

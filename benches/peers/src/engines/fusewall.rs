@@ -30,9 +30,9 @@ impl Engine for Fusewall {
         format!("Fusewall {}", super::locked("fusewall"))
     }
 
-    fn take(&mut self, request: &Request) -> anyhow::Result<()> {
+    fn take(&mut self, request: &Request) -> anyhow::Result<usize> {
         self.requests.push(request.clone());
-        Ok(())
+        Ok(self.requests.len() - 1)
     }
 
     fn evaluate(&mut self, index: usize) -> anyhow::Result<Verdict> {

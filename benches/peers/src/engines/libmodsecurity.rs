@@ -244,7 +244,7 @@ impl Engine for Libmodsecurity {
         self.rules.instance.version()
     }
 
-    fn take(&mut self, request: &Request) -> anyhow::Result<()> {
+    fn take(&mut self, request: &Request) -> anyhow::Result<usize> {
         let number = request.version.strip_prefix("HTTP/").unwrap_or(&request.version);
         self.requests.push(Prepared {
             client: CString::new(request.client.to_string())?,
@@ -254,7 +254,7 @@ impl Engine for Libmodsecurity {
             headers: request.headers.iter().map(|(n, v)| (n.clone().into_bytes(), v.clone().into_bytes())).collect(),
             body: request.body.clone(),
         });
-        Ok(())
+        Ok(self.requests.len() - 1)
     }
 
     fn evaluate(&mut self, index: usize) -> anyhow::Result<Verdict> {

@@ -5,7 +5,6 @@ mod libmodsecurity;
 mod zentinel;
 
 use crate::requests::Request;
-use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
 /// What an engine says of a request: `None` lets it pass, else the status that it is refused with.
@@ -16,11 +15,12 @@ pub trait Engine {
     /// What it calls itself, with its version.
     fn version(&self) -> String;
 
-    /// Takes a request in, in the form that its interface wants, so that the timed part converts nothing.
+    /// Takes a request in, in the form that its interface wants, so that the timed part converts nothing. Tells its number;
+    /// they are counted from 0.
     ///
     /// # Errors
     /// A request that its interface cannot express.
-    fn take(&mut self, request: &Request) -> anyhow::Result<()>;
+    fn take(&mut self, request: &Request) -> anyhow::Result<usize>;
 
     /// Evaluates the request taken in as number `index`, from a new transaction to its end: phases 1 and 2, up to an
     /// interruption. This is the timed part.
@@ -31,7 +31,7 @@ pub trait Engine {
 }
 
 /// Which engine to load.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Kind {
     /// This project's, as built with this command.
     Fusewall,
@@ -42,6 +42,18 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// What the command line calls them.
+    pub const NAMES: [&str; 3] = ["fusewall", "libmodsecurity", "zentinel"];
+
+    /// What the command line calls it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Kind::Fusewall => "fusewall",
+            Kind::Libmodsecurity(_) => "libmodsecurity",
+            Kind::Zentinel => "zentinel",
+        }
+    }
+
     /// Loads the rules of a file.
     ///
     /// # Errors

@@ -15,18 +15,21 @@ pub struct Zentinel {
 }
 
 impl Zentinel {
-    /// Loads the rules, as far as it can express them, and makes the folder of the data files the working directory.
+    /// Loads the rules, as far as it can express them. The working directory is the data files' for as long as that takes.
     ///
     /// # Errors
     /// Rules that it refuses.
     pub fn load(rules: &Path) -> anyhow::Result<Zentinel> {
         let folder = tempfile::tempdir()?;
         let translation = dialect::translate(rules, folder.path())?;
+        let path = translation.entry.to_str().context("a path that is not UTF-8")?;
+        let home = std::env::current_dir()?;
         if let Some(data) = &translation.data {
             std::env::set_current_dir(data)?;
         }
-        let path = translation.entry.to_str().context("a path that is not UTF-8")?;
-        let rules = ModSecurity::from_file(path)?;
+        let rules = ModSecurity::from_file(path);
+        std::env::set_current_dir(home)?;
+        let rules = rules?;
         for variable in translation.left_out {
             eprintln!("zentinel-modsec: a rule about {variable} is left out");
         }
@@ -39,9 +42,9 @@ impl Engine for Zentinel {
         format!("zentinel-modsec {}", super::locked("zentinel-modsec"))
     }
 
-    fn take(&mut self, request: &Request) -> anyhow::Result<()> {
+    fn take(&mut self, request: &Request) -> anyhow::Result<usize> {
         self.requests.push((request.clone(), request.client.to_string()));
-        Ok(())
+        Ok(self.requests.len() - 1)
     }
 
     fn evaluate(&mut self, index: usize) -> anyhow::Result<Verdict> {
