@@ -39,7 +39,8 @@ struct Args {
     /// How often each request is evaluated by each engine; its median counts
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     rounds: u32,
-    /// Requests that an engine evaluates before it is the next one's turn; may be repeated
+    /// Requests that an engine evaluates before it is the next one's turn; may be repeated (only the first counts for
+    /// classes with long bodies)
     #[arg(long = "turn", value_name = "N", default_values_t = [1, 20], value_parser = clap::value_parser!(u32).range(1..))]
     turns: Vec<u32>,
     /// No more requests of a class than this
@@ -122,7 +123,8 @@ impl Args {
             let names: Vec<_> = engines.iter().map(|engine| engine.version()).collect();
             for class in &classes {
                 let first = measure::hand_over(&mut engines, class)?;
-                for turn in &self.turns {
+                let turns = if class.is_short() { self.turns.as_slice() } else { &self.turns[..1] };
+                for turn in turns {
                     eprintln!("{name}: {} requests of {}, {turn} at a turn", class.requests.len(), class.name);
                     let (rounds, turn) = (self.rounds as usize, *turn as usize);
                     let samples = measure::measure(&mut engines, class, first, rounds, turn)?;

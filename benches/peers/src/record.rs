@@ -12,12 +12,17 @@ pub fn page(report: &Report) -> String {
     let arguments: Vec<_> = std::env::args().skip(1).map(|argument| without_folders(&argument)).collect();
     format!(
         "# Fusewall and its peers\n\n\
-         {year}-{month:02}-{day:02}, {system} on {machine}, {cores} cores, {} counted rounds after one that warms up.\n\
-         `fusewall-peers {}`\n\n\
-         CPU time of one thread for a request, the median over rounds; p50 and p95 over requests. Ratios count only requests\n\
-         on which both engines have the same verdict; `ratio` is median by median, `paired` the median of the ratios of single\n\
-         requests. Rows `passed` are the requests that Fusewall lets pass. `README.md` beside the package says what is counted.\n\
-         The machine has other work to do: trust ratios, not microseconds.\n\n{}",
+         {year}-{month:02}-{day:02}; {system} on {machine}, {cores} cores, shared with other work; {} counted rounds after one that\n\
+         warms up. Command: `fusewall-peers {}`.\n\n\
+         - CPU time of the thread that evaluates one request: the median over rounds, then p50 and p95 over requests. The machine\n  \
+         is noisy: trust ratios, not microseconds.\n\
+         - Ratios count only requests on which both have the same verdict. `ratio` is median by median, `ratio, paired` the median\n  \
+         of the ratios of single requests; above 1, Fusewall needs less.\n\
+         - `at a turn`: requests that an engine evaluates before the next one gets the same. With 1, every request begins with\n  \
+         the processor's caches full of another engine's data; with 20, they are as warm as under load.\n\
+         - `passed`: the requests that Fusewall lets pass. `generated`: those that the package's generator has added.\n\
+         - Counted: transaction, all of phases 1 and 2 with parsing, log lines of matches, interruption, clean-up. Not counted:\n  \
+         phases 3-5, audit log, reading requests. [README](../peers/README.md) has the rest.\n\n{}",
         report.rounds,
         arguments.join(" "),
         report.tables()

@@ -51,6 +51,9 @@ fn decode<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Erro
     STANDARD.decode(text).map_err(serde::de::Error::custom)
 }
 
+/// Bytes of a median body up to which a class is short.
+const SHORT: usize = 4_096;
+
 /// A class of traffic.
 #[derive(Debug)]
 pub struct Class {
@@ -75,6 +78,13 @@ impl Class {
         requests.truncate(at_most);
         ensure!(!requests.is_empty(), "{}: no requests in it", path.display());
         Ok(Class { name: name.to_owned(), generated: requests.len().saturating_sub(own), requests })
+    }
+
+    /// Whether its requests are so short that it matters what was in the processor's caches before.
+    pub fn is_short(&self) -> bool {
+        let mut sizes: Vec<_> = self.requests.iter().map(|request| request.body.len()).collect();
+        sizes.sort_unstable();
+        sizes.get(sizes.len() / 2).is_none_or(|size| *size <= SHORT)
     }
 }
 

@@ -2,18 +2,18 @@
 
 use super::random::Random;
 
-/// Common English words, those among them that rules look for (`from`, `where`, `select`, `order` stand in prose too).
-const WORDS: &str = "the of and to in is you that it he was for on are as with his they at be this have from or one had \
+/// Common English words, without those that the Core Rule Set takes for commands when prose is as random as this.
+const WORDS: &str = "the of and to in is you that it he was for on are with his they at be this have from or one had \
     by word but not what all were we when your can said there use an each which she do how their if will up other about \
-    out many then them these so some her would make like him into time has look two more write go see number no way \
-    could people my than first water been call who its now find long down day did get come made may part over new sound \
+    out many then them these so some her would make like him into has look two more write see number no way \
+    could people my than first water been call its now long down day did get come made may part over new sound \
     take only little work know place year live me back give most very after thing our just name good sentence man think \
     say great where help through much before line right too mean old any same tell boy follow came want show also around \
-    form three small set put end does another well large must big even such because turn here why ask went men read need \
+    form three small end does another well large must big even such because turn here why ask went men read need \
     land different home us move try kind hand picture again change off play spell air away animal house point page letter \
-    mother answer found study still learn should world order price product customer delivery address account message \
+    mother answer found study still learn should world price product customer delivery address account message \
     email contact review support service software business market city country music video game hotel travel health \
-    school university research policy privacy copyright select group table update insert";
+    school university research policy privacy copyright";
 
 const FIRST: [&str; 16] = [
     "Anna", "James", "Maria", "David", "Yuki", "Lukas", "Chloe", "Pierre", "Sofia", "Robert", "Linda", "Omar",
@@ -100,7 +100,7 @@ impl Content {
             low & 0xffff_ffff_ffff
         );
         let tags: Vec<_> = (0..self.random.between(0, 4)).map(|_| format!("\"{}\"", self.word())).collect();
-        let note = self.prose(40, 300);
+        let note = self.prose(500, 1_000);
         format!(
             "{{\"id\": {}, \"uuid\": \"{uuid}\", \"name\": \"{first} {last}\", \"email\": \"{}{}@example.com\", \
              \"created_at\": \"20{}-{:02}-{:02}T{:02}:{:02}:00Z\", \"price\": {}.{:02}, \"active\": {}, \
