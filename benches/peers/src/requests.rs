@@ -52,7 +52,7 @@ fn decode<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Erro
 }
 
 /// Bytes of a median body up to which a class is short.
-const SHORT: usize = 4_096;
+const SHORT: usize = 32_768;
 
 /// A class of traffic.
 #[derive(Debug)]
