@@ -2,7 +2,9 @@
 
 mod collections;
 
+use crate::diag::{Diagnostic, Diagnostics};
 use crate::engine::persist::Collections;
+use crate::engine::upload::UploadSink;
 use crate::engine::{
     self, AuditRecord, Env, Event, Interruption, InterruptionAction, MatchRecord, Policy, Reason, Resolver, Step,
     Verdict,
@@ -10,9 +12,10 @@ use crate::engine::{
 use crate::files::Files;
 use crate::governor::{Identities, SystemEnv};
 use crate::http::coding::Undecodable;
+use crate::lang::seclang::codes;
 use crate::limits::Limits;
 use crate::plan::Options;
-use crate::program::Loaded;
+use crate::program::{Loaded, Program};
 use crate::rule::{AuditSettings, EngineMode, LimitAction, Phase, RuleId};
 use crate::store::{Deployed, DiskFiles, LoadReport, Loading, RuleSource, Slot, load};
 use collections::{Keeping, Kept};
@@ -51,6 +54,7 @@ struct Shared {
     files: Box<dyn Files + Send + Sync>,
     env: Arc<dyn Env>,
     resolver: Option<Arc<dyn Resolver>>,
+    uploads: Option<Arc<dyn UploadSink>>,
     ids: Identities,
     policy: Policy,
     kept: Kept,
@@ -64,6 +68,7 @@ pub struct WafBuilder {
     files: Box<dyn Files + Send + Sync>,
     env: Arc<dyn Env>,
     resolver: Option<Arc<dyn Resolver>>,
+    uploads: Option<Arc<dyn UploadSink>>,
     policy: Policy,
     collections: Keeping,
 }
@@ -129,6 +134,15 @@ impl WafBuilder {
         self
     }
 
+    /// Where uploaded files are stored, for instance [`DiskUploads`](crate::store::DiskUploads): if `SecTmpSaveUploadedFiles` or
+    /// `SecUploadKeepFiles` want it, or a rule looks at FILES_TMPNAMES. Without a sink they are inspected in memory alone, and
+    /// such rules warn at load. A request may then store 128 MiB, unless the limits say otherwise.
+    #[must_use]
+    pub fn uploads(mut self, sink: impl UploadSink + 'static) -> Self {
+        self.uploads = Some(Arc::new(sink));
+        self
+    }
+
     /// What happens when a budget is spent; [`Policy::Block`] by default.
     #[must_use]
     pub fn policy(mut self, policy: Policy) -> Self {
@@ -163,8 +177,14 @@ impl WafBuilder {
         if self.resolver.is_some() && self.loading.limits.block_lists == 0 {
             self.loading.limits.block_lists = 16;
         }
+        if self.uploads.is_some() && self.loading.limits.upload_bytes == 0 {
+            self.loading.limits.upload_bytes = Limits::UPLOAD_BYTES;
+        }
         let source = self.source.unwrap_or(RuleSource::Builtin);
         let (loaded, mut report) = load(&source, &*self.files, &self.loading)?;
+        if !can_store(self.uploads.as_deref(), loaded.program(), &mut report.diagnostics) {
+            return Err(report);
+        }
         let now = self.env.epoch_micros() / 1_000_000;
         let Some(kept) = self.collections.open(loaded.program(), now, &mut report.diagnostics) else {
             return Err(report);
@@ -175,6 +195,7 @@ impl WafBuilder {
             files: self.files,
             env: self.env,
             resolver: self.resolver,
+            uploads: self.uploads,
             ids: Identities::new(),
             policy: self.policy,
             kept,
@@ -193,6 +214,7 @@ impl Waf {
             files: Box::new(DiskFiles),
             env: Arc::new(SystemEnv::default()),
             resolver: None,
+            uploads: None,
             policy: Policy::Block,
             collections: Keeping::Memory,
         }
@@ -214,6 +236,9 @@ impl Waf {
         if let Some(resolver) = &self.shared.resolver {
             inner.set_resolver(resolver.clone());
         }
+        if let Some(uploads) = &self.shared.uploads {
+            inner.set_uploads(uploads.clone());
+        }
         inner.set_generation(deployed.generation());
         Transaction { inner: Some(inner), deployed, failed: None }
     }
@@ -223,7 +248,10 @@ impl Waf {
     /// # Errors
     /// The report, if there is an error in it.
     pub fn replace(&self, source: &RuleSource) -> Result<u64, LoadReport> {
-        let (loaded, _) = load(source, &*self.shared.files, &self.shared.loading)?;
+        let (loaded, mut report) = load(source, &*self.shared.files, &self.shared.loading)?;
+        if !can_store(self.shared.uploads.as_deref(), loaded.program(), &mut report.diagnostics) {
+            return Err(report);
+        }
         Ok(self.shared.slot.replace(loaded))
     }
 
@@ -236,6 +264,16 @@ impl Waf {
     pub fn loaded(&self) -> Arc<Loaded> {
         self.shared.slot.current().loaded().clone()
     }
+}
+
+/// Whether the uploaded files that rules want stored could be; if not, that is among the findings.
+fn can_store(sink: Option<&dyn UploadSink>, program: &Program, found: &mut Diagnostics) -> bool {
+    let Some(sink) = sink.filter(|_| program.stores_uploads) else { return true };
+    let Err(error) = sink.check(&program.ruleset.settings.uploads) else { return true };
+    let message = format!("uploaded files cannot be stored: {error}");
+    let help = "correct `SecUploadDir` or `SecTmpDir`, or the permissions of the folder";
+    found.push(Diagnostic::error(codes::UPLOAD_DIR, None, message).help(help));
+    false
 }
 
 impl std::fmt::Debug for Waf {

@@ -3,6 +3,7 @@
 use super::rules::{RulesArgs, print_findings};
 use super::say;
 use crate::diag::json::JsonDiagnostic;
+use crate::limits::Limits;
 use crate::plan::{RulesetCost, cost};
 use crate::store::{DiskFiles, Loading, load};
 use serde::Serialize;
@@ -60,7 +61,10 @@ struct RuleCost {
 /// An answer that cannot be written.
 pub fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
     let started = Instant::now();
-    let loaded = load(&args.rules.source(), &DiskFiles, &Loading::default());
+    // What `serve` can do is no finding.
+    let limits = Limits { upload_bytes: Limits::UPLOAD_BYTES, ..Limits::default() };
+    let loading = Loading { limits, ..Loading::default() };
+    let loaded = load(&args.rules.source(), &DiskFiles, &loading);
     let load_ms = started.elapsed().as_secs_f64() * 1000.0;
     let (report, program_bytes, rules, certificate) = match &loaded {
         Ok((loaded, report)) => {

@@ -4,6 +4,7 @@ use super::rules::{RulesArgs, print_findings};
 use crate::host::audit::AuditLog;
 use crate::host::serve::{Config, ErrorLog, Server, config, raise_descriptor_limit};
 use crate::limits::Limits;
+use crate::store::DiskUploads;
 use crate::waf::Waf;
 use anyhow::Context;
 use std::io::IsTerminal;
@@ -57,7 +58,7 @@ pub fn run(args: &ServeArgs) -> anyhow::Result<ExitCode> {
     raise_descriptor_limit();
     let rules = RulesArgs { rules: config.rules.clone() };
     let limits = Limits { audit_record_bytes: config.audit.record_bytes, ..Limits::default() };
-    let waf = rules.load(rules.builder().limits(limits).data_dir())?;
+    let waf = rules.load(rules.builder().limits(limits).data_dir().uploads(DiskUploads::new()))?;
     let reloaded = (waf.clone(), rules);
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     if config.threads > 0 {

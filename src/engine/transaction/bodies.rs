@@ -3,6 +3,8 @@
 use super::{Stage, Transaction};
 use crate::engine::memory::Body;
 use crate::engine::prepare;
+use crate::engine::scratch::Scratch;
+use crate::engine::upload::Writing;
 use crate::http::coding::{self, DecodeLimits, Decoded, Decoding, End};
 use crate::http::nested::{Nested, NestedLimits};
 use crate::http::{self, BodyParser, Kind};
@@ -124,7 +126,27 @@ impl Transaction {
             &mut scratch.report,
             &mut self.meter,
         )?;
-        if progress != http::Progress::More { self.begin_nested() } else { Ok(()) }
+        if progress != http::Progress::More { self.begin_storing() } else { Ok(()) }
+    }
+
+    /// Goes on with the uploaded files, if they are stored.
+    fn begin_storing(&mut self) -> Result<(), Exhausted> {
+        let program = self.loaded.program();
+        let multipart = self.scratch.state.processor == Some(BodyProcessor::Multipart);
+        if program.stores_uploads && multipart && self.scratch.uploads.sink.is_some() {
+            let writing = Writing::new(&program.ruleset.settings.uploads, program.limits.upload_bytes);
+            self.stage = Stage::Store(Box::new(writing));
+            return Ok(());
+        }
+        self.begin_nested()
+    }
+
+    /// Stores on.
+    pub(super) fn store_uploads(&mut self) -> Result<(), Exhausted> {
+        let Stage::Store(writing) = &mut self.stage else { return Ok(()) };
+        let Scratch { uploads, memory, report, .. } = &mut *self.scratch;
+        let done = writing.step(QUANTUM, uploads, &mut memory.fields, report, &mut self.meter)?;
+        if done { self.begin_nested() } else { Ok(()) }
     }
 
     /// Goes on with the documents inside values, if they are read.

@@ -39,6 +39,7 @@ impl<'a> Loader<'a> {
             block_lists: BTreeSet::new(),
             asks_http_bl: None,
             looks_up_places: None,
+            names_stored_uploads: None,
         };
         let settings = Settings {
             request_body_limit: limits.request_body,

@@ -29,6 +29,8 @@ pub(super) struct Reader<'a> {
     pub asks_http_bl: Option<Span>,
     /// The first rule that looks up places.
     pub looks_up_places: Option<Span>,
+    /// The first rule that names stored uploads (FILES_TMPNAMES).
+    pub names_stored_uploads: Option<Span>,
 }
 
 impl Reader<'_> {
@@ -55,6 +57,9 @@ impl Reader<'_> {
     pub fn remark(&mut self, name: &str, remark: Remark, span: Span) {
         match remark {
             Remark::None => {}
+            Remark::StoredUploads => {
+                self.names_stored_uploads.get_or_insert(span);
+            }
             Remark::Constant(why) => {
                 let message = format!("variable `{name}` is constant: {why}");
                 self.out.push(Diagnostic::note(codes::IGNORED, span, message));

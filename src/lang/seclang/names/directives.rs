@@ -59,7 +59,12 @@ pub(in crate::lang::seclang) enum Kind {
     StreamOutBodyInspection,
     UnicodeCodePage,
     UnicodeMapFile,
+    TmpDir,
+    TmpSaveUploadedFiles,
+    UploadDir,
     UploadFileLimit,
+    UploadFileMode,
+    UploadKeepFiles,
     WebAppId,
 }
 
@@ -68,7 +73,6 @@ const fn row(name: &'static str, support: Support<Kind>) -> Name<Kind> {
 }
 
 const MEMORY: &str = "bodies are kept in memory, up to SecRequestBodyLimit";
-const NO_FILES: &str = "uploaded files are inspected in memory and never stored";
 const TRACING: &str = "the engine reports through `tracing`: the level is chosen by the host";
 const HOST_READS: &str = "connections are the host's business";
 const PDF: &str = "protection of PDF files is not supported: browsers no longer need it";
@@ -185,15 +189,15 @@ pub(in crate::lang::seclang) const TABLE: &[Name<Kind>] = &[
     row("SecStatusEngine", Ignored("nothing is reported to third parties")),
     row("SecStreamInBodyInspection", Yes(Kind::StreamInBodyInspection)),
     row("SecStreamOutBodyInspection", Yes(Kind::StreamOutBodyInspection)),
-    row("SecTmpDir", Ignored(NO_FILES)),
-    row("SecTmpSaveUploadedFiles", NoEffect(NO_FILES)),
+    row("SecTmpDir", Yes(Kind::TmpDir)),
+    row("SecTmpSaveUploadedFiles", Yes(Kind::TmpSaveUploadedFiles)),
     row("SecUnicodeCodePage", Yes(Kind::UnicodeCodePage)),
     row("SecUnicodeMap", Refused("it is not of any manual", "write SecUnicodeMapFile")),
     row("SecUnicodeMapFile", Yes(Kind::UnicodeMapFile)),
-    row("SecUploadDir", Ignored(NO_FILES)),
+    row("SecUploadDir", Yes(Kind::UploadDir)),
     row("SecUploadFileLimit", Yes(Kind::UploadFileLimit)),
-    row("SecUploadFileMode", Ignored(NO_FILES)),
-    row("SecUploadKeepFiles", NoEffect(NO_FILES)),
+    row("SecUploadFileMode", Yes(Kind::UploadFileMode)),
+    row("SecUploadKeepFiles", Yes(Kind::UploadKeepFiles)),
     row("SecWebAppId", Yes(Kind::WebAppId)),
     row("SecWriteStateLimit", NoEffect(HOST_READS)),
     row("SecXmlExternalEntity", OnlyOff("external entities are never fetched")),

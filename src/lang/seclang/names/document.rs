@@ -54,6 +54,7 @@ fn variable_rows() -> Vec<Row> {
     let remark = |variable| match variable {
         Variable::Xml => "as `XML:/*` and `XML://@*`",
         Variable::Uninspected | Variable::BudgetExhausted | Variable::CollectionLimit => "Fusewall's own",
+        Variable::FilesTmpNames => "where the host stores uploaded files: `serve` does, a library user gives a sink",
         Variable::Env => "what `setenv` has set, and the variables that the host names; none by default",
         Variable::Geo => "after `@geoLookup`; COUNTRY_CONTINENT is a name, AREA_CODE is always empty",
         Variable::StreamInputBody => "with `SecStreamInBodyInspection On`: the request body as it came",
