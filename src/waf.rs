@@ -9,7 +9,7 @@ use crate::engine::{
     self, AuditRecord, Env, Event, Interruption, InterruptionAction, MatchRecord, Policy, Reason, Resolver, Step,
     Verdict,
 };
-use crate::files::Files;
+use crate::files::{Files, RemoteRules, WithRemote};
 use crate::governor::{Identities, SystemEnv};
 use crate::http::coding::Undecodable;
 use crate::lang::seclang::codes;
@@ -66,6 +66,7 @@ pub struct WafBuilder {
     source: Option<RuleSource>,
     loading: Loading,
     files: Box<dyn Files + Send + Sync>,
+    remote: Option<Box<dyn RemoteRules>>,
     env: Arc<dyn Env>,
     resolver: Option<Arc<dyn Resolver>>,
     uploads: Option<Arc<dyn UploadSink>>,
@@ -116,6 +117,14 @@ impl WafBuilder {
     #[must_use]
     pub fn files(mut self, files: impl Files + Send + Sync + 'static) -> Self {
         self.files = Box::new(files);
+        self
+    }
+
+    /// Obeys `SecRemoteRules`, which is refused otherwise: rules are fetched whenever they are loaded, for instance by
+    /// `host::serve::HttpsRules` (feature `serve`).
+    #[must_use]
+    pub fn remote_rules(mut self, remote: impl RemoteRules + 'static) -> Self {
+        self.remote = Some(Box::new(remote));
         self
     }
 
@@ -180,6 +189,9 @@ impl WafBuilder {
         if self.uploads.is_some() && self.loading.limits.upload_bytes == 0 {
             self.loading.limits.upload_bytes = Limits::UPLOAD_BYTES;
         }
+        if let Some(remote) = self.remote.take() {
+            self.files = Box::new(WithRemote { files: self.files, remote });
+        }
         let source = self.source.unwrap_or(RuleSource::Builtin);
         let (loaded, mut report) = load(&source, &*self.files, &self.loading)?;
         if !can_store(self.uploads.as_deref(), loaded.program(), &mut report.diagnostics) {
@@ -212,6 +224,7 @@ impl Waf {
             source: None,
             loading: Loading::default(),
             files: Box::new(DiskFiles),
+            remote: None,
             env: Arc::new(SystemEnv::default()),
             resolver: None,
             uploads: None,

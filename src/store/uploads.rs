@@ -1,6 +1,5 @@
 //! Uploaded files on disk.
 
-use crate::engine::audit::CivilTime;
 use crate::engine::upload::{NotStored, UploadFile, UploadSink};
 use crate::rule::UploadSettings;
 use std::collections::hash_map::RandomState;
@@ -9,14 +8,13 @@ use std::hash::{BuildHasher, Hasher};
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Names that are tried before a folder is given up. A name that is taken is an accident of 128 random bits.
 const ATTEMPTS: u32 = 3;
 
 /// Stores uploaded files where `SecUploadDir` and `SecTmpDir` say; without either in the system's folder for temporary files.
 ///
-/// A name is made of the time and of 128 bits that nobody can guess, never of anything that a client sends. A file is always a
+/// A name is made of 128 bits that nobody can guess, never of anything that a client sends. A file is always a
 /// new one (`O_EXCL`): neither is a link followed nor another file overwritten.
 ///
 /// ```
@@ -41,17 +39,13 @@ impl DiskUploads {
 
     fn name(&self) -> String {
         let count = self.count.fetch_add(1, Ordering::Relaxed);
-        let micros = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_micros() as u64);
         let half = |which: u64| {
             let mut hasher = self.keys.build_hasher();
             hasher.write_u64(count);
-            hasher.write_u64(micros);
             hasher.write_u64(which);
             hasher.finish()
         };
-        let CivilTime { year, month, day, hour, minute, second, .. } = CivilTime::from_micros(micros);
-        let time = format!("{year:04}{month:02}{day:02}-{hour:02}{minute:02}{second:02}");
-        format!("{time}-{:016x}{:016x}-file", half(0), half(1))
+        format!("upload-{:016x}{:016x}", half(0), half(1))
     }
 }
 

@@ -79,6 +79,7 @@ codes! {
     READ_ONLY "W0714" "An entry that every persistent collection has, and that rules cannot change", "Remove the action";
     OPEN_QUOTE "W0715" "A quote is never closed: the argument ends with the line, as in v2", "Close it; inside quotes write `\\\"` for a quote that belongs to the text";
     CHAIN_ENDS "W0716" "The last rule has `chain`, and no link follows: it never matches", "Remove `chain`, or add the `SecRule` that continues it";
+    NOT_FETCHED "W0717" "Rules of `SecRemoteRules` were not fetched, and `SecRemoteRulesFailAction Warn` lets the ruleset go without them", "Check the URL, the key and the server";
     IGNORED "N0801" "Accepted without effect, and nothing is lost", "Nothing needs to be done";
     DUPLICATE_PHRASES "N0802" "Duplicate phrases were removed", "Nothing needs to be done";
     INCONSISTENT "E0901" "The compiled ruleset contradicts itself", "This is a fault of the engine: report it together with the rules";

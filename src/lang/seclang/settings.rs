@@ -23,6 +23,10 @@ pub(super) struct Pending {
     /// `SecUnicodeMapFile`; put together with the code page when everything is read.
     file: Option<(Text, Vec<u8>)>,
     code_page: Option<u32>,
+    /// `SecRemoteRules` that were not fetched, and why; what that means is known in the end.
+    pub not_fetched: Vec<(Span, String)>,
+    /// `SecRemoteRulesFailAction Warn`.
+    may_be_missing: bool,
     /// The directive that wants uploaded files stored, and the one that wants them to stay.
     stores: Option<Span>,
     keeps: Option<Span>,
@@ -38,6 +42,15 @@ impl Pending {
         if let Some(span) = reader.asks_http_bl.filter(|_| settings.http_bl_key.is_none()) {
             let message = "this block list does not answer without a key";
             reader.warn(codes::NO_EFFECT, span, message, "name yours: `SecHttpBlKey abcdefghijkl`");
+        }
+        for (span, message) in &self.not_fetched {
+            match self.may_be_missing {
+                true => reader.warn(codes::NOT_FETCHED, *span, message, "the rules behind this URL are not in service"),
+                false => {
+                    let help = "write `SecRemoteRulesFailAction Warn` if the ruleset may go without them";
+                    reader.error(codes::UNREADABLE, *span, message, help);
+                }
+            }
         }
         self.uploads(&settings.uploads, reader);
         self.unicode_map(settings, reader);
@@ -105,6 +118,9 @@ fn set(kind: Kind, words: &[Word], all: &mut Settings, pending: &mut Pending, re
         }
         Kind::ArgumentsLimit => all.arguments_limit = number(value, code, reader)?,
         Kind::UploadFileLimit => all.uploads.files = number(value, code, reader)?,
+        Kind::RemoteRulesFailAction => {
+            pending.may_be_missing = choice(value, &[("Abort", false), ("Warn", true)], code, reader)?;
+        }
         Kind::UploadDir => all.uploads.dir = Some(value.show().into()),
         Kind::TmpDir => all.uploads.tmp_dir = Some(value.show().into()),
         Kind::UploadFileMode => all.uploads.mode = file_mode(value, UploadSettings::default().mode, reader)?,

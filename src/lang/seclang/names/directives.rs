@@ -34,6 +34,8 @@ pub(in crate::lang::seclang) enum Kind {
     Marker,
     NestedDecoding,
     ParseXmlIntoArgs,
+    RemoteRules,
+    RemoteRulesFailAction,
     RequestBodyAccess,
     RequestBodyLimit,
     RequestBodyLimitAction,
@@ -149,11 +151,8 @@ pub(in crate::lang::seclang) const TABLE: &[Name<Kind>] = &[
     row("SecPdfProtectTimeout", NoEffect(PDF)),
     row("SecPdfProtectTokenName", NoEffect(PDF)),
     row("SecReadStateLimit", NoEffect(HOST_READS)),
-    row(
-        "SecRemoteRules",
-        Refused("rules are not fetched while loading", "fetch the file beforehand, check it, and Include it"),
-    ),
-    row("SecRemoteRulesFailAction", Ignored("SecRemoteRules is refused")),
+    row("SecRemoteRules", Yes(Kind::RemoteRules)),
+    row("SecRemoteRulesFailAction", Yes(Kind::RemoteRulesFailAction)),
     row("SecRequestBodyAccess", Yes(Kind::RequestBodyAccess)),
     row("SecRequestBodyInMemoryLimit", Ignored(MEMORY)),
     row("SecRequestBodyJsonDepthLimit", Yes(Kind::JsonDepthLimit)),
@@ -214,6 +213,24 @@ pub(in crate::lang::seclang) const TABLE: &[Name<Kind>] = &[
 ];
 
 impl Kind {
+    /// Whether the directive names a place on this machine, or another one. Rules that were fetched do not choose such places.
+    pub const fn names_a_place(self) -> bool {
+        matches!(
+            self,
+            Kind::AuditLog
+                | Kind::AuditLog2
+                | Kind::AuditLogStorageDir
+                | Kind::DataDir
+                | Kind::GeoLookupDb
+                | Kind::Include
+                | Kind::IncludeOptional
+                | Kind::RemoteRules
+                | Kind::TmpDir
+                | Kind::UnicodeMapFile
+                | Kind::UploadDir
+        )
+    }
+
     /// How many arguments the directive takes: least and most.
     pub const fn arity(self) -> (usize, usize) {
         match self {
@@ -221,6 +238,7 @@ impl Kind {
                 (2, 3)
             }
             Kind::RuleUpdateActionById | Kind::Dataset => (2, 2),
+            Kind::RemoteRules => (2, 3),
             Kind::UnicodeMapFile => (1, 2),
             Kind::ResponseBodyMimeTypesClear => (0, 0),
             Kind::ResponseBodyMimeType | Kind::RuleRemoveById => (1, usize::MAX),
