@@ -30,7 +30,7 @@ codes! {
     TOO_MANY_FILES "E0105" "The ruleset has too many files", "Raise `rule_files`";
     FILE_TOO_LARGE "E0106" "A file is too large", "Split it, or raise `rule_file_bytes`";
     TOO_MANY_RULES "E0107" "The ruleset has too many rules", "Raise `rules`";
-    REMOTE_FILE "E0108" "A data file is named by URL", "Fetch it before loading and name the local file";
+    REMOTE_FILE "E0108" "A data file is named by URL, or by rules that were fetched themselves", "Fetch it before loading and name the local file";
     QUOTE "E0110" "A quote is never closed, because a backslash that should join the next line does not end its own", "Close it; inside quotes write `\\\"` for a quote that belongs to the text";
     SECTION "E0111" "A section of the Apache configuration other than `<IfModule security2_module>`", "Rules apply to all requests: move conditions into rules, or choose rule files per host";
     UNKNOWN_DIRECTIVE "E0201" "The directive is unknown", "Correct the name";

@@ -22,8 +22,6 @@ pub(super) struct Loader<'a> {
     settings: Settings,
     pending: Pending,
     drafts: Drafts,
-    /// The text being read was fetched.
-    fetched: bool,
     /// The files being read, outermost first.
     stack: Vec<PathBuf>,
 }
@@ -42,6 +40,7 @@ impl<'a> Loader<'a> {
             asks_http_bl: None,
             looks_up_places: None,
             names_stored_uploads: None,
+            fetched: false,
         };
         let settings = Settings {
             request_body_limit: limits.request_body,
@@ -51,14 +50,7 @@ impl<'a> Loader<'a> {
             json_depth_limit: limits.json_depth,
             ..Settings::default()
         };
-        Loader {
-            reader,
-            settings,
-            pending: Pending::default(),
-            drafts: Drafts::default(),
-            fetched: false,
-            stack: Vec::new(),
-        }
+        Loader { reader, settings, pending: Pending::default(), drafts: Drafts::default(), stack: Vec::new() }
     }
 
     /// Everything read: resolves, checks, and hands the ruleset over.
@@ -209,7 +201,7 @@ impl<'a> Loader<'a> {
             self.reader.error(codes::ARGUMENTS, span, message, arguments_help(kind, words));
             return;
         }
-        if self.fetched && kind.names_a_place() {
+        if self.reader.fetched && kind.names_a_place() {
             let message = format!("`{name}` in fetched rules: they do not choose files, folders or servers");
             let help = "write it in a file on this machine";
             self.reader.error(codes::REFUSED_DIRECTIVE, directive.name.span(), message, help);
@@ -273,9 +265,9 @@ impl<'a> Loader<'a> {
         match remote.fetch(&shown, &key, self.reader.limits.rule_file_bytes) {
             Ok(bytes) => {
                 if self.reader.admit(Path::new(&shown), bytes.len(), Some(url.span)) {
-                    self.fetched = true;
+                    self.reader.fetched = true;
                     self.read_text(Path::new(&shown), PathBuf::new(), &bytes, Some(url.span));
-                    self.fetched = false;
+                    self.reader.fetched = false;
                 }
             }
             Err(problem) => self.pending.not_fetched.push((url.span, format!("cannot fetch `{shown}`: {problem}"))),
