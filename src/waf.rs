@@ -11,7 +11,7 @@ use crate::engine::{
 };
 use crate::files::{Files, RemoteRules, WithRemote};
 use crate::governor::{Identities, SystemEnv};
-use crate::http::coding::Undecodable;
+use crate::http::{Descriptors, coding::Undecodable};
 use crate::lang::seclang::codes;
 use crate::limits::Limits;
 use crate::plan::Options;
@@ -55,6 +55,7 @@ struct Shared {
     env: Arc<dyn Env>,
     resolver: Option<Arc<dyn Resolver>>,
     uploads: Option<Arc<dyn UploadSink>>,
+    descriptors: Option<Arc<Descriptors>>,
     ids: Identities,
     policy: Policy,
     kept: Kept,
@@ -70,6 +71,7 @@ pub struct WafBuilder {
     env: Arc<dyn Env>,
     resolver: Option<Arc<dyn Resolver>>,
     uploads: Option<Arc<dyn UploadSink>>,
+    descriptors: Option<Arc<Descriptors>>,
     policy: Policy,
     collections: Keeping,
 }
@@ -152,6 +154,14 @@ impl WafBuilder {
         self
     }
 
+    /// What the messages of Protobuf and gRPC bodies look like: their fields are then named by names, `grpc.0.note` instead of
+    /// `grpc.0.2`.
+    #[must_use]
+    pub fn descriptors(mut self, descriptors: Descriptors) -> Self {
+        self.descriptors = Some(Arc::new(descriptors));
+        self
+    }
+
     /// What happens when a budget is spent; [`Policy::Block`] by default.
     #[must_use]
     pub fn policy(mut self, policy: Policy) -> Self {
@@ -208,6 +218,7 @@ impl WafBuilder {
             env: self.env,
             resolver: self.resolver,
             uploads: self.uploads,
+            descriptors: self.descriptors,
             ids: Identities::new(),
             policy: self.policy,
             kept,
@@ -228,6 +239,7 @@ impl Waf {
             env: Arc::new(SystemEnv::default()),
             resolver: None,
             uploads: None,
+            descriptors: None,
             policy: Policy::Block,
             collections: Keeping::Memory,
         }
@@ -251,6 +263,9 @@ impl Waf {
         }
         if let Some(uploads) = &self.shared.uploads {
             inner.set_uploads(uploads.clone());
+        }
+        if let Some(descriptors) = &self.shared.descriptors {
+            inner.set_descriptors(descriptors.clone());
         }
         inner.set_generation(deployed.generation());
         Transaction { inner: Some(inner), deployed, failed: None }

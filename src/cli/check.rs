@@ -60,6 +60,7 @@ struct RuleCost {
 /// # Errors
 /// An answer that cannot be written.
 pub fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
+    args.rules.descriptors()?;
     let started = Instant::now();
     // What `serve` can do is no finding.
     let limits = Limits { upload_bytes: Limits::UPLOAD_BYTES, ..Limits::default() };

@@ -60,6 +60,7 @@ pub fn run(args: &ServeArgs) -> anyhow::Result<ExitCode> {
     raise_descriptor_limit();
     let rules = RulesArgs {
         rules: config.rules.clone(),
+        descriptors: config.descriptors.clone(),
         allow_remote_rules: config.remote_rules.allow,
         remote_rules_ca: config.remote_rules.ca.clone(),
     };
@@ -116,6 +117,9 @@ fn configuration(args: &ServeArgs) -> anyhow::Result<Option<Config>> {
     }
     if !args.rules.rules.is_empty() {
         config.rules.clone_from(&args.rules.rules);
+    }
+    if !args.rules.descriptors.is_empty() {
+        config.descriptors.clone_from(&args.rules.descriptors);
     }
     config.remote_rules.allow |= args.rules.allow_remote_rules;
     if args.rules.remote_rules_ca.is_some() {

@@ -14,7 +14,7 @@ use super::upload::Uploads;
 use super::values::Values;
 use super::verdict::{Exhaustion, Interruption};
 use crate::geo::Place;
-use crate::http::Report;
+use crate::http::{Descriptors, Report};
 use crate::program::{Program, RuleIx, RuleSetId, Source};
 use crate::rule::{AuditEngine, AuditParts, BodyProcessor, EngineMode, LimitAction, Variable, XmlIntoArgs};
 use crate::scan;
@@ -36,6 +36,8 @@ pub struct Scratch {
     pub(super) environment: Vec<(Box<[u8]>, Vec<u8>)>,
     /// Uploaded files, as far as they are stored.
     pub(super) uploads: Uploads,
+    /// What Protobuf messages look like.
+    pub(super) descriptors: Option<Arc<Descriptors>>,
     /// Who answers `@rbl`.
     pub(super) resolver: Option<Arc<dyn Resolver>>,
     /// What the last `@geoLookup` has found: GEO.
@@ -148,6 +150,7 @@ impl Scratch {
             opened: Opened::default(),
             environment: Vec::new(),
             uploads: Uploads::default(),
+            descriptors: None,
             resolver: None,
             geo: None,
             matched: Matched::default(),
@@ -206,6 +209,7 @@ impl Scratch {
         self.opened.clear();
         self.environment.clear();
         self.uploads.clear();
+        self.descriptors = None;
         self.resolver = None;
         self.geo = None;
         self.matched.clear();

@@ -15,7 +15,7 @@ use super::scratch::Scratch;
 use super::trace::Event;
 use super::upload::{UploadSink, Writing};
 use super::verdict::{Exhaustion, Interruption, InterruptionAction, Policy, Reason};
-use crate::http::{BodyParser, coding::Decoding, nested::Nested};
+use crate::http::{BodyParser, Descriptors, coding::Decoding, nested::Nested};
 use crate::meter::{Exhausted, Meter, Scope};
 use crate::program::Loaded;
 use crate::rule::{AllowScope, EngineMode, LimitAction, Phase, Variable};
@@ -128,6 +128,11 @@ impl Transaction {
     /// Who answers `@rbl`; without one it never matches.
     pub fn set_resolver(&mut self, resolver: Arc<dyn Resolver>) {
         self.scratch.resolver = Some(resolver);
+    }
+
+    /// What the messages of Protobuf and gRPC bodies look like; without it their fields are named by numbers.
+    pub fn set_descriptors(&mut self, descriptors: Arc<Descriptors>) {
+        self.scratch.descriptors = Some(descriptors);
     }
 
     /// Where uploaded files are stored, as far as the rules want it; without it they are not.

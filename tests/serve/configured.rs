@@ -53,3 +53,28 @@ fn uploads_are_stored_as_the_rules_say() {
     assert_eq!(files.len(), 1);
     assert_eq!(std::fs::read(&files[0]).unwrap(), b"the content");
 }
+
+#[test]
+fn messages_have_the_names_of_their_descriptors() {
+    let folder = tempfile::tempdir().unwrap();
+    // A file with the message type `Note`, whose field 1 is the string `text`.
+    let set = folder.path().join("note.pb");
+    std::fs::write(&set, b"\x0a\x14\x22\x12\x0a\x04Note\x12\x0a\x0a\x04text\x18\x01\x28\x09").unwrap();
+    let rules = "SecAction \"id:1,phase:1,pass,nolog,ctl:requestBodyProcessor=PROTOBUF\"\n\
+        SecRule ARGS:protobuf.text \"@streq hello\" \"id:2,phase:2,deny,status:418\"\n";
+    let request = "POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Type: application/x-protobuf; type=Note\r\n\
+        Content-Length: 7\r\n\r\n\x0a\x05hello";
+    let config = format!("descriptors = ['{}']", set.display());
+    assert_eq!(start(folder.path(), rules, &config, &[]).answer(request), "418");
+    assert_eq!(start(folder.path(), rules, "", &[]).answer(request), "200");
+
+    let broken = folder.path().join("broken.pb");
+    std::fs::write(&broken, "message Note {}").unwrap();
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_fusewall"));
+    let output = command.args(["check", "--descriptors"]).arg(&broken).output().unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        !output.status.success() && errors.contains("broken.pb") && errors.contains("no descriptor set"),
+        "{errors}"
+    );
+}

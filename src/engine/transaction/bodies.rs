@@ -1,15 +1,15 @@
 //! How bodies become values: their content codings are undone, then parsers read them.
 
 use super::{Stage, Transaction};
-use crate::engine::memory::Body;
+use crate::engine::memory::{Body, Slice};
 use crate::engine::prepare;
 use crate::engine::scratch::Scratch;
 use crate::engine::upload::Writing;
 use crate::http::coding::{self, DecodeLimits, Decoded, Decoding, End};
 use crate::http::nested::{Nested, NestedLimits};
-use crate::http::{self, BodyParser, Kind};
+use crate::http::{self, BodyParser, Kind, Processor};
 use crate::meter::Exhausted;
-use crate::rule::{BodyProcessor, EngineMode, Phase, XmlIntoArgs};
+use crate::rule::{BodyProcessor, EngineMode, Phase, Variable, XmlIntoArgs};
 
 /// Bytes that a parser or a decoder goes through between two chances to pause.
 const QUANTUM: usize = 64 << 10;
@@ -185,7 +185,18 @@ impl Transaction {
         let mut limits = prepare::parse_limits(self.loaded.program());
         limits.xml_into_args = self.scratch.state.xml_into_args != XmlIntoArgs::Off;
         limits.xml_text = self.scratch.state.xml_into_args != XmlIntoArgs::OnlyArgs;
-        Some(BodyParser::new(processor, content_type, &limits))
+        let described = self.scratch.descriptors.as_ref().and_then(|descriptors| match processor {
+            Processor::Grpc => descriptors.of_path(self.target()),
+            Processor::Protobuf => descriptors.of_content_type(content_type),
+            _ => None,
+        });
+        Some(BodyParser::described(processor, content_type, &limits, described))
+    }
+
+    /// The request target as received: whoever serves gRPC compares it byte for byte.
+    fn target(&self) -> &[u8] {
+        let target = self.scratch.values.scalar(Variable::RequestUriRaw).unwrap_or(Slice::EMPTY);
+        self.scratch.memory.get(target)
     }
 
     fn body(&self, phase: Phase) -> &Body {

@@ -68,6 +68,13 @@ pub(super) const SITE: &[Key<Config>] = &[
         |config, value| config.trusted_proxies = networks(value)?
     ),
     key!(
+        "descriptors",
+        "list of paths",
+        "[]",
+        "What Protobuf messages look like: files that `protoc --descriptor_set_out --include_imports` writes. Fields of gRPC and Protobuf bodies then have their names (`ARGS:grpc.0.note`) instead of numbers. The same as `--descriptors`.",
+        |config, value| config.descriptors = list(value, path)?
+    ),
+    key!(
         "environment",
         "list of names",
         "[]",

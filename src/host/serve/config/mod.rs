@@ -24,6 +24,8 @@ pub struct Config {
     pub listen: Vec<SocketAddr>,
     /// `rules`
     pub rules: Vec<PathBuf>,
+    /// `descriptors`
+    pub descriptors: Vec<PathBuf>,
     /// `environment`
     pub environment: Vec<String>,
     /// `block_lists`
@@ -55,6 +57,7 @@ impl Default for Config {
         Config {
             listen: vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 8080))],
             rules: Vec::new(),
+            descriptors: Vec::new(),
             environment: Vec::new(),
             block_lists: 0,
             remote_rules: RemoteRules::default(),
