@@ -37,12 +37,15 @@ fn set() -> Vec<u8> {
     field(1, &[field(2, b"shop"), field(4, &order.concat()), field(6, &service)].concat())
 }
 
+/// Names and values.
+type Leaves = Vec<(Vec<u8>, Vec<u8>)>;
+
 fn frame(message: &[u8]) -> Vec<u8> {
     [&[0], &(message.len() as u32).to_be_bytes()[..], message].concat()
 }
 
 /// Reads a gRPC body of `shop.Orders/Put` in pieces; answers its leaves and the fuel.
-fn read(body: &[u8], piece: usize, limits: &ParseLimits) -> (Vec<(Vec<u8>, Vec<u8>)>, u64) {
+fn read(body: &[u8], piece: usize, limits: &ParseLimits) -> (Leaves, u64) {
     let descriptors = Arc::new(Descriptors::parse([&set()[..]]).unwrap());
     let described = descriptors.of_path(b"/shop.Orders/Put");
     let (mut fields, mut report, mut meter) = (Fields::with_limit(1 << 30), Report::default(), Meter::unlimited());

@@ -16,6 +16,9 @@ const MOST_FIELDS: usize = 500_000;
 const MOST_NAME: usize = 512;
 const MOST_FIELD_NAME: usize = 128;
 
+/// A name, as sets write it.
+type Name = Box<[u8]>;
+
 /// A message type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct TypeId(u32);
@@ -40,7 +43,7 @@ pub(super) enum Shape {
 #[derive(Debug, PartialEq, Eq)]
 struct Field {
     number: u32,
-    name: Box<[u8]>,
+    name: Name,
     shape: Shape,
 }
 
@@ -59,9 +62,9 @@ pub struct Descriptors {
     /// The fields of each type by number.
     types: Vec<Box<[Field]>>,
     /// Full names without a dot before them.
-    names: HashMap<Box<[u8]>, TypeId>,
+    names: HashMap<Name, TypeId>,
     /// `/package.Service/Method`, and the type that it takes.
-    methods: HashMap<Box<[u8]>, TypeId>,
+    methods: HashMap<Name, TypeId>,
 }
 
 /// Why bytes are no descriptor set.
@@ -149,17 +152,17 @@ impl Descriptors {
 /// A field whose type is not looked up yet.
 struct DraftField {
     number: u32,
-    name: Box<[u8]>,
+    name: Name,
     /// `FieldDescriptorProto.Type`.
     kind: u64,
-    type_name: Box<[u8]>,
+    type_name: Name,
 }
 
 #[derive(Default)]
 struct Draft {
     types: Vec<Vec<DraftField>>,
-    names: HashMap<Box<[u8]>, TypeId>,
-    methods: Vec<(Box<[u8]>, Box<[u8]>)>,
+    names: HashMap<Name, TypeId>,
+    methods: Vec<(Name, Name)>,
     fields: usize,
 }
 
@@ -186,7 +189,7 @@ impl Draft {
             Ok(())
         })?;
         check_name("package", package, MOST_NAME, true)?;
-        let mut open: Vec<(Box<[u8]>, &[u8])> = messages.into_iter().map(|message| (package.into(), message)).collect();
+        let mut open: Vec<(Name, &[u8])> = messages.into_iter().map(|message| (package.into(), message)).collect();
         while let Some((scope, message)) = open.pop() {
             let (name, inner) = self.message(&scope, message)?;
             open.extend(inner.into_iter().map(|message| (name.clone(), message)));
@@ -195,7 +198,7 @@ impl Draft {
     }
 
     /// `DescriptorProto`: name 1, fields 2, types inside it 3. Answers its full name and those types.
-    fn message<'a>(&mut self, scope: &[u8], message: &'a [u8]) -> Result<(Box<[u8]>, Vec<&'a [u8]>), DescriptorError> {
+    fn message<'a>(&mut self, scope: &[u8], message: &'a [u8]) -> Result<(Name, Vec<&'a [u8]>), DescriptorError> {
         let mut name: &[u8] = b"";
         let (mut fields, mut inner) = (Vec::new(), Vec::new());
         read(message, "a message type", |number, value| {
@@ -302,7 +305,7 @@ fn field(field: &[u8]) -> Result<DraftField, DescriptorError> {
     Ok(draft)
 }
 
-fn join(scope: &[u8], name: &[u8]) -> Box<[u8]> {
+fn join(scope: &[u8], name: &[u8]) -> Name {
     if scope.is_empty() { name.into() } else { [scope, b".", name].concat().into() }
 }
 

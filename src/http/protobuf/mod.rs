@@ -1,8 +1,8 @@
 //! Protobuf messages: the wire format is walked, and what may be text becomes an argument.
 //!
-//! Without a description a field is named by the numbers of the fields it is in, `protobuf.1.3`. Numbers give their value as decimal text (a varint as an
-//! unsigned number, a fixed one as an unsigned little-endian number). The wire does not tell strings from messages, so a
-//! length-delimited field is read as both:
+//! Without a description a field is named by the numbers of the fields it is in, `protobuf.1.3`. Numbers give their value as decimal
+//! text (a varint as an unsigned number, a fixed one as an unsigned little-endian number). The wire does not tell strings from
+//! messages, so a length-delimited field is read as both:
 //!
 //! - if its bytes are a message to the last of them, the leaves of that message are given out;
 //! - if they are not, or if they are UTF-8 all the same, the bytes are given out as they are.
