@@ -6,8 +6,8 @@ use crate::meter::{Exhausted, Meter, Price};
 use crate::rule::UploadSettings;
 use std::sync::Arc;
 
-/// A file: opening and removing it are work of the system, about 100 microseconds together; then writing its bytes.
-const PRICE: Price = Price::new(64_000, 1024);
+/// A file: opening and removing it are work of the system, about 50 microseconds together; then writing its bytes.
+const PRICE: Price = Price::new(32_000, 1024);
 
 /// What a request has stored.
 #[derive(Default)]
