@@ -86,8 +86,8 @@ codes! {
     PROBE "E0902" "The compiled ruleset fails on a plain request", "This is a fault of the engine: report it together with the rules";
     AUTOMATON "E0903" "The automaton of a pattern or list exceeds its limit", "Shorten counted repeats, or split the rule";
     DATA_DIR "E0904" "Persistent collections cannot be kept in the folder of `SecDataDir`", "Correct the folder or its permissions; two processes cannot share one";
-    UPLOAD_DIR "E0906" "Uploaded files cannot be stored in the folder that the rules name", "Correct the folder or its permissions";
     SET_ASIDE "W0905" "Persistent collections on the disk were damaged", "The finding says what was lost and where the damaged file is";
+    UPLOAD_DIR "E0906" "Uploaded files cannot be stored in the folder that the rules name", "Correct the folder or its permissions";
 }
 
 #[cfg(test)]
