@@ -147,6 +147,16 @@ fn the_audit_log_says_where_a_file_stays() {
     let waf = load(&format!("SecTmpSaveUploadedFiles On\nSecTmpDir {}\n{audit}", folder.path().display()));
     let record = upload(&waf, &[("a", b"x")]).audit_record(200).unwrap();
     assert_eq!(record.request.files[0].path, None, "it does not stay");
+
+    // Two names of one part, and what comes after them.
+    let doubled = "x\"; filename=\"y";
+    let mut transaction = upload(&keeping("On", folder.path(), audit), &[(doubled, b"xy"), ("b", b"z")]);
+    answer(&mut transaction, 200);
+    let files = transaction.audit_record(200).unwrap().request.files;
+    let content = |at: usize| fs::read(files[at].path.as_deref().unwrap()).unwrap();
+    let found: Vec<_> = files.iter().map(|file| (file.name.as_slice(), file.size)).collect();
+    assert_eq!(found, [(&b"x"[..], 2), (b"y", 2), (b"b", 1)]);
+    assert_eq!([content(0), content(1), content(2)], [&b"xy"[..], b"xy", b"z"]);
 }
 
 #[test]

@@ -202,28 +202,47 @@ impl Transaction {
     }
 
     fn files(&self, status: u16, mask: Option<&Mask>) -> Vec<AuditFile> {
-        let contents = self.fields(Kind::FileContent).map(|(_, content)| content.len() as u64);
-        let files = self.fields(Kind::File).zip(contents.chain(std::iter::repeat(0)));
+        let fields = &self.scratch.memory.fields;
         let kept = self.keeps_uploads(status);
         // Stored are, in order, the files that have content.
         let mut paths = self.fields(Kind::FileTmpName).map(|(_, path)| path).filter(|_| kept);
-        files
-            .map(|((field, name), size)| {
-                let path = if size > 0 { paths.next() } else { None };
-                let lines = self.fields(Kind::PartHeader).filter(|(part, _)| *part == field);
-                let content_type = lines.filter_map(|(_, line)| {
-                    let (name, value) = line.split_at_checked(line.iter().position(|byte| *byte == b':')? + 1)?;
-                    name.eq_ignore_ascii_case(b"content-type:").then(|| value.trim_ascii())
-                });
-                AuditFile {
-                    field: field.to_vec(),
-                    name: covered(mask, name),
-                    size,
-                    content_type: covered(mask, content_type.last().unwrap_or_default()),
-                    path: path.map(|path| String::from_utf8_lossy(path).into_owned()),
+        let mut files = Vec::new();
+        // A part gives out its file names (a hostile one several), then its content.
+        let mut part = 0;
+        for item in fields.items() {
+            match item.kind {
+                Kind::File => {
+                    let field = fields.bytes(item.name);
+                    files.push(AuditFile {
+                        field: field.to_vec(),
+                        name: covered(mask, fields.bytes(item.value)),
+                        size: 0,
+                        content_type: covered(mask, self.content_type_of(field)),
+                        path: None,
+                    });
                 }
-            })
-            .collect()
+                Kind::FileContent => {
+                    let path = if item.value.is_empty() { None } else { paths.next() };
+                    for file in files.iter_mut().skip(part) {
+                        file.size = item.value.len() as u64;
+                        file.path = path.map(|path| String::from_utf8_lossy(path).into_owned());
+                    }
+                    part = files.len();
+                }
+                _ => {}
+            }
+        }
+        files
+    }
+
+    /// The Content-Type of the part with that name; empty if it has none.
+    fn content_type_of(&self, part: &[u8]) -> &[u8] {
+        let lines = self.fields(Kind::PartHeader).filter(|(name, _)| *name == part);
+        let content_type = lines.filter_map(|(_, line)| {
+            let (name, value) = line.split_at_checked(line.iter().position(|byte| *byte == b':')? + 1)?;
+            name.eq_ignore_ascii_case(b"content-type:").then(|| value.trim_ascii())
+        });
+        content_type.last().unwrap_or_default()
     }
 
     fn web_app(&self, mask: Option<&Mask>) -> Option<[String; 3]> {
