@@ -20,9 +20,68 @@ pub trait Files {
     /// An unreadable folder.
     fn glob(&self, pattern: &Path) -> io::Result<Vec<PathBuf>>;
 
+    /// Who fetches rules from elsewhere (`SecRemoteRules`); nobody unless the host allows it.
+    fn remote(&self) -> Option<&dyn RemoteRules> {
+        None
+    }
+
     /// A name by which two spellings of the same file are known to be one (cyclic includes).
     fn canonical(&self, path: &Path) -> PathBuf {
         path.to_path_buf()
+    }
+}
+
+/// Who fetches rules from elsewhere: `SecRemoteRules`.
+pub trait RemoteRules: Send + Sync {
+    /// The text behind an `https` URL, at most `most` bytes of it. `key` is for the server that has it: ModSecurity sends it as
+    /// the header `ModSec-key`.
+    ///
+    /// # Errors
+    /// Whatever hinders fetching, a longer text too; the message is shown to the rule author.
+    fn fetch(&self, url: &str, key: &str, most: usize) -> io::Result<Vec<u8>>;
+}
+
+/// Files, and somebody who fetches rules from elsewhere.
+pub struct WithRemote<F> {
+    /// Where files come from.
+    pub files: F,
+    /// Who fetches.
+    pub remote: Box<dyn RemoteRules>,
+}
+
+impl<F: Files> Files for WithRemote<F> {
+    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
+        self.files.read(path)
+    }
+
+    fn glob(&self, pattern: &Path) -> io::Result<Vec<PathBuf>> {
+        self.files.glob(pattern)
+    }
+
+    fn remote(&self) -> Option<&dyn RemoteRules> {
+        Some(&*self.remote)
+    }
+
+    fn canonical(&self, path: &Path) -> PathBuf {
+        self.files.canonical(path)
+    }
+}
+
+impl Files for Box<dyn Files + Send + Sync> {
+    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
+        (**self).read(path)
+    }
+
+    fn glob(&self, pattern: &Path) -> io::Result<Vec<PathBuf>> {
+        (**self).glob(pattern)
+    }
+
+    fn remote(&self) -> Option<&dyn RemoteRules> {
+        (**self).remote()
+    }
+
+    fn canonical(&self, path: &Path) -> PathBuf {
+        (**self).canonical(path)
     }
 }
 

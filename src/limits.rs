@@ -71,6 +71,9 @@ pub struct Limits {
     pub multipart_parts: usize,
     /// Bytes of one part header block. More: MULTIPART_INVALID_PART.
     pub multipart_header: usize,
+    /// Bytes of the uploaded files of one request that may be stored, so that rules can name them and they can stay. More: body
+    /// error. 0, the default: none is stored, and directives that want it warn at load. Hosts that bring a place raise it.
+    pub upload_bytes: u64,
     /// Content codings of one body, one over the other. More: not decoded, flagged. (Two are rare, more than two an attack.)
     pub content_codings: usize,
     /// Bytes that may come out of a coded body for each byte of it, once [`coding_ratio_from`](Self::coding_ratio_from) bytes have
@@ -132,6 +135,12 @@ pub struct Limits {
     pub fuel_rule: u64,
 }
 
+impl Limits {
+    /// [`upload_bytes`](Self::upload_bytes) of hosts that bring a place for files and say nothing else: ten times the largest body that
+    /// the recommended configuration admits.
+    pub const UPLOAD_BYTES: u64 = 128 << 20;
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Limits {
@@ -161,6 +170,7 @@ impl Default for Limits {
             xml_depth: 512,
             multipart_parts: 1000,
             multipart_header: 16 << 10,
+            upload_bytes: 0,
             content_codings: 3,
             coding_ratio: 100,
             coding_ratio_from: 1 << 20,

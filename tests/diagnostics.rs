@@ -77,7 +77,15 @@ fn every_code_that_can_be_seen_in_one_file_is_seen() {
     let elsewhere =
         [codes::TOO_DEEP, codes::TOO_MANY_FILES, codes::FILE_TOO_LARGE, codes::TOO_MANY_RULES, codes::TOO_LONG];
     // And these come after reading: from the planner and the load pipeline.
-    let later = [codes::INCONSISTENT, codes::PROBE, codes::AUTOMATON, codes::DATA_DIR, codes::SET_ASIDE];
+    let later = [
+        codes::INCONSISTENT,
+        codes::PROBE,
+        codes::AUTOMATON,
+        codes::DATA_DIR,
+        codes::UPLOAD_DIR,
+        codes::SET_ASIDE,
+        codes::NOT_FETCHED,
+    ];
     let missing: Vec<_> = codes::ALL
         .iter()
         .map(|entry| entry.code)

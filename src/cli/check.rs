@@ -3,8 +3,9 @@
 use super::rules::{RulesArgs, print_findings};
 use super::say;
 use crate::diag::json::JsonDiagnostic;
+use crate::limits::Limits;
 use crate::plan::{RulesetCost, cost};
-use crate::store::{DiskFiles, Loading, load};
+use crate::store::{Loading, load};
 use serde::Serialize;
 use std::process::ExitCode;
 use std::time::Instant;
@@ -59,8 +60,12 @@ struct RuleCost {
 /// # Errors
 /// An answer that cannot be written.
 pub fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
+    args.rules.descriptors()?;
     let started = Instant::now();
-    let loaded = load(&args.rules.source(), &DiskFiles, &Loading::default());
+    // What `serve` can do is no finding.
+    let limits = Limits { upload_bytes: Limits::UPLOAD_BYTES, ..Limits::default() };
+    let loading = Loading { limits, ..Loading::default() };
+    let loaded = load(&args.rules.source(), &*args.rules.files(), &loading);
     let load_ms = started.elapsed().as_secs_f64() * 1000.0;
     let (report, program_bytes, rules, certificate) = match &loaded {
         Ok((loaded, report)) => {

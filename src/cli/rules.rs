@@ -1,16 +1,36 @@
 //! `--rules`, as every command takes it.
 
-use crate::store::{LoadReport, RuleSource};
+use crate::files::Files;
+#[cfg(feature = "serve")]
+use crate::host::serve::HttpsRules;
+use crate::http::Descriptors;
+use crate::store::{DiskFiles, LoadReport, RuleSource};
 use crate::waf::{Waf, WafBuilder};
-use std::io::IsTerminal;
+use anyhow::Context;
+use std::fs::File;
+use std::io::{IsTerminal, Read};
 use std::path::PathBuf;
 
+/// Bytes of a descriptor file. Those of the largest sites have a few megabytes.
+const DESCRIPTOR_BYTES: u64 = 16 << 20;
+
 /// Where rules come from.
-#[derive(Debug, Clone, clap::Args)]
+#[derive(Debug, Clone, Default, clap::Args)]
 pub struct RulesArgs {
     /// A .conf file (SecLang) or a folder of them; may be repeated. Without it: the built-in rules
     #[arg(long = "rules", value_name = "PATH")]
     pub rules: Vec<PathBuf>,
+    /// What Protobuf messages look like, as `protoc --descriptor_set_out --include_imports` writes it; may be repeated
+    #[arg(long = "descriptors", value_name = "FILE")]
+    pub descriptors: Vec<PathBuf>,
+    /// Fetch what the rules name with SecRemoteRules, over https; without it the directive is an error
+    #[cfg(feature = "serve")]
+    #[arg(long)]
+    pub allow_remote_rules: bool,
+    /// Certificates that sign those of the servers of remote rules, PEM. Without it: the Mozilla roots
+    #[cfg(feature = "serve")]
+    #[arg(long, value_name = "FILE", requires = "allow_remote_rules")]
+    pub remote_rules_ca: Option<PathBuf>,
 }
 
 impl RulesArgs {
@@ -21,7 +41,54 @@ impl RulesArgs {
 
     /// A builder with these rules.
     pub fn builder(&self) -> WafBuilder {
-        self.rules.iter().fold(Waf::builder(), |builder, path| builder.rules_path(path))
+        let builder = self.rules.iter().fold(Waf::builder(), |builder, path| builder.rules_path(path));
+        #[cfg(feature = "serve")]
+        let builder = match self.remote() {
+            Some(remote) => builder.remote_rules(remote),
+            None => builder,
+        };
+        builder
+    }
+
+    /// What the descriptor files say, if there are any.
+    ///
+    /// # Errors
+    /// A file that cannot be read, or is no descriptor set.
+    pub fn descriptors(&self) -> anyhow::Result<Option<Descriptors>> {
+        let mut sets = Vec::with_capacity(self.descriptors.len());
+        for path in &self.descriptors {
+            let file = File::open(path).with_context(|| format!("{} cannot be read", path.display()))?;
+            let mut set = Vec::new();
+            let read = file.take(DESCRIPTOR_BYTES + 1).read_to_end(&mut set);
+            read.with_context(|| format!("{} cannot be read", path.display()))?;
+            anyhow::ensure!(
+                set.len() as u64 <= DESCRIPTOR_BYTES,
+                "{} has more than {DESCRIPTOR_BYTES} bytes",
+                path.display()
+            );
+            // One by one first, so that an error names its file.
+            Descriptors::parse([&set[..]]).with_context(|| path.display().to_string())?;
+            sets.push(set);
+        }
+        if sets.is_empty() {
+            return Ok(None);
+        }
+        Ok(Some(Descriptors::parse(sets.iter().map(Vec::as_slice))?))
+    }
+
+    /// Where files come from, and remote rules if they are allowed.
+    pub fn files(&self) -> Box<dyn Files> {
+        #[cfg(feature = "serve")]
+        if let Some(remote) = self.remote() {
+            return Box::new(crate::files::WithRemote { files: DiskFiles, remote: Box::new(remote) });
+        }
+        Box::new(DiskFiles)
+    }
+
+    #[cfg(feature = "serve")]
+    fn remote(&self) -> Option<HttpsRules> {
+        self.allow_remote_rules
+            .then(|| self.remote_rules_ca.as_ref().map_or_else(HttpsRules::new, HttpsRules::trusting))
     }
 
     /// Loads the rules; prints warnings and errors to standard error (`check` prints notes too).
@@ -29,6 +96,10 @@ impl RulesArgs {
     /// # Errors
     /// [`RulesHaveErrors`].
     pub fn load(&self, builder: WafBuilder) -> anyhow::Result<Waf> {
+        let builder = match self.descriptors()? {
+            Some(descriptors) => builder.descriptors(descriptors),
+            None => builder,
+        };
         match builder.build() {
             Ok(waf) => {
                 print_findings(&waf.report().without_notes());

@@ -1,10 +1,13 @@
 //! `fusewall serve`: the reverse proxy.
 
 use super::rules::{RulesArgs, print_findings};
+use crate::governor::SystemEnv;
+use crate::host::NameLookUps;
 use crate::host::audit::AuditLog;
 use crate::host::serve::{Config, ErrorLog, Server, config, raise_descriptor_limit};
 use crate::limits::Limits;
-use crate::waf::Waf;
+use crate::store::DiskUploads;
+use crate::waf::{Waf, WafBuilder};
 use anyhow::Context;
 use std::io::IsTerminal;
 use std::net::SocketAddr;
@@ -55,9 +58,13 @@ pub fn run(args: &ServeArgs) -> anyhow::Result<ExitCode> {
         .try_init();
 
     raise_descriptor_limit();
-    let rules = RulesArgs { rules: config.rules.clone() };
-    let limits = Limits { audit_record_bytes: config.audit.record_bytes, ..Limits::default() };
-    let waf = rules.load(rules.builder().limits(limits).data_dir())?;
+    let rules = RulesArgs {
+        rules: config.rules.clone(),
+        descriptors: config.descriptors.clone(),
+        allow_remote_rules: config.remote_rules.allow,
+        remote_rules_ca: config.remote_rules.ca.clone(),
+    };
+    let waf = rules.load(builder(&rules, &config))?;
     let reloaded = (waf.clone(), rules);
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     if config.threads > 0 {
@@ -80,6 +87,19 @@ pub fn run(args: &ServeArgs) -> anyhow::Result<ExitCode> {
     served.map(|()| ExitCode::SUCCESS)
 }
 
+/// What the engine gets of the configuration.
+fn builder(rules: &RulesArgs, config: &Config) -> WafBuilder {
+    let limits =
+        Limits { audit_record_bytes: config.audit.record_bytes, block_lists: config.block_lists, ..Limits::default() };
+    let variables = config.environment.iter().filter_map(|name| {
+        let value = std::env::var_os(name)?;
+        Some((name.as_bytes(), value.into_encoded_bytes()))
+    });
+    let builder = rules.builder().limits(limits).data_dir().uploads(DiskUploads::new());
+    let builder = builder.env(SystemEnv::with_variables(variables));
+    if config.block_lists > 0 { builder.resolver(NameLookUps::system()) } else { builder }
+}
+
 /// The file's configuration with the arguments over it; `None` if the file is wrong, which was printed.
 fn configuration(args: &ServeArgs) -> anyhow::Result<Option<Config>> {
     let mut config = match &args.config {
@@ -97,6 +117,13 @@ fn configuration(args: &ServeArgs) -> anyhow::Result<Option<Config>> {
     }
     if !args.rules.rules.is_empty() {
         config.rules.clone_from(&args.rules.rules);
+    }
+    if !args.rules.descriptors.is_empty() {
+        config.descriptors.clone_from(&args.rules.descriptors);
+    }
+    config.remote_rules.allow |= args.rules.allow_remote_rules;
+    if args.rules.remote_rules_ca.is_some() {
+        config.remote_rules.ca.clone_from(&args.rules.remote_rules_ca);
     }
     Ok(Some(config))
 }

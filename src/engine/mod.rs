@@ -29,6 +29,7 @@ mod selection;
 mod trace;
 mod transaction;
 mod tx;
+pub mod upload;
 mod values;
 mod verdict;
 

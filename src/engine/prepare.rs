@@ -29,7 +29,7 @@ pub(super) fn parse_limits(program: &Program) -> ParseLimits {
         multipart_parts: program.limits.multipart_parts,
         multipart_header: program.limits.multipart_header,
         argument_separator: settings.argument_separator,
-        upload_files: settings.upload_file_limit,
+        upload_files: settings.uploads.files,
         ..ParseLimits::default()
     }
 }

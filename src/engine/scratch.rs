@@ -10,10 +10,11 @@ use super::sanitise::Marks;
 use super::selection::{Item, Selections};
 use super::trace::Trace;
 use super::tx::Tx;
+use super::upload::Uploads;
 use super::values::Values;
 use super::verdict::{Exhaustion, Interruption};
 use crate::geo::Place;
-use crate::http::Report;
+use crate::http::{Descriptors, Report};
 use crate::program::{Program, RuleIx, RuleSetId, Source};
 use crate::rule::{AuditEngine, AuditParts, BodyProcessor, EngineMode, LimitAction, Variable, XmlIntoArgs};
 use crate::scan;
@@ -33,6 +34,10 @@ pub struct Scratch {
     pub(super) opened: Opened,
     /// What `setenv` has set.
     pub(super) environment: Vec<(Box<[u8]>, Vec<u8>)>,
+    /// Uploaded files, as far as they are stored.
+    pub(super) uploads: Uploads,
+    /// What Protobuf messages look like.
+    pub(super) descriptors: Option<Arc<Descriptors>>,
     /// Who answers `@rbl`.
     pub(super) resolver: Option<Arc<dyn Resolver>>,
     /// What the last `@geoLookup` has found: GEO.
@@ -144,6 +149,8 @@ impl Scratch {
             tx: Tx::default(),
             opened: Opened::default(),
             environment: Vec::new(),
+            uploads: Uploads::default(),
+            descriptors: None,
             resolver: None,
             geo: None,
             matched: Matched::default(),
@@ -201,6 +208,8 @@ impl Scratch {
         self.tx.reset(program);
         self.opened.clear();
         self.environment.clear();
+        self.uploads.clear();
+        self.descriptors = None;
         self.resolver = None;
         self.geo = None;
         self.matched.clear();
@@ -247,6 +256,7 @@ impl Scratch {
         self.buffers.clear();
         self.buffers.shrink_to(KEPT);
         self.records.clear();
+        self.uploads.clear();
     }
 
     /// Bytes that the next request finds allocated for heads, bodies and values.

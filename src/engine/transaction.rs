@@ -13,8 +13,9 @@ use super::persist::{Collections, Forgetful};
 use super::prepare;
 use super::scratch::Scratch;
 use super::trace::Event;
+use super::upload::{UploadSink, Writing};
 use super::verdict::{Exhaustion, Interruption, InterruptionAction, Policy, Reason};
-use crate::http::{BodyParser, coding::Decoding, nested::Nested};
+use crate::http::{BodyParser, Descriptors, coding::Decoding, nested::Nested};
 use crate::meter::{Exhausted, Meter, Scope};
 use crate::program::Loaded;
 use crate::rule::{AllowScope, EngineMode, LimitAction, Phase, Variable};
@@ -42,6 +43,8 @@ enum Stage {
     Decode(Phase, Box<Decoding>),
     /// The request body is being parsed.
     Parse(Box<BodyParser>),
+    /// The uploaded files are being stored.
+    Store(Box<Writing>),
     /// The documents inside the values of the request are being read.
     Nested(Box<Nested>),
     /// The rules of this phase run.
@@ -127,15 +130,28 @@ impl Transaction {
         self.scratch.resolver = Some(resolver);
     }
 
+    /// What the messages of Protobuf and gRPC bodies look like; without it their fields are named by numbers.
+    pub fn set_descriptors(&mut self, descriptors: Arc<Descriptors>) {
+        self.scratch.descriptors = Some(descriptors);
+    }
+
+    /// Where uploaded files are stored, as far as the rules want it; without it they are not.
+    pub fn set_uploads(&mut self, sink: Arc<dyn UploadSink>) {
+        self.scratch.uploads.sink = Some(sink);
+    }
+
     /// The generation that the verdict names.
     pub fn set_generation(&mut self, generation: u64) {
         self.generation = generation;
     }
 
     /// Gives the memory back for the next request. Commits what an unfinished phase has changed in persistent collections: a
-    /// client that goes away is counted all the same.
+    /// client that goes away is counted all the same. Uploaded files stay or go, as the rules say.
     pub fn into_scratch(mut self) -> Box<Scratch> {
         collections::commit(&mut self.scratch);
+        if self.keeps_uploads(self.last_status()) {
+            self.scratch.uploads.keep();
+        }
         self.scratch.rest();
         self.scratch
     }
@@ -194,7 +210,7 @@ impl Transaction {
                     return Step::Done(self.interruption());
                 }
                 Stage::Prepare(phase) | Stage::Decode(phase, _) | Stage::Rules(phase) => *phase,
-                Stage::Parse(_) | Stage::Nested(_) => Phase::RequestBody,
+                Stage::Parse(_) | Stage::Store(_) | Stage::Nested(_) => Phase::RequestBody,
             };
             let before = self.meter.spent();
             let outcome = self.advance(phase, pause_at);
@@ -223,6 +239,10 @@ impl Transaction {
             }
             Stage::Parse(_) => {
                 self.parse()?;
+                Ok(self.meter.spent() < pause_at)
+            }
+            Stage::Store(_) => {
+                self.store_uploads()?;
                 Ok(self.meter.spent() < pause_at)
             }
             Stage::Nested(_) => {
@@ -261,7 +281,7 @@ impl Transaction {
     fn has_begun(&self, phase: Phase) -> bool {
         let runs = match &self.stage {
             Stage::Idle | Stage::Prepare(_) => false,
-            Stage::Parse(_) | Stage::Nested(_) => phase == Phase::RequestBody,
+            Stage::Parse(_) | Stage::Store(_) | Stage::Nested(_) => phase == Phase::RequestBody,
             Stage::Decode(running, _) | Stage::Rules(running) => *running == phase,
         };
         runs || self.finished > phase.index()

@@ -9,7 +9,7 @@ use super::graphql;
 use super::json::{self, Json};
 use super::multipart::{self, Multipart};
 use super::out::{NAMES_CONSTANT, Out};
-use super::protobuf::{self, Grpc, Message};
+use super::protobuf::{self, Described, Grpc, Message};
 use super::xml::{self, Xml};
 use super::{Fields, Kind, ParseLimits, Report};
 use crate::meter::{Exhausted, Meter, Price};
@@ -101,6 +101,16 @@ impl BodyParser {
     /// A parser for one body. `content_type` is the value of the Content-Type header; multipart bodies need it for the boundary, XML for the
     /// character set.
     pub fn new(processor: Processor, content_type: &[u8], limits: &ParseLimits) -> BodyParser {
+        Self::described(processor, content_type, limits, None)
+    }
+
+    /// The same for a body whose messages are described: Protobuf and gRPC name their fields by it.
+    pub fn described(
+        processor: Processor,
+        content_type: &[u8],
+        limits: &ParseLimits,
+        described: Option<Described>,
+    ) -> BodyParser {
         let machine = match processor {
             Processor::UrlEncoded => Machine::UrlEncoded(Pairs::new(Kind::ArgPost, limits)),
             Processor::Multipart => Machine::Multipart(Box::new(Multipart::new(content_type, limits))),
@@ -108,8 +118,10 @@ impl BodyParser {
             Processor::Xml => Machine::Xml(Box::new(Xml::new(content_type, limits))),
             Processor::Ndjson => Machine::Json(Box::new(Json::sequence(limits))),
             Processor::GraphQl => Machine::GraphQl(graphql::Body::new(limits)),
-            Processor::Protobuf => Machine::Protobuf(Box::new(Message::new(b"protobuf", NAMES_CONSTANT, limits))),
-            Processor::Grpc => Machine::Grpc(Box::new(Grpc::new(content_type, limits))),
+            Processor::Protobuf => {
+                Machine::Protobuf(Box::new(Message::new(b"protobuf", NAMES_CONSTANT, limits, described.as_ref())))
+            }
+            Processor::Grpc => Machine::Grpc(Box::new(Grpc::new(content_type, limits, described))),
         };
         BodyParser { machine, at: 0, done: false }
     }

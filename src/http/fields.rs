@@ -22,6 +22,8 @@ pub enum Kind {
     FileContent,
     /// The size of an uploaded file in bytes, as decimal text: name = form field name.
     FileSize,
+    /// Where an uploaded file is stored: name = form field name, value = its path there.
+    FileTmpName,
     /// A header line of a multipart part: name = form field name (empty if it has none), value = the whole line.
     PartHeader,
     /// All text of an XML document (`XML:/*`): name is empty.

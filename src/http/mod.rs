@@ -39,4 +39,5 @@ mod xml;
 pub use body::{BodyParser, Processor, Progress};
 pub use fields::{Bytes, Field, Fields, Kind};
 pub use limits::ParseLimits;
+pub use protobuf::{Described, DescriptorError, Descriptors};
 pub use report::{MultipartFlags, Report};

@@ -66,6 +66,12 @@ impl Report {
         self.fail_at(format_args!("Multipart parsing error: {what}"), byte);
     }
 
+    /// Notes that an uploaded file could not be stored.
+    pub(crate) fn fail_upload(&mut self, why: impl fmt::Display) {
+        self.multipart.processor_error = true;
+        self.fail(format!("Multipart: a file cannot be stored: {why}"));
+    }
+
     /// Notes that the argument limit was reached.
     pub(super) fn too_many_arguments(&mut self, limit: usize, byte: usize) {
         self.arguments_exceeded = true;

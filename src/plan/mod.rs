@@ -15,7 +15,7 @@ pub use price::{RuleCost, RulesetCost, cost};
 use crate::diag::Diagnostics;
 use crate::limits::Limits;
 use crate::program::{Fate, Loaded, PlannedRule, Program, RuleIx};
-use crate::rule::{Rule, Ruleset, Variable};
+use crate::rule::{KeepFiles, Rule, Ruleset, Variable};
 use std::sync::Arc;
 
 /// Switches of the planner. Both exist so that tests can compare: neither may change a verdict.
@@ -46,6 +46,9 @@ pub fn plan(
     let fates = if options.fold { fold::fold(&ruleset, limits) } else { vec![Fate::Live; ruleset.rules.len()] };
     let schedule = schedule(&ruleset, &fates);
     let sanitises = ruleset.rules.iter().any(keys::sanitises);
+    let uploads = &ruleset.settings.uploads;
+    let names_uploads = || ruleset.rules.iter().any(|rule| keys::names(rule, Variable::FilesTmpNames));
+    let stores_uploads = uploads.save || uploads.keep != KeepFiles::Off || names_uploads();
     let full_request = ruleset.rules.iter().any(|rule| keys::names(rule, Variable::FullRequest));
 
     let mut draft = draft::Draft::new(&ruleset);
@@ -77,6 +80,7 @@ pub fn plan(
         rule_sets,
         full_request,
         sanitises,
+        stores_uploads,
     };
     price::set(&mut program);
     let program = Arc::new(program);

@@ -56,6 +56,8 @@ pub struct Program {
     pub full_request: bool,
     /// Some rule hides values in logs (`sanitise...`): records then keep what hiding needs.
     pub sanitises: bool,
+    /// Uploaded files are stored, if the host has a place for them: a rule looks at FILES_TMPNAMES, or a directive wants it.
+    pub stores_uploads: bool,
 }
 
 /// A rule as the engine runs it.

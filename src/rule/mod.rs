@@ -10,6 +10,7 @@ mod operator;
 mod print;
 mod settings;
 mod target;
+mod upload;
 mod variable;
 
 pub use action::{Action, AllowScope, Ctl, Disruptive, Flow, IdRange, PartsMode, SetOp, SetVar};
@@ -18,6 +19,7 @@ pub use macros::{Macro, MacroPart};
 pub use operator::{Operator, Pattern, Phrases, Test};
 pub use settings::{BodyProcessor, Dataset, EngineMode, LimitAction, Settings, XmlIntoArgs};
 pub use target::{Selector, Target};
+pub use upload::{KeepFiles, UploadSettings};
 pub use variable::Variable;
 
 use crate::diag::Span;

@@ -6,7 +6,7 @@
 
 use super::{
     Action, AllowScope, AuditEngine, AuditFormat, AuditParts, AuditType, Condition, Ctl, Dataset, Disruptive,
-    EngineMode, Flow, IdRange, LimitAction, Macro, MacroPart, Operator, PartsMode, Pattern, Phrases, Rule,
+    EngineMode, Flow, IdRange, KeepFiles, LimitAction, Macro, MacroPart, Operator, PartsMode, Pattern, Phrases, Rule,
     RuleSeverity, Ruleset, Sanitise, Selector, SetOp, Settings, Target, Test, Variable, XmlIntoArgs,
 };
 
@@ -154,7 +154,12 @@ fn settings(all: &Settings, out: &mut Vec<u8>) {
         "SecStreamOutBodyInspection" stream_output_body => switch;
         "SecHttpBlKey" http_bl_key => |text: Option<Box<str>>| text.unwrap_or_default().into_string();
         "SecRulePerfTime" rule_perf_time => |n: u64| n.to_string();
-        "SecUploadFileLimit" upload_file_limit => |n: usize| n.to_string();
+        "SecUploadDir" uploads.dir => |text: Option<Box<str>>| text.unwrap_or_default().into_string();
+        "SecTmpDir" uploads.tmp_dir => |text: Option<Box<str>>| text.unwrap_or_default().into_string();
+        "SecUploadKeepFiles" uploads.keep => |keep| keep_files(keep).to_owned();
+        "SecUploadFileMode" uploads.mode => |mode: u32| format!("{mode:04o}");
+        "SecTmpSaveUploadedFiles" uploads.save => switch;
+        "SecUploadFileLimit" uploads.files => |n: usize| n.to_string();
         "SecCollectionTimeout" collection_timeout => |n: u64| n.to_string();
         "SecDataDir" data_dir => |text: Option<Box<str>>| text.unwrap_or_default().into_string();
         "SecServerSignature" server_signature => |text: Option<Box<str>>| text.unwrap_or_default().into_string();
@@ -213,6 +218,14 @@ fn xml_into_args(mode: XmlIntoArgs) -> &'static str {
         XmlIntoArgs::Off => "Off",
         XmlIntoArgs::On => "On",
         XmlIntoArgs::OnlyArgs => "OnlyArgs",
+    }
+}
+
+fn keep_files(keep: KeepFiles) -> &'static str {
+    match keep {
+        KeepFiles::Off => "Off",
+        KeepFiles::On => "On",
+        KeepFiles::RelevantOnly => "RelevantOnly",
     }
 }
 

@@ -1,6 +1,6 @@
 //! Everything in a ruleset that is not a rule.
 
-use super::{AuditSettings, RuleId};
+use super::{AuditSettings, RuleId, UploadSettings};
 use crate::geo::Database;
 use crate::http::Processor;
 use crate::transform::UnicodeMap;
@@ -151,8 +151,8 @@ pub struct Settings {
     pub stream_output_body: bool,
     /// `SecRulePerfTime`: PERF_RULES has the rules that took so many microseconds or more; 0 keeps it empty.
     pub rule_perf_time: u64,
-    /// `SecUploadFileLimit`.
-    pub upload_file_limit: usize,
+    /// Uploaded files.
+    pub uploads: UploadSettings,
     /// `SecDataset`s in order, kept for reports.
     pub datasets: Vec<Dataset>,
     /// `SecHttpBlKey`.
@@ -202,7 +202,7 @@ impl Default for Settings {
             stream_input_body: false,
             stream_output_body: false,
             rule_perf_time: 0,
-            upload_file_limit: 100,
+            uploads: UploadSettings::default(),
             datasets: Vec::new(),
             http_bl_key: None,
             geo: None,

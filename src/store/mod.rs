@@ -9,6 +9,7 @@ mod collections;
 mod files;
 mod load;
 mod slot;
+mod uploads;
 
 pub use builtin::builtin_files;
 pub use collections::MemoryCollections;
@@ -17,3 +18,4 @@ pub use collections::{DiskCollections, DiskError, Restored};
 pub use files::DiskFiles;
 pub use load::{LoadReport, Loading, RuleSource, load};
 pub use slot::{Deployed, Slot};
+pub use uploads::DiskUploads;

@@ -2,6 +2,7 @@
 
 mod coding;
 mod conformance;
+mod described;
 mod json;
 mod multipart;
 mod properties;

@@ -4,10 +4,11 @@ use super::exchange::{Exchange, outcome, written_names};
 use super::{Naive, Outcome};
 use fusewall::diag::{Diagnostics, SourceMap, text};
 use fusewall::engine::Env;
+use fusewall::engine::upload::{NotStored, UploadFile, UploadSink};
 use fusewall::files::MemoryFiles;
 use fusewall::lang::seclang;
 use fusewall::plan::Options;
-use fusewall::rule::Ruleset;
+use fusewall::rule::{Ruleset, UploadSettings};
 use fusewall::store::DiskFiles;
 use fusewall::{Limits, Waf};
 use std::collections::BTreeSet;
@@ -34,6 +35,37 @@ impl Env for Clock {
     fn epoch_micros(&self) -> u64 {
         self.0.load(Ordering::Relaxed) * 1_000_000
     }
+}
+
+/// Stores nothing, and names files by their length.
+struct Lengths;
+
+/// The bytes so far, and the name.
+struct Length(usize, String);
+
+impl UploadSink for Lengths {
+    fn create(&self, _: &UploadSettings) -> Result<Box<dyn UploadFile>, NotStored> {
+        Ok(Box::new(Length(0, String::new())))
+    }
+}
+
+impl UploadFile for Length {
+    fn path(&self) -> &str {
+        &self.1
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> Result<(), NotStored> {
+        self.0 += bytes.len();
+        self.1 = stored_name(self.0);
+        Ok(())
+    }
+
+    fn keep(self: Box<Self>) {}
+}
+
+/// The name under which a file of that length is stored.
+pub fn stored_name(length: usize) -> String {
+    format!("/uploads/{length}")
 }
 
 impl Forms {
@@ -78,7 +110,7 @@ impl Forms {
                 limits.fuel_rule = u64::MAX;
             }
             let options = Options { fold: on, prefilter: on, spans: false };
-            let builder = Waf::builder().env(clock.clone()).planner(options).limits(limits);
+            let builder = Waf::builder().env(clock.clone()).uploads(Lengths).planner(options).limits(limits);
             rules(builder).build().map_err(|report| report.to_string())
         };
         let names = written_names(&ruleset).collect();

@@ -90,6 +90,7 @@ const TARGETS: &[&str] = &[
     "FILES_NAMES",
     "&FILES",
     "FILES_COMBINED_SIZE",
+    "FILES_TMPNAMES",
     "MULTIPART_PART_HEADERS",
     "MULTIPART_STRICT_ERROR",
     "XML:/*",

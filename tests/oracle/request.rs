@@ -1,5 +1,6 @@
 //! What the parsers read from an exchange. Filled phase by phase: what is not there yet is empty.
 
+use super::compare::stored_name;
 use super::exchange::Exchange;
 use fusewall::Limits;
 use fusewall::http::coding::{self, DecodeLimits, Decoded, Decoding, End};
@@ -96,6 +97,10 @@ impl Request {
         let mut parser = BodyParser::new(processor.parser(), content_type, &limits);
         parser.step(body, true, usize::MAX, &mut fields, &mut self.report, &mut Meter::unlimited()).expect("no budget");
         self.take(&fields, self.arguments);
+        let stored = self.of(&[Kind::FileContent]).filter(|(_, content)| !content.is_empty());
+        let name = |(field, content): &Named| (field.clone(), stored_name(content.len()).into_bytes());
+        let names: Vec<_> = stored.take(settings.uploads.files).map(name).collect();
+        self.fields.extend(names.into_iter().map(|named| (Kind::FileTmpName, named)));
     }
 
     /// Reads the documents inside values.
@@ -191,7 +196,7 @@ fn limits(settings: &Settings) -> ParseLimits {
         arguments: settings.arguments_limit,
         json_depth: settings.json_depth_limit,
         argument_separator: settings.argument_separator,
-        upload_files: settings.upload_file_limit,
+        upload_files: settings.uploads.files,
         ..ParseLimits::default()
     }
 }

@@ -79,6 +79,7 @@ pub fn members(run: &Run<'_>, variable: Variable) -> Vec<Member> {
             .map(|(name, content)| (Some(name.clone()), content.len().to_string().into()))
             .collect(),
         Variable::FilesTmpContent => keyed(&[Kind::FileContent]),
+        Variable::FilesTmpNames => keyed(&[Kind::FileTmpName]),
         Variable::FilesCombinedSize => number(report.files_combined_size),
         Variable::MultipartFilename => keyed(&[Kind::File]),
         Variable::MultipartName => names(&[Kind::File]),

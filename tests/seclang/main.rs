@@ -3,6 +3,7 @@
 mod crs;
 mod lowering;
 mod properties;
+mod remote;
 mod updates;
 
 use fusewall::Limits;

@@ -7,7 +7,8 @@ use std::process::{Child, ChildStderr, Command, Stdio};
 /// Rules that load at once.
 const RULES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/host.conf");
 
-struct Serving {
+/// A proxy that runs as a process.
+pub struct Serving {
     child: Child,
     errors: BufReader<ChildStderr>,
     address: SocketAddr,
@@ -21,16 +22,27 @@ fn serve(arguments: &[&str]) -> Command {
 
 impl Serving {
     fn start(arguments: &[&str]) -> Self {
-        let mut child = serve(&["--listen", "127.0.0.1:0"]).args(arguments).spawn().unwrap();
+        Self::start_with(arguments, &[])
+    }
+
+    /// The same with more variables in its environment.
+    pub fn start_with(arguments: &[&str], environment: &[(&str, &str)]) -> Self {
+        let mut command = serve(&["--listen", "127.0.0.1:0"]);
+        let mut child = command.args(arguments).envs(environment.iter().copied()).spawn().unwrap();
         let mut errors = BufReader::new(child.stderr.take().unwrap());
         let line = line_with(&mut errors, "listening on");
         let address = line.split("http://").nth(1).unwrap().split(',').next().unwrap().parse().unwrap();
         Serving { child, errors, address }
     }
 
-    fn status(&self, target: &str) -> String {
+    pub fn status(&self, target: &str) -> String {
+        self.answer(&format!("GET {target} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"))
+    }
+
+    /// The status of the answer to a request that asks to close the connection.
+    pub fn answer(&self, request: &str) -> String {
         let mut stream = TcpStream::connect(self.address).unwrap();
-        write!(stream, "GET {target} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").unwrap();
+        stream.write_all(request.as_bytes()).unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
         answer.split(' ').nth(1).unwrap_or_default().to_owned()

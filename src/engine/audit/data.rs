@@ -77,7 +77,8 @@ impl AuditRecord {
     /// About how many bytes it holds beside the bodies.
     pub(super) fn texts(&self) -> usize {
         let pairs = |pairs: &[(Vec<u8>, Vec<u8>)]| -> usize { pairs.iter().map(|(a, b)| a.len() + b.len() + 48).sum() };
-        let file = |file: &AuditFile| 80 + file.field.len() + file.name.len() + file.content_type.len();
+        let path = |file: &AuditFile| file.path.as_ref().map_or(0, String::len);
+        let file = |file: &AuditFile| 80 + file.field.len() + file.name.len() + file.content_type.len() + path(file);
         let message = |record: &MatchRecord| {
             let texts = [&record.message, &record.data, &record.value, &record.matched, &record.uri, &record.hostname];
             1024 + texts.into_iter().chain(&record.tags).map(String::len).sum::<usize>()
@@ -167,6 +168,8 @@ pub struct AuditFile {
     pub size: u64,
     /// Its Content-Type; empty if it has none.
     pub content_type: Vec<u8>,
+    /// Where it is stored, if it stays there (`SecUploadKeepFiles`).
+    pub path: Option<String>,
 }
 
 /// What the inspection has cost and left out.

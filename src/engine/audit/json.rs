@@ -115,6 +115,8 @@ struct File {
     filename: String,
     size: u64,
     content_type: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path: Option<String>,
 }
 
 #[derive(serde::Serialize)]
@@ -304,6 +306,7 @@ impl Writer<'_> {
                     filename: self.text(&file.name, "request.files"),
                     size: file.size,
                     content_type: self.text(&file.content_type, "request.files"),
+                    path: file.path.as_ref().map(|path| self.text(path.as_bytes(), "request.files")),
                 };
                 files.map(file).collect()
             }),

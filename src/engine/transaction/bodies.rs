@@ -1,13 +1,15 @@
 //! How bodies become values: their content codings are undone, then parsers read them.
 
 use super::{Stage, Transaction};
-use crate::engine::memory::Body;
+use crate::engine::memory::{Body, Slice};
 use crate::engine::prepare;
+use crate::engine::scratch::Scratch;
+use crate::engine::upload::Writing;
 use crate::http::coding::{self, DecodeLimits, Decoded, Decoding, End};
 use crate::http::nested::{Nested, NestedLimits};
-use crate::http::{self, BodyParser, Kind};
+use crate::http::{self, BodyParser, Kind, Processor};
 use crate::meter::Exhausted;
-use crate::rule::{BodyProcessor, EngineMode, Phase, XmlIntoArgs};
+use crate::rule::{BodyProcessor, EngineMode, Phase, Variable, XmlIntoArgs};
 
 /// Bytes that a parser or a decoder goes through between two chances to pause.
 const QUANTUM: usize = 64 << 10;
@@ -124,7 +126,27 @@ impl Transaction {
             &mut scratch.report,
             &mut self.meter,
         )?;
-        if progress != http::Progress::More { self.begin_nested() } else { Ok(()) }
+        if progress != http::Progress::More { self.begin_storing() } else { Ok(()) }
+    }
+
+    /// Goes on with the uploaded files, if they are stored.
+    fn begin_storing(&mut self) -> Result<(), Exhausted> {
+        let program = self.loaded.program();
+        let multipart = self.scratch.state.processor == Some(BodyProcessor::Multipart);
+        if program.stores_uploads && multipart && self.scratch.uploads.sink.is_some() {
+            let writing = Writing::new(&program.ruleset.settings.uploads, program.limits.upload_bytes);
+            self.stage = Stage::Store(Box::new(writing));
+            return Ok(());
+        }
+        self.begin_nested()
+    }
+
+    /// Stores on.
+    pub(super) fn store_uploads(&mut self) -> Result<(), Exhausted> {
+        let Stage::Store(writing) = &mut self.stage else { return Ok(()) };
+        let Scratch { uploads, memory, report, .. } = &mut *self.scratch;
+        let done = writing.step(QUANTUM, uploads, &mut memory.fields, report, &mut self.meter)?;
+        if done { self.begin_nested() } else { Ok(()) }
     }
 
     /// Goes on with the documents inside values, if they are read.
@@ -163,7 +185,18 @@ impl Transaction {
         let mut limits = prepare::parse_limits(self.loaded.program());
         limits.xml_into_args = self.scratch.state.xml_into_args != XmlIntoArgs::Off;
         limits.xml_text = self.scratch.state.xml_into_args != XmlIntoArgs::OnlyArgs;
-        Some(BodyParser::new(processor, content_type, &limits))
+        let described = self.scratch.descriptors.as_ref().and_then(|descriptors| match processor {
+            Processor::Grpc => descriptors.of_path(self.target()),
+            Processor::Protobuf => descriptors.of_content_type(content_type),
+            _ => None,
+        });
+        Some(BodyParser::described(processor, content_type, &limits, described))
+    }
+
+    /// The request target as received: whoever serves gRPC compares it byte for byte.
+    fn target(&self) -> &[u8] {
+        let target = self.scratch.values.scalar(Variable::RequestUriRaw).unwrap_or(Slice::EMPTY);
+        self.scratch.memory.get(target)
     }
 
     fn body(&self, phase: Phase) -> &Body {

@@ -10,7 +10,7 @@ use crate::engine::sanitise::{Mask, Place};
 use crate::engine::verdict::{InterruptionAction, Reason};
 use crate::http::Kind;
 use crate::program::{Program, Step};
-use crate::rule::{AuditEngine, AuditPart, BodyProcessor, EngineMode, Variable};
+use crate::rule::{AuditEngine, AuditPart, BodyProcessor, EngineMode, KeepFiles, Variable};
 
 /// Rules that a record names as the dearest.
 const DEAREST: usize = 5;
@@ -22,18 +22,36 @@ impl Transaction {
     /// `ctl:auditEngine` say. Relevant are transactions with a match of a rule with `auditlog`, with a relevant status, and
     /// those that the engine itself ended or did not get through. Never if the rule engine is off.
     pub fn is_relevant(&self, status: u16) -> bool {
-        let state = &self.scratch.state;
-        match state.audit {
-            _ if state.mode == EngineMode::Off => false,
+        match self.scratch.state.audit {
+            _ if self.scratch.state.mode == EngineMode::Off => false,
             AuditEngine::On => true,
             AuditEngine::Off => false,
-            AuditEngine::RelevantOnly => {
-                let statuses = self.loaded.program().ruleset.settings.audit.relevant_status.as_deref();
-                let own = state.interruption.as_ref().is_some_and(|ended| !matches!(ended.reason, Reason::Rule(_)));
-                let relevant = state.relevant || own || state.exhausted.is_some();
-                relevant || statuses.is_some_and(|list| list.contains(&status))
-            }
+            AuditEngine::RelevantOnly => self.stands_out(status),
         }
+    }
+
+    /// Whether a match, the engine itself or the status makes the transaction relevant.
+    fn stands_out(&self, status: u16) -> bool {
+        let state = &self.scratch.state;
+        let statuses = self.loaded.program().ruleset.settings.audit.relevant_status.as_deref();
+        let own = state.interruption.as_ref().is_some_and(|ended| !matches!(ended.reason, Reason::Rule(_)));
+        let relevant = state.relevant || own || state.exhausted.is_some();
+        relevant || statuses.is_some_and(|list| list.contains(&status))
+    }
+
+    /// Whether stored files stay, given the status that the client got. What is relevant does not depend on `SecAuditEngine`.
+    pub(super) fn keeps_uploads(&self, status: u16) -> bool {
+        match self.loaded.program().ruleset.settings.uploads.keep {
+            KeepFiles::Off => false,
+            KeepFiles::On => true,
+            KeepFiles::RelevantOnly => self.stands_out(status),
+        }
+    }
+
+    /// The status that the client got, as far as the engine knows; 0 if it does not.
+    pub(super) fn last_status(&self) -> u16 {
+        let own = self.scratch.state.interruption.as_ref().map(|ended| ended.status);
+        own.unwrap_or_else(|| self.string(Variable::ResponseStatus).parse().unwrap_or(0))
     }
 
     /// The audit record, given the status that the client got (0 if none); `None` if the transaction does not belong into the
@@ -63,7 +81,7 @@ impl Transaction {
             client: end(Variable::RemoteAddr, Variable::RemotePort),
             server,
             parts: state.audit_parts,
-            request: self.audit_request(mask.as_ref()),
+            request: self.audit_request(status, mask.as_ref()),
             response: self.audit_response(status, mask.as_ref()),
             engine: state.mode,
             components: settings.component_signatures.iter().map(|name| name.to_string()).collect(),
@@ -115,7 +133,7 @@ impl Transaction {
         Mask::new(program, &self.scratch, unheard)
     }
 
-    fn audit_request(&self, mask: Option<&Mask>) -> AuditRequest {
+    fn audit_request(&self, status: u16, mask: Option<&Mask>) -> AuditRequest {
         let parts = self.scratch.state.audit_parts;
         let text = |variable| covered(mask, self.bytes(variable));
         let multipart = self.scratch.state.processor == Some(BodyProcessor::Multipart);
@@ -139,7 +157,7 @@ impl Transaction {
                 AuditBody { bytes, length: body.len() as u64 }
             }),
             form: (reduced && multipart).then(|| self.form(mask)),
-            files: if parts.contains(AuditPart::Files) { self.files(mask) } else { Vec::new() },
+            files: if parts.contains(AuditPart::Files) { self.files(status, mask) } else { Vec::new() },
         }
     }
 
@@ -183,24 +201,48 @@ impl Transaction {
             .collect()
     }
 
-    fn files(&self, mask: Option<&Mask>) -> Vec<AuditFile> {
-        let contents = self.fields(Kind::FileContent).map(|(_, content)| content.len() as u64);
-        let files = self.fields(Kind::File).zip(contents.chain(std::iter::repeat(0)));
-        files
-            .map(|((field, name), size)| {
-                let lines = self.fields(Kind::PartHeader).filter(|(part, _)| *part == field);
-                let content_type = lines.filter_map(|(_, line)| {
-                    let (name, value) = line.split_at_checked(line.iter().position(|byte| *byte == b':')? + 1)?;
-                    name.eq_ignore_ascii_case(b"content-type:").then(|| value.trim_ascii())
-                });
-                AuditFile {
-                    field: field.to_vec(),
-                    name: covered(mask, name),
-                    size,
-                    content_type: covered(mask, content_type.last().unwrap_or_default()),
+    fn files(&self, status: u16, mask: Option<&Mask>) -> Vec<AuditFile> {
+        let fields = &self.scratch.memory.fields;
+        let kept = self.keeps_uploads(status);
+        // Stored are, in order, the files that have content.
+        let mut paths = self.fields(Kind::FileTmpName).map(|(_, path)| path).filter(|_| kept);
+        let mut files = Vec::new();
+        // A part gives out its file names (a hostile one several), then its content.
+        let mut part = 0;
+        for item in fields.items() {
+            match item.kind {
+                Kind::File => {
+                    let field = fields.bytes(item.name);
+                    files.push(AuditFile {
+                        field: field.to_vec(),
+                        name: covered(mask, fields.bytes(item.value)),
+                        size: 0,
+                        content_type: covered(mask, self.content_type_of(field)),
+                        path: None,
+                    });
                 }
-            })
-            .collect()
+                Kind::FileContent => {
+                    let path = if item.value.is_empty() { None } else { paths.next() };
+                    for file in files.iter_mut().skip(part) {
+                        file.size = item.value.len() as u64;
+                        file.path = path.map(|path| String::from_utf8_lossy(path).into_owned());
+                    }
+                    part = files.len();
+                }
+                _ => {}
+            }
+        }
+        files
+    }
+
+    /// The Content-Type of the part with that name; empty if it has none.
+    fn content_type_of(&self, part: &[u8]) -> &[u8] {
+        let lines = self.fields(Kind::PartHeader).filter(|(name, _)| *name == part);
+        let content_type = lines.filter_map(|(_, line)| {
+            let (name, value) = line.split_at_checked(line.iter().position(|byte| *byte == b':')? + 1)?;
+            name.eq_ignore_ascii_case(b"content-type:").then(|| value.trim_ascii())
+        });
+        content_type.last().unwrap_or_default()
     }
 
     fn web_app(&self, mask: Option<&Mask>) -> Option<[String; 3]> {

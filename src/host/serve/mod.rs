@@ -13,6 +13,7 @@
 //! | `upstream` | connections to the protected server, or the echo page |
 //! | `response` | a response body on its way to the client |
 //! | `incident` | one exchange and its log lines |
+//! | `fetch` | rules that stand on other servers (`SecRemoteRules`) |
 //! | `page` | what a client sees that is turned away |
 
 mod channel;
@@ -20,6 +21,7 @@ pub mod config;
 mod connector;
 mod descriptors;
 mod echo;
+mod fetch;
 mod forward;
 mod http1;
 mod http2;
@@ -34,6 +36,7 @@ mod upstream;
 
 pub use config::Config;
 pub use descriptors::raise_descriptor_limit;
+pub use fetch::HttpsRules;
 pub use log::ErrorLog;
 
 use crate::host::audit::{AuditLog, AuditLogError};

@@ -1,6 +1,6 @@
 //! gRPC bodies: messages with a length before each of them, plain or compressed; gRPC-Web, whose text form is Base64 around all.
 
-use super::Message;
+use super::{Described, Message};
 use crate::http::coding::{Coding, Decoded, Decoding, End};
 use crate::http::out::Out;
 use crate::http::{Bytes, Kind, ParseLimits};
@@ -41,6 +41,7 @@ struct Frame {
 #[derive(Debug)]
 pub(in crate::http) struct Grpc {
     limits: ParseLimits,
+    described: Option<Described>,
     /// The text form: what is decoded of it, and how much was read.
     text: Option<(Vec<u8>, usize)>,
     at: usize,
@@ -49,11 +50,11 @@ pub(in crate::http) struct Grpc {
 }
 
 impl Grpc {
-    pub(in crate::http) fn new(content_type: &[u8], limits: &ParseLimits) -> Self {
+    pub(in crate::http) fn new(content_type: &[u8], limits: &ParseLimits, described: Option<Described>) -> Self {
         let media_type = content_type.split(|&byte| byte == b';').next().unwrap_or_default().trim_ascii();
         let name = b"application/grpc-web-text";
         let is_text = media_type.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name));
-        Grpc { limits: *limits, text: is_text.then(|| (Vec::new(), 0)), at: 0, number: 0, frame: None }
+        Grpc { limits: *limits, described, text: is_text.then(|| (Vec::new(), 0)), at: 0, number: 0, frame: None }
     }
 
     /// Reads on in `seen`, the body so far, all of it if `last`.
@@ -147,7 +148,8 @@ impl Grpc {
 
     fn begin(&mut self, flags: u8, len: usize, out: &mut Out<'_>) -> Result<(), Exhausted> {
         out.meter.charge(PER_FRAME)?;
-        let message = || Box::new(Message::new(format!("grpc.{}", self.number).as_bytes(), CONSTANT, &self.limits));
+        let root = format!("grpc.{}", self.number);
+        let message = || Box::new(Message::new(root.as_bytes(), CONSTANT, &self.limits, self.described.as_ref()));
         let content = match flags {
             0 => Content::Plain(message()),
             1 => Content::Compressed { message: message(), decoding: None, plain: Vec::new() },

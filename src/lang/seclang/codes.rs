@@ -30,7 +30,7 @@ codes! {
     TOO_MANY_FILES "E0105" "The ruleset has too many files", "Raise `rule_files`";
     FILE_TOO_LARGE "E0106" "A file is too large", "Split it, or raise `rule_file_bytes`";
     TOO_MANY_RULES "E0107" "The ruleset has too many rules", "Raise `rules`";
-    REMOTE_FILE "E0108" "A data file is named by URL", "Fetch it before loading and name the local file";
+    REMOTE_FILE "E0108" "A data file is named by URL, or by rules that were fetched themselves", "Fetch it before loading and name the local file";
     QUOTE "E0110" "A quote is never closed, because a backslash that should join the next line does not end its own", "Close it; inside quotes write `\\\"` for a quote that belongs to the text";
     SECTION "E0111" "A section of the Apache configuration other than `<IfModule security2_module>`", "Rules apply to all requests: move conditions into rules, or choose rule files per host";
     UNKNOWN_DIRECTIVE "E0201" "The directive is unknown", "Correct the name";
@@ -79,6 +79,7 @@ codes! {
     READ_ONLY "W0714" "An entry that every persistent collection has, and that rules cannot change", "Remove the action";
     OPEN_QUOTE "W0715" "A quote is never closed: the argument ends with the line, as in v2", "Close it; inside quotes write `\\\"` for a quote that belongs to the text";
     CHAIN_ENDS "W0716" "The last rule has `chain`, and no link follows: it never matches", "Remove `chain`, or add the `SecRule` that continues it";
+    NOT_FETCHED "W0717" "Rules of `SecRemoteRules` were not fetched, and `SecRemoteRulesFailAction Warn` lets the ruleset go without them", "Check the URL, the key and the server";
     IGNORED "N0801" "Accepted without effect, and nothing is lost", "Nothing needs to be done";
     DUPLICATE_PHRASES "N0802" "Duplicate phrases were removed", "Nothing needs to be done";
     INCONSISTENT "E0901" "The compiled ruleset contradicts itself", "This is a fault of the engine: report it together with the rules";
@@ -86,6 +87,7 @@ codes! {
     AUTOMATON "E0903" "The automaton of a pattern or list exceeds its limit", "Shorten counted repeats, or split the rule";
     DATA_DIR "E0904" "Persistent collections cannot be kept in the folder of `SecDataDir`", "Correct the folder or its permissions; two processes cannot share one";
     SET_ASIDE "W0905" "Persistent collections on the disk were damaged", "The finding says what was lost and where the damaged file is";
+    UPLOAD_DIR "E0906" "Uploaded files cannot be stored in the folder that the rules name", "Correct the folder or its permissions";
 }
 
 #[cfg(test)]

@@ -39,6 +39,8 @@ impl<'a> Loader<'a> {
             block_lists: BTreeSet::new(),
             asks_http_bl: None,
             looks_up_places: None,
+            names_stored_uploads: None,
+            fetched: false,
         };
         let settings = Settings {
             request_body_limit: limits.request_body,
@@ -108,6 +110,12 @@ impl<'a> Loader<'a> {
     }
 
     fn file(&mut self, path: &Path, bytes: &[u8], span: Option<Span>) {
+        let folder = path.parent().unwrap_or(Path::new("")).to_path_buf();
+        self.read_text(path, folder, bytes, span);
+    }
+
+    /// Reads a text whose relative paths start at `folder`.
+    fn read_text(&mut self, path: &Path, folder: PathBuf, bytes: &[u8], span: Option<Span>) {
         let canonical = self.reader.files.canonical(path);
         if let Some(at) = self.stack.iter().position(|open| *open == canonical) {
             let through: Vec<_> = self.stack[at..].iter().map(|open| open.display().to_string()).collect();
@@ -124,7 +132,6 @@ impl<'a> Loader<'a> {
         }
         let name: Arc<str> = path.display().to_string().into();
         let source = self.reader.sources.add(name.clone(), bytes);
-        let folder = path.parent().unwrap_or(Path::new("")).to_path_buf();
         let outer = std::mem::replace(&mut self.reader.folder, folder);
         self.stack.push(canonical);
         let mut modules = 0;
@@ -194,7 +201,14 @@ impl<'a> Loader<'a> {
             self.reader.error(codes::ARGUMENTS, span, message, arguments_help(kind, words));
             return;
         }
+        if self.reader.fetched && kind.names_a_place() {
+            let message = format!("`{name}` in fetched rules: they do not choose files, folders or servers");
+            let help = "write it in a file on this machine";
+            self.reader.error(codes::REFUSED_DIRECTIVE, directive.name.span(), message, help);
+            return;
+        }
         match kind {
+            Kind::RemoteRules => self.remote(directive),
             Kind::Include | Kind::IncludeOptional => self.include(directive, kind == Kind::IncludeOptional),
             Kind::Rule | Kind::Action => self.drafts.rule(directive, kind == Kind::Action, file, &mut self.reader),
             Kind::Dataset => data::dataset(words, &mut self.settings, &mut self.reader),
@@ -225,6 +239,38 @@ impl<'a> Loader<'a> {
             let message = format!("section `{}>` is not supported", directive.name.show().trim_end_matches('>'));
             let help = "rules apply to all requests: write conditions as rules, or choose rule files per host";
             self.reader.error(codes::SECTION, directive.span, message, help);
+        }
+    }
+
+    /// `SecRemoteRules`: what stands behind the URL is read in the place of the directive.
+    fn remote(&mut self, directive: &Directive) {
+        let Some(remote) = self.reader.files.remote() else {
+            let message = "`SecRemoteRules` is not allowed: nothing is fetched while loading";
+            let help = "fetch the file beforehand, check it, and Include it; or allow it: `--allow-remote-rules`";
+            self.reader.error(codes::REFUSED_DIRECTIVE, directive.name.span(), message, help);
+            return;
+        };
+        let [key, url] = directive.arguments.as_slice() else {
+            let message = "encrypted rules (`crypto`) are not supported";
+            let help = "write `SecRemoteRules key https://...`: TLS keeps them secret on their way";
+            self.reader.error(codes::REFUSED_DIRECTIVE, directive.span, message, help);
+            return;
+        };
+        let (key, shown) = (key.text.show().into_owned(), url.text.show().into_owned());
+        if !shown.get(..8).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https://")) {
+            let message = format!("`{shown}` is not an https URL");
+            self.reader.error(codes::ARGUMENT, url.span, message, "rules are fetched over TLS only");
+            return;
+        }
+        match remote.fetch(&shown, &key, self.reader.limits.rule_file_bytes) {
+            Ok(bytes) => {
+                if self.reader.admit(Path::new(&shown), bytes.len(), Some(url.span)) {
+                    self.reader.fetched = true;
+                    self.read_text(Path::new(&shown), PathBuf::new(), &bytes, Some(url.span));
+                    self.reader.fetched = false;
+                }
+            }
+            Err(problem) => self.pending.not_fetched.push((url.span, format!("cannot fetch `{shown}`: {problem}"))),
         }
     }
 

@@ -29,6 +29,10 @@ pub(super) struct Reader<'a> {
     pub asks_http_bl: Option<Span>,
     /// The first rule that looks up places.
     pub looks_up_places: Option<Span>,
+    /// The first rule that names stored uploads (FILES_TMPNAMES).
+    pub names_stored_uploads: Option<Span>,
+    /// The text being read was fetched (`SecRemoteRules`): it names no place on this machine.
+    pub fetched: bool,
 }
 
 impl Reader<'_> {
@@ -55,6 +59,9 @@ impl Reader<'_> {
     pub fn remark(&mut self, name: &str, remark: Remark, span: Span) {
         match remark {
             Remark::None => {}
+            Remark::StoredUploads => {
+                self.names_stored_uploads.get_or_insert(span);
+            }
             Remark::Constant(why) => {
                 let message = format!("variable `{name}` is constant: {why}");
                 self.out.push(Diagnostic::note(codes::IGNORED, span, message));
@@ -80,6 +87,17 @@ impl Reader<'_> {
                 name.span(),
                 format!("`{shown}` is a URL: nothing is fetched while loading"),
                 "fetch the file beforehand and name the local copy",
+            );
+            return None;
+        }
+        if self.fetched {
+            let message =
+                format!("fetched rules name the file `{shown}`: they do not choose files, folders or servers");
+            self.error(
+                codes::REMOTE_FILE,
+                name.span(),
+                message,
+                "write the list into the rule, with `@pm` or `@ipMatch`",
             );
             return None;
         }

@@ -5,8 +5,12 @@ use super::names::directives::Kind;
 use super::reader::Reader;
 use super::text::{Text, is_blank};
 use super::{codes, data, pattern};
+use crate::diag::Span;
 use crate::geo::Database;
-use crate::rule::{AuditEngine, AuditFormat, AuditParts, AuditType, EngineMode, LimitAction, Settings, XmlIntoArgs};
+use crate::rule::{
+    AuditEngine, AuditFormat, AuditParts, AuditType, EngineMode, KeepFiles, LimitAction, Settings, UploadSettings,
+    XmlIntoArgs,
+};
 use std::fmt::Display;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -19,6 +23,13 @@ pub(super) struct Pending {
     /// `SecUnicodeMapFile`; put together with the code page when everything is read.
     file: Option<(Text, Vec<u8>)>,
     code_page: Option<u32>,
+    /// `SecRemoteRules` that were not fetched, and why; what that means is known in the end.
+    pub not_fetched: Vec<(Span, String)>,
+    /// `SecRemoteRulesFailAction Warn`.
+    may_be_missing: bool,
+    /// The directive that wants uploaded files stored, and the one that wants them to stay.
+    stores: Option<Span>,
+    keeps: Option<Span>,
 }
 
 impl Pending {
@@ -32,7 +43,32 @@ impl Pending {
             let message = "this block list does not answer without a key";
             reader.warn(codes::NO_EFFECT, span, message, "name yours: `SecHttpBlKey abcdefghijkl`");
         }
+        for (span, message) in &self.not_fetched {
+            match self.may_be_missing {
+                true => reader.warn(codes::NOT_FETCHED, *span, message, "the rules behind this URL are not in service"),
+                false => {
+                    let help = "write `SecRemoteRulesFailAction Warn` if the ruleset may go without them";
+                    reader.error(codes::UNREADABLE, *span, message, help);
+                }
+            }
+        }
+        self.uploads(&settings.uploads, reader);
         self.unicode_map(settings, reader);
+    }
+
+    fn uploads(&self, uploads: &UploadSettings, reader: &mut Reader<'_>) {
+        let keeps = self.keeps.filter(|_| uploads.keep != KeepFiles::Off);
+        let wanted = keeps.or(self.stores.filter(|_| uploads.save)).or(reader.names_stored_uploads);
+        if reader.limits.upload_bytes > 0 {
+            if let Some(span) = keeps.filter(|_| uploads.dir.is_none()) {
+                let help = "name it: `SecUploadDir /var/lib/uploads`";
+                reader.error(codes::ARGUMENT, span, "files that stay need a folder of their own", help);
+            }
+        } else if let Some(span) = wanted {
+            let message = "this host stores no uploaded files: FILES_TMPNAMES is empty, and nothing stays";
+            let help = "FILES, FILES_NAMES, FILES_SIZES and FILES_TMP_CONTENT have values all the same";
+            reader.warn(codes::NO_EFFECT, span, message, help);
+        }
     }
 
     fn unicode_map(self, settings: &mut Settings, reader: &mut Reader<'_>) {
@@ -81,7 +117,22 @@ fn set(kind: Kind, words: &[Word], all: &mut Settings, pending: &mut Pending, re
             all.nested_decoding = choice(value, &levels, code, reader)?;
         }
         Kind::ArgumentsLimit => all.arguments_limit = number(value, code, reader)?,
-        Kind::UploadFileLimit => all.upload_file_limit = number(value, code, reader)?,
+        Kind::UploadFileLimit => all.uploads.files = number(value, code, reader)?,
+        Kind::RemoteRulesFailAction => {
+            pending.may_be_missing = choice(value, &[("Abort", false), ("Warn", true)], code, reader)?;
+        }
+        Kind::UploadDir => all.uploads.dir = Some(value.show().into()),
+        Kind::TmpDir => all.uploads.tmp_dir = Some(value.show().into()),
+        Kind::UploadFileMode => all.uploads.mode = file_mode(value, UploadSettings::default().mode, reader)?,
+        Kind::UploadKeepFiles => {
+            let choices = [("On", KeepFiles::On), ("Off", KeepFiles::Off), ("RelevantOnly", KeepFiles::RelevantOnly)];
+            all.uploads.keep = choice(value, &choices, code, reader)?;
+            pending.keeps = value.span().into();
+        }
+        Kind::TmpSaveUploadedFiles => {
+            all.uploads.save = switch(value, code, reader)?;
+            pending.stores = value.span().into();
+        }
         Kind::CollectionTimeout => all.collection_timeout = number(value, code, reader)?,
         Kind::DataDir => all.data_dir = Some(value.show().into()),
         Kind::CookieFormat => all.cookie_format = choice(value, &[("0", 0), ("1", 1)], code, reader)?,

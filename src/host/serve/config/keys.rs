@@ -67,6 +67,27 @@ pub(super) const SITE: &[Key<Config>] = &[
         "Peers whose `X-Forwarded-For` is believed. The client is then the rightmost address in it that is not itself in this list. From all other peers forwarding headers are replaced.",
         |config, value| config.trusted_proxies = networks(value)?
     ),
+    key!(
+        "descriptors",
+        "list of paths",
+        "[]",
+        "What Protobuf messages look like: files that `protoc --descriptor_set_out --include_imports` writes. Fields of gRPC and Protobuf bodies then have their names (`ARGS:grpc.0.note`) instead of numbers. The same as `--descriptors`.",
+        |config, value| config.descriptors = list(value, path)?
+    ),
+    key!(
+        "environment",
+        "list of names",
+        "[]",
+        "Environment variables of this process that rules see as `ENV:NAME`, as they are at the start. All others stay hidden: environments often hold secrets.",
+        |config, value| config.environment = list(value, name)?
+    ),
+    key!(
+        "block_lists",
+        COUNT,
+        "0",
+        "Block lists that rules may ask with `@rbl`, through the system's resolver; 0: none, `@rbl` warns at load and never matches. No request waits for an answer: a name that is not known yet does not match, is noted in the log and is asked for in the background. Answers are kept for five minutes.",
+        |config, value| config.block_lists = number(value)?
+    ),
     key!("threads", COUNT, "0", "Worker threads, at most 1024; 0: one for each processor.", |config, value| config
         .threads =
         threads(value)?),
@@ -80,6 +101,20 @@ pub(super) const SITE: &[Key<Config>] = &[
     key!("tls.key", PATH, "", "Private key of the certificate, PEM (PKCS #8, PKCS #1 or SEC1).", |config, value| {
         config.tls.key = Some(path(value)?)
     }),
+    key!(
+        "remote_rules.allow",
+        "boolean",
+        "false",
+        "Fetch the rules that `SecRemoteRules` names, at the start and with every SIGHUP; otherwise the directive is an error. The same as `--allow-remote-rules`.",
+        |config, value| config.remote_rules.allow = boolean(value)?
+    ),
+    key!(
+        "remote_rules.ca",
+        PATH,
+        "",
+        "Certificates that sign those of the servers of remote rules, PEM. Without it the Mozilla roots count.",
+        |config, value| config.remote_rules.ca = Some(path(value)?)
+    ),
     key!(
         "upstream.url",
         "URL: scheme `http` or `https`, host, optional port",
@@ -309,6 +344,14 @@ fn string(value: &DeValue<'_>) -> Result<String, String> {
 
 fn path(value: &DeValue<'_>) -> Result<PathBuf, String> {
     string(value).map(PathBuf::from)
+}
+
+fn name(value: &DeValue<'_>) -> Result<String, String> {
+    let text = string(value)?;
+    match text.is_empty() || text.contains(['=', '\0']) {
+        true => Err(format!("expected the name of an environment variable, found {text:?}")),
+        false => Ok(text),
+    }
 }
 
 fn boolean(value: &DeValue<'_>) -> Result<bool, String> {

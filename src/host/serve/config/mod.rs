@@ -24,6 +24,14 @@ pub struct Config {
     pub listen: Vec<SocketAddr>,
     /// `rules`
     pub rules: Vec<PathBuf>,
+    /// `descriptors`
+    pub descriptors: Vec<PathBuf>,
+    /// `environment`
+    pub environment: Vec<String>,
+    /// `block_lists`
+    pub block_lists: usize,
+    /// `remote_rules`
+    pub remote_rules: RemoteRules,
     /// `trusted_proxies`
     pub trusted_proxies: IpSet,
     /// `threads`
@@ -49,6 +57,10 @@ impl Default for Config {
         Config {
             listen: vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 8080))],
             rules: Vec::new(),
+            descriptors: Vec::new(),
+            environment: Vec::new(),
+            block_lists: 0,
+            remote_rules: RemoteRules::default(),
             trusted_proxies: IpSet::default(),
             threads: 0,
             tls: Tls::default(),
@@ -69,6 +81,15 @@ pub struct Tls {
     pub certificate: Option<PathBuf>,
     /// `tls.key`
     pub key: Option<PathBuf>,
+}
+
+/// `[remote_rules]`: rules on other servers.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RemoteRules {
+    /// `remote_rules.allow`
+    pub allow: bool,
+    /// `remote_rules.ca`
+    pub ca: Option<PathBuf>,
 }
 
 /// `[upstream]`: where requests go.

@@ -34,6 +34,8 @@ pub(in crate::lang::seclang) enum Kind {
     Marker,
     NestedDecoding,
     ParseXmlIntoArgs,
+    RemoteRules,
+    RemoteRulesFailAction,
     RequestBodyAccess,
     RequestBodyLimit,
     RequestBodyLimitAction,
@@ -59,7 +61,12 @@ pub(in crate::lang::seclang) enum Kind {
     StreamOutBodyInspection,
     UnicodeCodePage,
     UnicodeMapFile,
+    TmpDir,
+    TmpSaveUploadedFiles,
+    UploadDir,
     UploadFileLimit,
+    UploadFileMode,
+    UploadKeepFiles,
     WebAppId,
 }
 
@@ -68,7 +75,6 @@ const fn row(name: &'static str, support: Support<Kind>) -> Name<Kind> {
 }
 
 const MEMORY: &str = "bodies are kept in memory, up to SecRequestBodyLimit";
-const NO_FILES: &str = "uploaded files are inspected in memory and never stored";
 const TRACING: &str = "the engine reports through `tracing`: the level is chosen by the host";
 const HOST_READS: &str = "connections are the host's business";
 const PDF: &str = "protection of PDF files is not supported: browsers no longer need it";
@@ -145,11 +151,8 @@ pub(in crate::lang::seclang) const TABLE: &[Name<Kind>] = &[
     row("SecPdfProtectTimeout", NoEffect(PDF)),
     row("SecPdfProtectTokenName", NoEffect(PDF)),
     row("SecReadStateLimit", NoEffect(HOST_READS)),
-    row(
-        "SecRemoteRules",
-        Refused("rules are not fetched while loading", "fetch the file beforehand, check it, and Include it"),
-    ),
-    row("SecRemoteRulesFailAction", Ignored("SecRemoteRules is refused")),
+    row("SecRemoteRules", Yes(Kind::RemoteRules)),
+    row("SecRemoteRulesFailAction", Yes(Kind::RemoteRulesFailAction)),
     row("SecRequestBodyAccess", Yes(Kind::RequestBodyAccess)),
     row("SecRequestBodyInMemoryLimit", Ignored(MEMORY)),
     row("SecRequestBodyJsonDepthLimit", Yes(Kind::JsonDepthLimit)),
@@ -185,15 +188,15 @@ pub(in crate::lang::seclang) const TABLE: &[Name<Kind>] = &[
     row("SecStatusEngine", Ignored("nothing is reported to third parties")),
     row("SecStreamInBodyInspection", Yes(Kind::StreamInBodyInspection)),
     row("SecStreamOutBodyInspection", Yes(Kind::StreamOutBodyInspection)),
-    row("SecTmpDir", Ignored(NO_FILES)),
-    row("SecTmpSaveUploadedFiles", NoEffect(NO_FILES)),
+    row("SecTmpDir", Yes(Kind::TmpDir)),
+    row("SecTmpSaveUploadedFiles", Yes(Kind::TmpSaveUploadedFiles)),
     row("SecUnicodeCodePage", Yes(Kind::UnicodeCodePage)),
     row("SecUnicodeMap", Refused("it is not of any manual", "write SecUnicodeMapFile")),
     row("SecUnicodeMapFile", Yes(Kind::UnicodeMapFile)),
-    row("SecUploadDir", Ignored(NO_FILES)),
+    row("SecUploadDir", Yes(Kind::UploadDir)),
     row("SecUploadFileLimit", Yes(Kind::UploadFileLimit)),
-    row("SecUploadFileMode", Ignored(NO_FILES)),
-    row("SecUploadKeepFiles", NoEffect(NO_FILES)),
+    row("SecUploadFileMode", Yes(Kind::UploadFileMode)),
+    row("SecUploadKeepFiles", Yes(Kind::UploadKeepFiles)),
     row("SecWebAppId", Yes(Kind::WebAppId)),
     row("SecWriteStateLimit", NoEffect(HOST_READS)),
     row("SecXmlExternalEntity", OnlyOff("external entities are never fetched")),
@@ -210,6 +213,24 @@ pub(in crate::lang::seclang) const TABLE: &[Name<Kind>] = &[
 ];
 
 impl Kind {
+    /// Whether the directive names a place on this machine, or another one. Rules that were fetched do not choose such places.
+    pub const fn names_a_place(self) -> bool {
+        matches!(
+            self,
+            Kind::AuditLog
+                | Kind::AuditLog2
+                | Kind::AuditLogStorageDir
+                | Kind::DataDir
+                | Kind::GeoLookupDb
+                | Kind::Include
+                | Kind::IncludeOptional
+                | Kind::RemoteRules
+                | Kind::TmpDir
+                | Kind::UnicodeMapFile
+                | Kind::UploadDir
+        )
+    }
+
     /// How many arguments the directive takes: least and most.
     pub const fn arity(self) -> (usize, usize) {
         match self {
@@ -217,6 +238,7 @@ impl Kind {
                 (2, 3)
             }
             Kind::RuleUpdateActionById | Kind::Dataset => (2, 2),
+            Kind::RemoteRules => (2, 3),
             Kind::UnicodeMapFile => (1, 2),
             Kind::ResponseBodyMimeTypesClear => (0, 0),
             Kind::ResponseBodyMimeType | Kind::RuleRemoveById => (1, usize::MAX),

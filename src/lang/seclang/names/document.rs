@@ -32,7 +32,7 @@ fn rows<T>(table: &'static [Name<T>]) -> Vec<Row> {
     let mut all: Vec<_> = table
         .iter()
         .map(|row| match &row.support {
-            Support::Yes(_) => Row(row.name, "supported", String::new()),
+            Support::Yes(_) => Row(row.name, "supported", condition(row.name).to_owned()),
             Support::Ignored(why) => Row(row.name, "no effect", (*why).to_owned()),
             Support::NoEffect(why) => Row(row.name, "no effect (warning)", (*why).to_owned()),
             Support::OnlyOff(why) => Row(row.name, "off only", (*why).to_owned()),
@@ -41,6 +41,16 @@ fn rows<T>(table: &'static [Name<T>]) -> Vec<Row> {
         .collect();
     all.sort_by_key(|row| row.0.to_ascii_lowercase());
     all
+}
+
+/// What a host has to do so that a directive works.
+fn condition(name: &str) -> &'static str {
+    match name {
+        "SecRemoteRules" => "where the host allows it (`--allow-remote-rules`); otherwise an error",
+        "SecDataDir" => "where the host asks for it: `serve` does",
+        "SecTmpSaveUploadedFiles" | "SecUploadKeepFiles" => "where the host stores uploaded files: `serve` does",
+        _ => "",
+    }
 }
 
 fn variable_rows() -> Vec<Row> {
@@ -54,6 +64,7 @@ fn variable_rows() -> Vec<Row> {
     let remark = |variable| match variable {
         Variable::Xml => "as `XML:/*` and `XML://@*`",
         Variable::Uninspected | Variable::BudgetExhausted | Variable::CollectionLimit => "Fusewall's own",
+        Variable::FilesTmpNames => "where the host stores uploaded files: `serve` does, a library user gives a sink",
         Variable::Env => "what `setenv` has set, and the variables that the host names; none by default",
         Variable::Geo => "after `@geoLookup`; COUNTRY_CONTINENT is a name, AREA_CODE is always empty",
         Variable::StreamInputBody => "with `SecStreamInBodyInspection On`: the request body as it came",

@@ -9,7 +9,6 @@ use crate::rule::Variable;
 /// load and, unless negated operators look for nothing, do not match.
 pub(in crate::lang::seclang) const SPECIAL: &[(&str, Support<()>)] = &[
     ("ARGS_PATH", Refused(NO_PATH, PATH_HELP)),
-    ("FILES_TMPNAMES", NoEffect(NO_TMP)),
     ("JSON", Refused("JSON bodies are arguments", "use ARGS_POST: a leaf is named `json.path.to.leaf`")),
     (
         "MSC_PCRE_ERROR",
@@ -37,8 +36,6 @@ pub(in crate::lang::seclang) const SPECIAL: &[(&str, Support<()>)] = &[
 
 const NO_PATH: &str = "paths are not matched against templates";
 const PATH_HELP: &str = "match REQUEST_FILENAME with @rx and capture, and look at TX:1 and its like";
-const NO_TMP: &str =
-    "uploads are inspected in memory, so it never has a value; FILES, FILES_NAMES and FILES_TMP_CONTENT have";
 const NO_RESPONSE_PROCESSOR: &str = "response bodies are inspected as text, no processor reads them";
 const NO_SCRIPT: &str =
     "the engine runs before any script is chosen, so it never has a value; REQUEST_FILENAME and REQUEST_BASENAME have";
@@ -59,6 +56,8 @@ pub(in crate::lang::seclang) enum Remark {
     None,
     /// It has always the same value, and nothing is lost.
     Constant(&'static str),
+    /// It has values where the host stores uploaded files.
+    StoredUploads,
     /// It never has a value.
     Absent(&'static str),
 }
@@ -74,6 +73,7 @@ pub(in crate::lang::seclang) fn lookup(name: &[u8]) -> Lookup {
     match std::str::from_utf8(name).ok().and_then(Variable::from_name) {
         // Its name is internal: rules write XML://@*.
         Some(Variable::XmlAttributes) | None => Lookup::Unknown,
+        Some(Variable::FilesTmpNames) => Lookup::Found(Variable::FilesTmpNames, Remark::StoredUploads),
         Some(variable) => Lookup::Found(variable, remark),
     }
 }
