@@ -418,8 +418,8 @@ fn names_groups(text: &Macro) -> bool {
 }
 
 fn finds_group(pattern: &Pattern) -> bool {
-    let mut finder = fold::Finder::new(pattern);
-    (b'1'..=b'9').any(|digit| finder.finds(&[digit]))
+    let finds = fold::finder(pattern);
+    (b'1'..=b'9').any(|digit| finds(&[digit]))
 }
 
 fn looks_at_groups(target: &Target) -> bool {

@@ -9,6 +9,7 @@
 mod state;
 
 use super::keys;
+use crate::lang::pcre;
 use crate::limits::Limits;
 use crate::ops::{numeric, text};
 use crate::program::Fate;
@@ -16,7 +17,6 @@ use crate::rule::{
     Action, AllowScope, Condition, Ctl, Disruptive, Flow, Operator, Pattern, Phase, Rule, Ruleset, Selector, SetOp,
     Variable,
 };
-use crate::scan;
 use crate::transform::{Changed, Context};
 use state::{Journal, Known, State};
 use std::collections::BTreeMap;
@@ -271,40 +271,23 @@ pub(super) fn named(ctl: &Ctl, ruleset: &Ruleset) -> Vec<usize> {
             those(&mut |rule| ids.iter().any(|range| range.contains(rule.id.0)))
         }
         Ctl::RuleRemoveByTag(tag) | Ctl::RuleRemoveTargetByTag(tag, _) => {
-            let mut finder = Finder::new(tag);
-            those(&mut |rule| rule.tags.iter().any(|text| finder.finds(&text.to_bytes())))
+            let finds = finder(tag);
+            those(&mut |rule| rule.tags.iter().any(|text| finds(&text.to_bytes())))
         }
         Ctl::RuleRemoveByMsg(msg) | Ctl::RuleRemoveTargetByMsg(msg, _) => {
-            let mut finder = Finder::new(msg);
-            those(&mut |rule| rule.msg.as_ref().is_some_and(|text| finder.finds(&text.to_bytes())))
+            let finds = finder(msg);
+            those(&mut |rule| rule.msg.as_ref().is_some_and(|text| finds(&text.to_bytes())))
         }
         _ => Vec::new(),
     }
 }
 
-/// Searches texts of the rules themselves. Load time only: an unmetered search is fine here.
-pub(super) struct Finder {
-    pattern: Option<scan::Pattern>,
-    cache: scan::Cache,
-}
-
-impl Finder {
-    /// Compiles the pattern; one that does not compile, which is reported elsewhere, finds nothing.
-    pub(super) fn new(pattern: &Pattern) -> Finder {
-        let limits = Limits::default();
-        let hir = crate::lang::pcre::parse(&pattern.text, pattern.fold_case, &limits).ok();
-        let build = |hir| scan::Pattern::build_with(&hir, scan::Want::Match, scan::Engine::Nfa, &limits).ok();
-        Finder { pattern: hir.and_then(build), cache: scan::Cache::default() }
-    }
-
-    /// Whether it finds something in the text.
-    pub(super) fn finds(&mut self, text: &[u8]) -> bool {
-        let Some(pattern) = &self.pattern else { return false };
-        let (mut cursor, mut groups) = Default::default();
-        let mut meter = crate::meter::Meter::unlimited();
-        let found = pattern.scan(&mut self.cache, text, &mut cursor, u64::MAX, &mut groups, &mut meter);
-        found == Ok(scan::Outcome::Hit)
-    }
+/// Finds a pattern in texts of the rules themselves; one that does not compile, which is reported elsewhere, finds nothing.
+pub(super) fn finder(pattern: &Pattern) -> impl Fn(&[u8]) -> bool {
+    let limits = Limits::default();
+    let parsed = pcre::parse(&pattern.text, pattern.fold_case, &limits).ok();
+    let finder = parsed.and_then(|parsed| pcre::Finder::new(&parsed, &limits).ok());
+    move |text| finder.as_ref().is_some_and(|finder| finder.finds(text))
 }
 
 /// Whether a variable tells of matches.

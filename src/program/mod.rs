@@ -266,6 +266,8 @@ pub struct PatternPlan {
     pub want: scan::Want,
     /// How it is verified.
     pub engine: scan::Engine,
+    /// How it is made sure that a match is one of the pattern itself.
+    pub exact: scan::Exact,
     /// The verifier's price.
     pub price: Price,
     /// What any value that it matches must have.

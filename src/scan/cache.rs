@@ -1,7 +1,11 @@
 //! The mutable memory of one pattern's scans.
 
+use super::backtrack::Thread;
 use super::captures::CaptureThreads;
 use super::table::Table;
+
+/// Bytes of table and stack of a backtracking matcher that are kept from request to request.
+const KEPT: usize = 256 << 10;
 
 /// The mutable memory of one pattern's scans: lazy DFA states and simulation sets; nothing at all for a dense pattern. It
 /// grows on demand and is reused from request to request. It may be lent to another pattern, at the cost of what it held.
@@ -10,6 +14,7 @@ pub struct Cache {
     pub(super) forward: Table,
     pub(super) reverse: Table,
     pub(super) captures: CaptureThreads,
+    pub(super) backtrack: Thread,
     owner: u64,
     serial: u64,
 }
@@ -19,11 +24,12 @@ impl Cache {
     pub fn clear(&mut self) {
         self.forward.next_request();
         self.reverse.next_request();
+        self.backtrack.shrink(KEPT);
     }
 
     /// Bytes held.
     pub fn memory(&self) -> usize {
-        self.forward.memory() + self.reverse.memory() + self.captures.memory()
+        self.forward.memory() + self.reverse.memory() + self.captures.memory() + self.backtrack.memory()
     }
 
     /// Begins a scan of pattern `owner`; answers its number.
