@@ -89,6 +89,11 @@ pub struct Limits {
     pub header_bytes: usize,
     /// Bytes of one expanded macro. Longer ones are cut and flagged.
     pub macro_bytes: usize,
+    /// Bytes of a pattern that `@rx` has made of macros. A longer one, like one that is no pattern, is flagged (`pattern`) and does
+    /// not match. (Reading 4 KB takes half a millisecond, for each value again.)
+    pub expanded_pattern_bytes: usize,
+    /// Bytes of such a pattern when it is compiled: counted repeats end here. Larger: the same.
+    pub expanded_pattern_memory: usize,
     /// Bytes of one TX value, keys counted apart. `setvar:tx.a=%{tx.a}%{tx.a}` ends here.
     pub tx_value_bytes: usize,
     /// Entries of one TX-like collection.
@@ -173,6 +178,8 @@ impl Default for Limits {
             headers: 1000,
             header_bytes: 1 << 20,
             macro_bytes: 64 << 10,
+            expanded_pattern_bytes: 4 << 10,
+            expanded_pattern_memory: 256 << 10,
             tx_value_bytes: 64 << 10,
             tx_entries: 4096,
             collection_records: 100_000,

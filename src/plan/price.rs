@@ -99,6 +99,7 @@ pub(crate) fn test_price(program: &Program, test: &Test) -> Price {
     match test {
         Test::Rx(id) => pattern(id),
         Test::RxGlobal(id) | Test::Verify(_, id) => every_match_price(program, *id),
+        Test::RxExpanded { text, .. } => text_price(text).plus(Price::new(program.limits.fuel_rule, 0)),
         Test::Pm(_) => crate::scan::Phrases::PRICE,
         Test::Text(_, text) => ops::text::SEARCH_PRICE.plus(text_price(text)),
         Test::Number(_, text) => ops::numeric::PRICE.plus(text_price(text)),

@@ -121,6 +121,9 @@ fn describe_test(program: &Program, test: &Test) -> String {
                 describe_screen(program, &plan.screen)
             )
         }
+        Test::RxExpanded { text, want, .. } => {
+            format!("@rx {} [compiled by each request, {want:?}]", describe_text(program, text))
+        }
         Test::Pm(id) => format!("@pm ({} phrases)", program.phrases.get(id.index()).map_or(0, |p| p.list.len())),
         Test::Text(kind, text) => format!("{kind:?} {}", describe_text(program, text)),
         Test::Number(kind, text) => format!("{kind:?} {}", describe_text(program, text)),

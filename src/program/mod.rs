@@ -169,6 +169,15 @@ pub enum Test {
     Rx(PatternId),
     /// `@rxGlobal`.
     RxGlobal(PatternId),
+    /// `@rx` and `@rxGlobal` with macros that only a request can expand: compiled each time.
+    RxExpanded {
+        /// The pattern.
+        text: Text,
+        /// What its rule wants to know.
+        want: scan::Want,
+        /// All matches.
+        global: bool,
+    },
     /// `@pm`.
     Pm(PhrasesId),
     /// A comparison of bytes.

@@ -18,8 +18,8 @@ use std::sync::{Arc, Mutex};
 enum Compiled {
     /// A lazy automaton for yes or no, a simulation for groups.
     Regular {
-        dfa: DFA,
-        vm: PikeVM,
+        dfa: Box<DFA>,
+        vm: Box<PikeVM>,
         /// Names it in the caches of a thread.
         number: usize,
     },
@@ -39,6 +39,11 @@ thread_local! {
 }
 
 impl Patterns {
+    /// Whether this is a pattern at all.
+    pub fn reads(&self, pattern: &Pattern) -> bool {
+        pcre::parse(&pattern.text, pattern.fold_case, &Limits::default()).is_ok()
+    }
+
     /// Whether the pattern matches anywhere.
     pub fn finds(&self, pattern: &Pattern, text: &[u8]) -> bool {
         let compiled = self.compiled(pattern);
@@ -105,7 +110,7 @@ impl Patterns {
         let parsed =
             pcre::parse(&pattern.text, pattern.fold_case, &Limits::default()).expect("a pattern that was loaded");
         let compiled = if parsed.exact.is_some() {
-            let text = for_pcre2(std::str::from_utf8(&pattern.text).expect("a pattern in ASCII"));
+            let text = for_pcre2(&pattern.text);
             let regex = RegexBuilder::new().dotall(true).caseless(pattern.fold_case).build(&text);
             Compiled::Other(regex.expect("a pattern that was loaded"))
         } else {
@@ -118,7 +123,7 @@ impl Patterns {
             let dfa = DFA::builder().configure(config).build_from_nfa(nfa.clone()).expect("byte patterns have a DFA");
             let vm = PikeVM::new_from_nfa(nfa).expect("every NFA can be simulated");
             let number = NUMBERS.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-            Compiled::Regular { dfa, vm, number }
+            Compiled::Regular { dfa: Box::new(dfa), vm: Box::new(vm), number }
         };
         let compiled = Arc::new(compiled);
         known.insert(pattern.clone(), compiled.clone());
@@ -126,25 +131,26 @@ impl Patterns {
     }
 }
 
-/// The pattern with `\z` for each `$`: PCRE2's option that `$` is the end alone is not at hand.
-fn for_pcre2(pattern: &str) -> String {
-    let (mut out, mut chars, mut in_class) = (String::new(), pattern.chars(), false);
-    while let Some(char) = chars.next() {
-        match char {
-            '\\' => {
-                out.push(char);
-                out.extend(chars.next());
-                continue;
-            }
-            '[' => in_class = true,
-            ']' => in_class = false,
-            '$' if !in_class => {
+/// The pattern as text, with `\z` for each `$`: PCRE2's option that `$` is the end alone is not at hand.
+fn for_pcre2(pattern: &[u8]) -> String {
+    let (mut out, mut escaped, mut in_class) = (String::new(), false, false);
+    for &byte in pattern {
+        match byte {
+            _ if escaped => {}
+            b'[' => in_class = true,
+            b']' => in_class = false,
+            b'$' if !in_class => {
                 out.push_str("\\z");
                 continue;
             }
             _ => {}
         }
-        out.push(char);
+        escaped = byte == b'\\' && !escaped;
+        if byte.is_ascii() {
+            out.push(char::from(byte));
+        } else {
+            out.push_str(&format!("\\x{byte:02x}"));
+        }
     }
     out
 }

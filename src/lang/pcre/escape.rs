@@ -182,7 +182,7 @@ impl Parser<'_> {
             return Err(self.error(start, "there must be a number or a name and nothing else in the braces"));
         }
         let number = match sign {
-            Some(b"-") => (self.captures + 1).checked_sub(number).unwrap_or(0),
+            Some(b"-") => (self.captures + 1).saturating_sub(number),
             Some(_) => self.captures.saturating_add(number),
             None => number,
         };

@@ -11,10 +11,10 @@ use super::tree::{Look, Tree};
 use crate::byteset::ByteSet;
 use crate::meter::{Exhausted, Meter};
 
-/// Fuel for one piece of the tree, copies of repeats counted: about what compiling it takes.
-const PIECE: u64 = 64;
-/// Pieces that are paid for together.
+/// Pieces of the tree that are paid for together, copies of repeats counted.
 const PIECES: u64 = 16;
+/// Fuel for them: about what compiling them takes.
+pub(super) const BLOCK: u64 = 128 * PIECES;
 
 /// Why there is no program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -150,7 +150,7 @@ impl Builder<'_> {
     /// Compiles a piece; answers where it begins. Recursive: whoever makes the tree bounds its depth.
     fn compile(&mut self, tree: &Tree, next: Next, context: Context) -> Result<Pc, Stop> {
         if self.pieces.is_multiple_of(PIECES) {
-            self.meter.charge_rule(PIECE * PIECES)?;
+            self.meter.charge_rule(BLOCK)?;
         }
         self.pieces += 1;
         if self.pieces > 4 * self.most as u64 {

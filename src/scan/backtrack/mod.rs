@@ -62,6 +62,9 @@ pub struct Backtrack {
 }
 
 impl Backtrack {
+    /// The fuel of each charge that [`Backtrack::build`] makes.
+    pub const BUILD_BLOCK: u64 = build::BLOCK;
+
     /// Compiles a tree into at most `bytes` of instructions. What compiling takes is charged as it goes.
     ///
     /// # Errors
