@@ -47,8 +47,8 @@ pub struct Limits {
     pub determinize_bytes: usize,
     /// Bytes of the table in which a pattern with look-around or atomic groups remembers what it has tried in one value, and bytes
     /// of its stack. A value whose table would be larger is searched without one: still exactly, but bounded by `fuel_rule`
-    /// alone. A stack that would be larger ends the rule like its budget. 8 MB are the table of a value of 64 KB under a pattern
-    /// with a thousand branches and loops.
+    /// alone. A stack that would be larger ends the rule like its budget. 16 MB are a stack for a loop over a megabyte, and the
+    /// table of a value of 64 KB under a pattern with two thousand branches and loops. Held while such a search runs, not longer.
     pub backtrack_bytes: usize,
     /// Phrases of one `@pm` list and entries of one IP list. More: diagnostic.
     pub list_entries: usize,
@@ -159,7 +159,7 @@ impl Default for Limits {
             dense_dfa_bytes: 1 << 20,
             lazy_dfa_bytes: 512 << 10,
             determinize_bytes: 8 << 20,
-            backtrack_bytes: 8 << 20,
+            backtrack_bytes: 16 << 20,
             list_entries: 1_000_000,
             request_body: 13_107_200,
             request_body_no_files: 13_107_200,

@@ -4,9 +4,6 @@ use super::backtrack::Thread;
 use super::captures::CaptureThreads;
 use super::table::Table;
 
-/// Bytes of table and stack of a backtracking matcher that are kept from request to request.
-const KEPT: usize = 256 << 10;
-
 /// The mutable memory of one pattern's scans: lazy DFA states and simulation sets; nothing at all for a dense pattern. It
 /// grows on demand and is reused from request to request. It may be lent to another pattern, at the cost of what it held.
 #[derive(Debug, Default)]
@@ -24,7 +21,6 @@ impl Cache {
     pub fn clear(&mut self) {
         self.forward.next_request();
         self.reverse.next_request();
-        self.backtrack.shrink(KEPT);
     }
 
     /// Bytes held.

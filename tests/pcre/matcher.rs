@@ -13,7 +13,7 @@ use regex_syntax::hir::Hir;
 
 /// A pattern ready to search with.
 pub enum Matcher {
-    Regular { lazy: regex::Regex, simulation: PikeVM },
+    Regular { lazy: Box<regex::Regex>, simulation: Box<PikeVM> },
     Exact(Pattern),
 }
 
@@ -36,11 +36,11 @@ impl Matcher {
             dfa::Builder::new().configure(config).build_from_nfa(nfa).expect("a lazy automaton")
         };
         Matcher::Regular {
-            lazy: regex::Builder::new().build_from_dfas(
+            lazy: Box::new(regex::Builder::new().build_from_dfas(
                 lazy(compile(false, WhichCaptures::None), MatchKind::LeftmostFirst),
                 lazy(compile(true, WhichCaptures::None), MatchKind::All),
-            ),
-            simulation: PikeVM::new_from_nfa(compile(false, WhichCaptures::All)).expect("a simulation"),
+            )),
+            simulation: Box::new(PikeVM::new_from_nfa(compile(false, WhichCaptures::All)).expect("a simulation")),
         }
     }
 

@@ -36,6 +36,10 @@ use program::Program;
 use run::Matcher;
 use std::sync::atomic::Ordering;
 
+/// Bytes of table and of stack that are kept from search to search. Each pattern has a memory of its own: together they must not
+/// keep what the longest values have needed.
+const KEPT: usize = 64 << 10;
+
 /// How it is made sure that a match is one of the pattern itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Exact {
@@ -161,7 +165,11 @@ impl Backtrack {
             matcher.begin(run.at, self.bytes, meter)?;
             run.place = Place::Simulated;
         }
-        let step = matcher.run(groups, quantum, meter)?;
+        let step = matcher.run(groups, quantum, meter);
+        if step != Ok(Step::Pending) {
+            thread.shrink(KEPT);
+        }
+        let step = step?;
         if let (Step::Done(Some(_)), Some(whole)) = (step, groups.get(0)) {
             match self.want {
                 Want::Match => *groups = Groups::default(),
