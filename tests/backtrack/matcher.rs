@@ -277,6 +277,21 @@ fn back_references_end_with_the_budget_of_the_rule() {
 }
 
 #[test]
+fn before_a_group_and_behind_its_references_back_tracking_is_linear_too() {
+    for (source, text) in [(r"\s*?\b(\w+)=\1(?=!)", (" ", "a=a")), (r"(\w)=\1(?:a|aa)*(?=!)c", ("a", "c"))] {
+        let pattern = build(source, Want::Span);
+        assert_eq!(pattern.exact(), Exact::Metered);
+        let fuel = |size: usize| {
+            let start = if text.0 == "a" { "a=a" } else { "" };
+            let text = format!("{start}{}{}", text.0.repeat(size), text.1);
+            scan(&pattern, &mut Cache::default(), text.as_bytes(), 0, u64::MAX, u64::MAX).unwrap().1
+        };
+        let (one, two) = (fuel(4 << 10), fuel(8 << 10));
+        assert!(two as f64 <= 2.3 * one as f64, "{source}: {one}, then {two}");
+    }
+}
+
+#[test]
 fn a_value_without_a_candidate_costs_what_a_regular_pattern_does() {
     let text = b"nothing of the kind stands here ".repeat(100);
     let (exact, regular) = (build(r"<\?(?!xml)", Want::Span), build(r"<\?", Want::Span));

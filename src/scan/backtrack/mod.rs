@@ -6,8 +6,9 @@
 //!
 //! Backtracking is exponential where the same thing is tried again and again. Without back-references whatever an instruction
 //! leads to follows from the place, so the matcher remembers it: each is tried once at each place, and the whole is linear in the
-//! text, look-around and atomic groups included. With back-references, or where groups are wanted that stand in a look-around or
-//! an atomic group, nothing but the budget of the rule bounds it ([`Exact`] says which).
+//! text, look-around and atomic groups included. Between a group and the back-reference to it, what an instruction leads to depends
+//! on what the group holds: nothing is remembered there, and nothing but the budget of the rule bounds the search. Nor where groups
+//! are wanted that stand in a look-around or an atomic group ([`Exact`] says which it is).
 //!
 //! | file | holds |
 //! |---|---|

@@ -98,7 +98,7 @@ pub(super) struct Program {
     pub(super) reach: usize,
     /// It matches at the start of the text alone.
     pub(super) anchored: bool,
-    /// It has a back-reference: what fails once may succeed when a group holds another text.
+    /// It has a back-reference.
     pub(super) references: bool,
 }
 
