@@ -15,11 +15,13 @@
 //! | `tree` | what a pattern says |
 //! | `build` | from the tree to instructions |
 //! | `program` | the instructions |
+//! | `notes` | which of them are remembered |
 //! | `memo` | what has been tried |
 //! | `run` | the matcher |
 
 mod build;
 mod memo;
+mod notes;
 mod program;
 mod run;
 mod tree;
