@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use fusewall::Limits;
+use fusewall::lang::pcre;
 use fusewall::meter::Meter;
 use fusewall::scan::{Cache, Cursor, Engine, Groups, Literals, Outcome, Pattern, Phrases, Want};
 use regex_syntax::hir::Hir;
@@ -79,6 +80,38 @@ fn engines(criterion: &mut Criterion) {
         }
         group.finish();
     }
+}
+
+/// Patterns that are not regular, on input that the automaton lets through and that takes the matcher a while.
+fn backtracking(criterion: &mut Criterion) {
+    let cases = [
+        ("look-ahead", r"(?=(?:a|aa)*b)(?:a|aa)*c(?!c)", "a", "c"),
+        ("atomic", r"(?:(?>a*)b|a)*(?=x)c", "a", "c"),
+        ("nested", r"(?>(?>(?>a|aa)*)*b|a)*(?=x)c", "a", "c"),
+        ("groups", r"(a|b)*(?=x)c", "ab", "c"),
+        ("entities", r"(?<!&(?:[aAoOuUyY]uml)|&(?:amp)|&(?:apos));", "&auml;", ""),
+    ];
+    let mut group = criterion.benchmark_group("backtracking");
+    for (name, source, pump, tail) in cases {
+        let parsed = pcre::parse(source.as_bytes(), false, &Limits::default()).expect(source);
+        let pattern = parsed.build(Want::Groups, &Limits::default(), None).expect(source);
+        let mut cache = Cache::default();
+        let mut haystack = repeat(pump, (16 << 10) / pump.len() * pump.len());
+        haystack.extend_from_slice(tail.as_bytes());
+        let (outcome, fuel) = run(&pattern, &mut cache, &haystack);
+        assert_eq!(outcome, Outcome::Miss, "{source}");
+        let nanos = time(|| run(&pattern, &mut cache, &haystack)).as_nanos() as f64;
+        println!(
+            "backtracking/{name}: {:.2} ns per fuel, {} fuel per byte",
+            nanos / fuel as f64,
+            fuel / haystack.len() as u64
+        );
+        group.throughput(Throughput::Bytes(haystack.len() as u64));
+        group.bench_with_input(BenchmarkId::from_parameter(name), &haystack, |bencher, haystack| {
+            bencher.iter(|| run(&pattern, &mut cache, haystack));
+        });
+    }
+    group.finish();
 }
 
 fn literals(criterion: &mut Criterion) {
@@ -265,5 +298,5 @@ fn survey(_: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, survey, engines, literals);
+criterion_group!(benches, survey, engines, backtracking, literals);
 criterion_main!(benches);

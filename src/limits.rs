@@ -45,6 +45,11 @@ pub struct Limits {
     pub lazy_dfa_bytes: usize,
     /// Bytes that determinising one pattern may use while it runs.
     pub determinize_bytes: usize,
+    /// Bytes of the table in which a pattern with look-around or atomic groups remembers what it has tried in one value, and bytes
+    /// of its stack. A value whose table would be larger is searched without one: still exactly, but bounded by `fuel_rule`
+    /// alone. A stack that would be larger ends the rule like its budget. 16 MB are a stack for a loop over a megabyte, and the
+    /// table of a value of 64 KB under a pattern with two thousand branches and loops. Held while such a search runs, not longer.
+    pub backtrack_bytes: usize,
     /// Phrases of one `@pm` list and entries of one IP list. More: diagnostic.
     pub list_entries: usize,
 
@@ -87,6 +92,11 @@ pub struct Limits {
     pub header_bytes: usize,
     /// Bytes of one expanded macro. Longer ones are cut and flagged.
     pub macro_bytes: usize,
+    /// Bytes of a pattern that `@rx` has made of macros. A longer one, like one that is no pattern, is flagged (`pattern`) and does
+    /// not match. (Reading 4 KB takes half a millisecond, for each value again.)
+    pub expanded_pattern_bytes: usize,
+    /// Bytes of such a pattern when it is compiled: counted repeats end here. Larger: the same.
+    pub expanded_pattern_memory: usize,
     /// Bytes of one TX value, keys counted apart. `setvar:tx.a=%{tx.a}%{tx.a}` ends here.
     pub tx_value_bytes: usize,
     /// Entries of one TX-like collection.
@@ -158,6 +168,7 @@ impl Default for Limits {
             dense_dfa_bytes: 1 << 20,
             lazy_dfa_bytes: 512 << 10,
             determinize_bytes: 8 << 20,
+            backtrack_bytes: 16 << 20,
             list_entries: 1_000_000,
             request_body: 13_107_200,
             request_body_no_files: 13_107_200,
@@ -177,6 +188,8 @@ impl Default for Limits {
             headers: 1000,
             header_bytes: 1 << 20,
             macro_bytes: 64 << 10,
+            expanded_pattern_bytes: 4 << 10,
+            expanded_pattern_memory: 256 << 10,
             tx_value_bytes: 64 << 10,
             tx_entries: 4096,
             collection_records: 100_000,

@@ -16,6 +16,7 @@ mod cursor;
 mod env;
 mod eval;
 mod expand;
+mod expanded;
 mod matched;
 mod memory;
 mod operator;

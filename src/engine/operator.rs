@@ -3,6 +3,7 @@
 use super::buffers::{BufferId, Source};
 use super::env::Answer;
 use super::expand::expand;
+use super::expanded;
 use super::memory::Slice;
 use super::scratch::Scratch;
 use crate::detect;
@@ -10,7 +11,7 @@ use crate::meter::{Exhausted, Meter};
 use crate::net::parse_address;
 use crate::ops::{block_list, check_digits, numeric, text, validate};
 use crate::program::{CheckDigits, Loaded, PatternId, Test, TextTest};
-use crate::scan::{Cursor, Outcome};
+use crate::scan::{Cursor, Groups, Outcome};
 
 /// Looking at a value's screen.
 const SCREEN: u64 = 4;
@@ -55,6 +56,9 @@ pub(super) fn run(
     match test {
         Test::Rx(id) => rx(*id, buffer, cursor, quantum, loaded, scratch, meter),
         Test::RxGlobal(id) => every_match(*id, buffer, loaded, scratch, meter, |_, _| true),
+        Test::RxExpanded { text, want, global } => {
+            expanded::run(text, *want, *global, buffer, cursor, quantum, loaded, scratch, meter)
+        }
         Test::Verify(digits, id) => {
             let check = match digits {
                 CheckDigits::Luhn => check_digits::luhn,
@@ -201,28 +205,47 @@ fn rx(
     })
 }
 
-/// Looks at match after match until `accept` says that one will do (it sets its second argument to end the search); the
-/// groups of the accepted matches are captured, the last of each number.
+/// Looks at match after match of a pattern, as [`each_match`] does.
 fn every_match(
     id: PatternId,
     buffer: BufferId,
     loaded: &Loaded,
     scratch: &mut Scratch,
     meter: &mut Meter,
-    mut accept: impl FnMut(&[u8], &mut bool) -> bool,
+    accept: impl FnMut(&[u8], &mut bool) -> bool,
 ) -> Result<Tested, Exhausted> {
     let (Some(pattern), Some(cache)) = (loaded.pattern(id), scratch.caches.get_mut(id.index())) else {
         return Ok(Tested::Miss);
     };
+    let mut cache = std::mem::take(cache);
+    let search = |haystack: &[u8], cursor: &mut Cursor, groups: &mut Groups, meter: &mut Meter| {
+        pattern.scan(&mut cache, haystack, cursor, u64::MAX, groups, meter)
+    };
+    let tested = each_match(buffer, scratch, meter, search, accept);
+    if let Some(place) = scratch.caches.get_mut(id.index()) {
+        *place = cache;
+    }
+    tested
+}
+
+/// Looks at match after match until `accept` says that one will do (it sets its second argument to end the search); the
+/// groups of the accepted matches are captured, the last of each number.
+pub(super) fn each_match(
+    buffer: BufferId,
+    scratch: &mut Scratch,
+    meter: &mut Meter,
+    mut search: impl FnMut(&[u8], &mut Cursor, &mut Groups, &mut Meter) -> Result<Outcome, Exhausted>,
+    mut accept: impl FnMut(&[u8], &mut bool) -> bool,
+) -> Result<Tested, Exhausted> {
     let haystack = scratch.memory.get(scratch.buffers.slice(buffer));
     let mut hit = false;
     let mut done = false;
     let mut from = 0;
     while !done && from <= haystack.len() {
         let mut cursor = Cursor::from(from);
-        let mut groups = crate::scan::Groups::default();
+        let mut groups = Groups::default();
         let outcome = loop {
-            match pattern.scan(cache, haystack, &mut cursor, u64::MAX, &mut groups, meter)? {
+            match search(haystack, &mut cursor, &mut groups, meter)? {
                 Outcome::Pending => {}
                 other => break other,
             }

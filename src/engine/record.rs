@@ -274,6 +274,10 @@ fn words(program: &Program, ix: RuleIx, variable: &str, value: &str, phrase: &dy
         Test::Rx(id) | Test::RxGlobal(id) => {
             return format!("Pattern match \"{}\" at {variable}.", pattern(*id));
         }
+        Test::RxExpanded { text, .. } if look.negated => {
+            return format!("Match of \"rx {}\" against \"{variable}\" required.", parameter(text));
+        }
+        Test::RxExpanded { text, .. } => return format!("Pattern match \"{}\" at {variable}.", parameter(text)),
         Test::Pm(_) if !look.negated => {
             let capture = links.iter().any(|link| link.capture);
             return if capture {

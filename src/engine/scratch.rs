@@ -2,6 +2,7 @@
 
 use super::buffers::Buffers;
 use super::env::{Env, FixedEnv, Resolver};
+use super::expanded::Patterns;
 use super::matched::Matched;
 use super::memory::Memory;
 use super::persist::{Collections, Forgetful, Opened};
@@ -44,6 +45,8 @@ pub struct Scratch {
     pub(super) geo: Option<Place>,
     pub(super) matched: Matched,
     pub(super) caches: Vec<scan::Cache>,
+    /// Patterns that were known only when their macros were expanded.
+    pub(super) patterns: Patterns,
     pub(super) groups: scan::Groups,
     pub(super) found: Vec<Item>,
     /// Buffers for texts in the making.
@@ -155,6 +158,7 @@ impl Scratch {
             geo: None,
             matched: Matched::default(),
             caches: Vec::new(),
+            patterns: Patterns::default(),
             groups: scan::Groups::default(),
             found: Vec::new(),
             text: Vec::new(),
@@ -214,6 +218,7 @@ impl Scratch {
         self.geo = None;
         self.matched.clear();
         self.caches.iter_mut().for_each(scan::Cache::clear);
+        self.patterns.clear();
         self.removed.clear(program.rules.len());
         self.narrowed.clear();
         self.narrowed_rules.clear(program.rules.len());

@@ -199,7 +199,11 @@ pub(super) fn tested(visit: &Visit<'_>, program: &Program, scratch: &mut Scratch
         }
     }
     let parameter = match visit.test {
-        crate::program::Test::Text(_, text) | crate::program::Test::Number(_, text) if text.constant().is_none() => {
+        crate::program::Test::Text(_, text)
+        | crate::program::Test::Number(_, text)
+        | crate::program::Test::RxExpanded { text, .. }
+            if text.constant().is_none() =>
+        {
             Some(scratch.expanded.clone())
         }
         _ => None,

@@ -1,6 +1,8 @@
 //! Interning: each distinct selection, pipeline, operator and pattern gets one place, so that work is shared.
 
 use super::{fold, keys};
+use crate::diag::Diagnostic;
+use crate::lang::seclang::codes;
 use crate::meter::Price;
 use crate::program::{
     CheckDigits, CtlStep, Fate, KeyId, Link, Look, Node, NodeId, NumberTest, PatternId, PhrasesId, PlannedRule, RuleIx,
@@ -12,7 +14,7 @@ use crate::rule::{
 };
 use crate::scan::Want;
 use crate::transform::Transformation;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// A pattern that is yet to be compiled.
 #[derive(Debug, Clone)]
@@ -40,6 +42,8 @@ pub(super) struct Draft<'r> {
     rule_sets: Vec<Vec<RuleIx>>,
     /// Some rule reads TX:1-9 that it did not capture itself.
     groups_escape: bool,
+    /// What patterns with macros are, by the places of rule and condition, where it is known.
+    known: BTreeMap<(usize, usize), Vec<u8>>,
 }
 
 /// What [`Draft::finish`] hands on.
@@ -54,7 +58,7 @@ pub(super) struct Finished {
 }
 
 impl<'r> Draft<'r> {
-    pub(super) fn new(ruleset: &'r Ruleset) -> Self {
+    pub(super) fn new(ruleset: &'r Ruleset, known: BTreeMap<(usize, usize), Vec<u8>>) -> Self {
         let tx_keys = keys::tx_keys(ruleset);
         let key_index = tx_keys.iter().enumerate().map(|(at, key)| (key.clone(), KeyId::new(at))).collect();
         let groups_escape = ruleset.rules.iter().any(reads_groups_of_others);
@@ -72,7 +76,24 @@ impl<'r> Draft<'r> {
             phrases: Vec::new(),
             rule_sets: Vec::new(),
             groups_escape,
+            known,
         }
+    }
+
+    /// The warnings about conditions of a rule whose pattern is known only when a request comes.
+    pub(super) fn unknown_patterns(&self, at: usize) -> impl Iterator<Item = Diagnostic> {
+        let rule = self.ruleset.rules.get(at);
+        let conditions = rule.into_iter().flat_map(|rule| rule.conditions.iter().enumerate());
+        conditions.filter_map(move |(place, condition)| {
+            let Operator::RxExpanded { .. } = condition.test.as_ref()?.operator else { return None };
+            if self.known.contains_key(&(at, place)) {
+                return None;
+            }
+            let message = "no price bounds a pattern that is known only when a request comes, only the budget of the rule does";
+            Some(Diagnostic::warning(codes::METERED, condition.span, message).help(
+                "if a list is looked through, `@within` and `@pm` do so in linear time; values in the pattern are read as syntax",
+            ))
+        })
     }
 
     pub(super) fn finish(self) -> Finished {
@@ -81,7 +102,9 @@ impl<'r> Draft<'r> {
     }
 
     /// Plans one rule. A rule without a future keeps its texts (for reports) and loses its links.
-    pub(super) fn rule(&mut self, rule: &Rule, fate: Fate, jump: Option<usize>) -> PlannedRule {
+    pub(super) fn rule(&mut self, at: usize, fate: Fate, jump: Option<usize>) -> PlannedRule {
+        let ruleset = self.ruleset;
+        let rule = &ruleset.rules[at];
         let links = match fate {
             Fate::Never | Fate::Unreachable => Vec::new(),
             Fate::Always => rule
@@ -91,7 +114,8 @@ impl<'r> Draft<'r> {
                 .collect(),
             Fate::Live => {
                 let groups = self.groups_escape || reads_groups(rule);
-                rule.conditions.iter().map(|condition| self.link(rule, condition, groups)).collect()
+                let conditions = rule.conditions.iter().enumerate();
+                conditions.map(|(place, condition)| self.link(rule, condition, (at, place), groups)).collect()
             }
         };
         PlannedRule {
@@ -109,7 +133,7 @@ impl<'r> Draft<'r> {
         }
     }
 
-    fn link(&mut self, rule: &Rule, condition: &Condition, groups: bool) -> Link {
+    fn link(&mut self, rule: &Rule, condition: &Condition, place: (usize, usize), groups: bool) -> Link {
         let look = condition.test.as_ref().map(|test| {
             let want = match (condition.capture && !test.negated, groups) {
                 (false, _) => Want::Match,
@@ -119,7 +143,7 @@ impl<'r> Draft<'r> {
             Look {
                 selection: self.selection(rule, condition),
                 node: self.node(&condition.pipeline),
-                test: self.test(rule, condition, &test.operator, want),
+                test: self.test(rule, condition, place, &test.operator, want),
                 negated: test.negated,
                 multi_match: condition.multi_match,
             }
@@ -166,15 +190,31 @@ impl<'r> Draft<'r> {
         })
     }
 
-    fn test(&mut self, rule: &Rule, condition: &Condition, operator: &Operator, want: Want) -> TestId {
+    fn test(
+        &mut self,
+        rule: &Rule,
+        condition: &Condition,
+        place: (usize, usize),
+        operator: &Operator,
+        want: Want,
+    ) -> TestId {
         let span = condition.span;
+        // Every match is looked for, so the place of each is needed even without captures.
+        let each = if want == Want::Match { Want::Span } else { want };
         let test = match operator {
+            Operator::RxExpanded { text, global } => match self.known.get(&place) {
+                Some(known) => {
+                    let pattern = Pattern { text: known.as_slice().into(), fold_case: false };
+                    let id = self.pattern(rule, &pattern, if *global { each } else { want }, span);
+                    if *global { Test::RxGlobal(id) } else { Test::Rx(id) }
+                }
+                None => {
+                    let want = if *global { each } else { want };
+                    Test::RxExpanded { text: self.text(text), want, global: *global }
+                }
+            },
             Operator::Rx(pattern) => Test::Rx(self.pattern(rule, pattern, want, span)),
-            Operator::RxGlobal(pattern) => {
-                // Every match is looked for, so the place of each is needed even without captures.
-                let want = if want == Want::Match { Want::Span } else { want };
-                Test::RxGlobal(self.pattern(rule, pattern, want, span))
-            }
+            Operator::RxGlobal(pattern) => Test::RxGlobal(self.pattern(rule, pattern, each, span)),
             Operator::Pm(phrases) => Test::Pm(self.phrases(phrases)),
             Operator::StrEq(text) => Test::Text(TextTest::Equal, self.text(text)),
             Operator::Contains(text) | Operator::StrMatch(text) => Test::Text(TextTest::Contains, self.text(text)),
@@ -418,8 +458,8 @@ fn names_groups(text: &Macro) -> bool {
 }
 
 fn finds_group(pattern: &Pattern) -> bool {
-    let mut finder = fold::Finder::new(pattern);
-    (b'1'..=b'9').any(|digit| finder.finds(&[digit]))
+    let finds = fold::finder(pattern);
+    (b'1'..=b'9').any(|digit| finds(&[digit]))
 }
 
 fn looks_at_groups(target: &Target) -> bool {

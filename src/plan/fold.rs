@@ -9,14 +9,14 @@
 mod state;
 
 use super::keys;
+use crate::lang::pcre;
 use crate::limits::Limits;
 use crate::ops::{numeric, text};
 use crate::program::Fate;
 use crate::rule::{
     Action, AllowScope, Condition, Ctl, Disruptive, Flow, Operator, Pattern, Phase, Rule, Ruleset, Selector, SetOp,
-    Variable,
+    Test, Variable,
 };
-use crate::scan;
 use crate::transform::{Changed, Context};
 use state::{Journal, Known, State};
 use std::collections::BTreeMap;
@@ -49,8 +49,24 @@ enum Decision {
     Unknown,
 }
 
+/// What is known of the rules.
+pub(super) struct Folded {
+    /// What becomes of each.
+    pub(super) fates: Vec<Fate>,
+    /// What the macros in patterns expand to, by the places of rule and condition, where that is always the same.
+    pub(super) patterns: BTreeMap<(usize, usize), Vec<u8>>,
+}
+
+impl Folded {
+    /// Nothing is known.
+    pub(super) fn nothing(ruleset: &Ruleset) -> Folded {
+        Folded { fates: vec![Fate::Live; ruleset.rules.len()], patterns: BTreeMap::new() }
+    }
+}
+
 /// Decides the fate of every rule.
-pub(super) fn fold(ruleset: &Ruleset, limits: &Limits) -> Vec<Fate> {
+pub(super) fn fold(ruleset: &Ruleset, limits: &Limits) -> Folded {
+    let mut patterns = BTreeMap::new();
     let mut fates = vec![Fate::Live; ruleset.rules.len()];
     // Rules that a ctl may remove (or narrow) while a request runs: nothing they do is certain.
     let mut uncertain = vec![false; ruleset.rules.len()];
@@ -76,7 +92,9 @@ pub(super) fn fold(ruleset: &Ruleset, limits: &Limits) -> Vec<Fate> {
                 fates[at] = Fate::Unreachable;
                 continue;
             };
-            let outcome = run(rule, state, uncertain[at], &context);
+            let outcome = run(rule, state, uncertain[at], &context, &mut |condition, text| {
+                patterns.insert((at, condition), text);
+            });
             let left = (rule.disruptive != Disruptive::Pass).then(|| state.clone());
             mark_uncertain(ruleset, rule, outcome.fate, &mut uncertain);
             fates[at] = match outcome.fate {
@@ -109,7 +127,7 @@ pub(super) fn fold(ruleset: &Ruleset, limits: &Limits) -> Vec<Fate> {
         }
         entry = State::join(here, early).unwrap_or_else(|| State::new(limits));
     }
-    fates
+    Folded { fates, patterns }
 }
 
 /// What running one rule abstractly comes to.
@@ -119,13 +137,25 @@ struct Outcome {
     may_fall_through: bool,
 }
 
-/// Runs the rule on `state`, which afterwards holds whatever may be true behind it.
-fn run(rule: &Rule, state: &mut State, uncertain: bool, context: &Context<'_>) -> Outcome {
+/// Runs the rule on `state`, which afterwards holds whatever may be true behind it. `constant` is told of the conditions whose
+/// pattern has macros that are known, and what it is.
+fn run(
+    rule: &Rule,
+    state: &mut State,
+    uncertain: bool,
+    context: &Context<'_>,
+    constant: &mut dyn FnMut(usize, Vec<u8>),
+) -> Outcome {
     let mut changes = Journal::new();
     let mut certain = !uncertain;
     let mut acted = false;
     let mut repeated = false;
-    for condition in &rule.conditions {
+    for (at, condition) in rule.conditions.iter().enumerate() {
+        let pattern = match &condition.test {
+            Some(Test { operator: Operator::RxExpanded { text, .. }, .. }) => Some(text),
+            _ => None,
+        };
+        let before = pattern.and_then(|text| state.expand(text));
         let decision = if certain { decide(condition, state, context) } else { Decision::Unknown };
         match decision {
             Decision::False => {
@@ -152,6 +182,12 @@ fn run(rule: &Rule, state: &mut State, uncertain: bool, context: &Context<'_>) -
                     }
                 }
             }
+        }
+        // The condition's own actions run between its values.
+        if let (Some(text), Some(before)) = (pattern, before)
+            && state.expand(text).as_ref() == Some(&before)
+        {
+            constant(at, before);
         }
     }
     if !certain {
@@ -271,40 +307,23 @@ pub(super) fn named(ctl: &Ctl, ruleset: &Ruleset) -> Vec<usize> {
             those(&mut |rule| ids.iter().any(|range| range.contains(rule.id.0)))
         }
         Ctl::RuleRemoveByTag(tag) | Ctl::RuleRemoveTargetByTag(tag, _) => {
-            let mut finder = Finder::new(tag);
-            those(&mut |rule| rule.tags.iter().any(|text| finder.finds(&text.to_bytes())))
+            let finds = finder(tag);
+            those(&mut |rule| rule.tags.iter().any(|text| finds(&text.to_bytes())))
         }
         Ctl::RuleRemoveByMsg(msg) | Ctl::RuleRemoveTargetByMsg(msg, _) => {
-            let mut finder = Finder::new(msg);
-            those(&mut |rule| rule.msg.as_ref().is_some_and(|text| finder.finds(&text.to_bytes())))
+            let finds = finder(msg);
+            those(&mut |rule| rule.msg.as_ref().is_some_and(|text| finds(&text.to_bytes())))
         }
         _ => Vec::new(),
     }
 }
 
-/// Searches texts of the rules themselves. Load time only: an unmetered search is fine here.
-pub(super) struct Finder {
-    pattern: Option<scan::Pattern>,
-    cache: scan::Cache,
-}
-
-impl Finder {
-    /// Compiles the pattern; one that does not compile, which is reported elsewhere, finds nothing.
-    pub(super) fn new(pattern: &Pattern) -> Finder {
-        let limits = Limits::default();
-        let hir = crate::lang::pcre::parse(&pattern.text, pattern.fold_case, &limits).ok();
-        let build = |hir| scan::Pattern::build_with(&hir, scan::Want::Match, scan::Engine::Nfa, &limits).ok();
-        Finder { pattern: hir.and_then(build), cache: scan::Cache::default() }
-    }
-
-    /// Whether it finds something in the text.
-    pub(super) fn finds(&mut self, text: &[u8]) -> bool {
-        let Some(pattern) = &self.pattern else { return false };
-        let (mut cursor, mut groups) = Default::default();
-        let mut meter = crate::meter::Meter::unlimited();
-        let found = pattern.scan(&mut self.cache, text, &mut cursor, u64::MAX, &mut groups, &mut meter);
-        found == Ok(scan::Outcome::Hit)
-    }
+/// Finds a pattern in texts of the rules themselves; one that does not compile, which is reported elsewhere, finds nothing.
+pub(super) fn finder(pattern: &Pattern) -> impl Fn(&[u8]) -> bool {
+    let limits = Limits::default();
+    let parsed = pcre::parse(&pattern.text, pattern.fold_case, &limits).ok();
+    let finder = parsed.and_then(|parsed| pcre::Finder::new(&parsed, &limits).ok());
+    move |text| finder.as_ref().is_some_and(|finder| finder.finds(text))
 }
 
 /// Whether a variable tells of matches.

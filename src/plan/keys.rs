@@ -80,7 +80,8 @@ pub(super) fn parameter(operator: &Operator) -> Option<&Macro> {
         | Operator::Ge(text)
         | Operator::Gt(text)
         | Operator::Le(text)
-        | Operator::Lt(text) => Some(text),
+        | Operator::Lt(text)
+        | Operator::RxExpanded { text, .. } => Some(text),
         _ => None,
     }
 }

@@ -43,7 +43,8 @@ pub fn plan(
     diagnostics: &mut Diagnostics,
 ) -> Option<(Arc<Program>, Loaded)> {
     let before = diagnostics.errors();
-    let fates = if options.fold { fold::fold(&ruleset, limits) } else { vec![Fate::Live; ruleset.rules.len()] };
+    let fold::Folded { fates, patterns: known } =
+        if options.fold { fold::fold(&ruleset, limits) } else { fold::Folded::nothing(&ruleset) };
     let schedule = schedule(&ruleset, &fates);
     let sanitises = ruleset.rules.iter().any(keys::sanitises);
     let uploads = &ruleset.settings.uploads;
@@ -51,10 +52,13 @@ pub fn plan(
     let stores_uploads = uploads.save || uploads.keep != KeepFiles::Off || names_uploads();
     let full_request = ruleset.rules.iter().any(|rule| keys::names(rule, Variable::FullRequest));
 
-    let mut draft = draft::Draft::new(&ruleset);
+    let mut draft = draft::Draft::new(&ruleset, known);
     let mut rules: Vec<PlannedRule> = Vec::with_capacity(ruleset.rules.len());
     for (at, rule) in ruleset.rules.iter().enumerate() {
-        rules.push(draft.rule(rule, fates[at], jump(&ruleset, at, rule, &schedule)));
+        if fates[at] == Fate::Live {
+            draft.unknown_patterns(at).for_each(|warning| diagnostics.push(warning));
+        }
+        rules.push(draft.rule(at, fates[at], jump(&ruleset, at, rule, &schedule)));
     }
     let draft::Finished { selections, nodes, tests, phrases, tx_keys, rule_sets, mut patterns } = draft.finish();
     if options.spans {

@@ -6,7 +6,7 @@ use crate::lang::pcre;
 use crate::lang::seclang::codes;
 use crate::limits::Limits;
 use crate::program::{Need, PatternPlan, Screen};
-use crate::scan::{self, require};
+use crate::scan::{self, Exact, require};
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -14,7 +14,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 /// Shorter literals are too common to be worth a place in the shared scan.
 const MIN_LITERAL: usize = 3;
 
-type Compiled = Result<(scan::Pattern, require::Requirement), Box<Diagnostic>>;
+type Compiled = Result<Done, Box<Diagnostic>>;
+
+struct Done {
+    automaton: scan::Pattern,
+    requirement: require::Requirement,
+    warning: Option<Diagnostic>,
+}
 
 /// Compiles all patterns on all cores. The order of the result is that of the drafts, whichever core was faster.
 pub(super) fn compile(
@@ -46,12 +52,14 @@ pub(super) fn compile(
     let mut automata = Vec::with_capacity(drafts.len());
     for (draft, slot) in drafts.into_iter().zip(done) {
         match slot.into_inner().ok().flatten() {
-            Some(Ok((automaton, requirement))) => {
+            Some(Ok(Done { automaton, requirement, warning })) => {
+                warning.into_iter().for_each(|warning| diagnostics.push(warning));
                 let screen = if prefilter { literals.screen(&requirement) } else { Screen::OPEN };
                 plans.push(PatternPlan {
                     pattern: draft.pattern,
                     want: draft.want,
                     engine: automaton.engine(),
+                    exact: automaton.exact(),
                     price: automaton.price(),
                     screen,
                 });
@@ -70,17 +78,38 @@ pub(super) fn compile(
 
 fn compile_one(draft: &PatternDraft, limits: &Limits) -> Compiled {
     let rule = draft.rule;
-    let hir = pcre::parse(&draft.pattern.text, draft.pattern.fold_case, limits).map_err(|error| {
+    let parsed = pcre::parse(&draft.pattern.text, draft.pattern.fold_case, limits).map_err(|error| {
         Diagnostic::error(codes::PATTERN, draft.span, format!("{} (rule {rule})", error.message))
             .help(error.help.unwrap_or_else(|| "rewrite the pattern".to_owned()))
     });
-    let hir = hir.map_err(Box::new)?;
-    let automaton = scan::Pattern::build(&hir, draft.want, limits, None).map_err(|error| {
+    let parsed = parsed.map_err(Box::new)?;
+    let automaton = parsed.build(draft.want, limits, None).map_err(|error| {
         Diagnostic::error(codes::AUTOMATON, draft.span, format!("the pattern of rule {rule} is too large: {error}"))
             .help("shorten its counted repeats or split it into several rules")
     });
     let automaton = automaton.map_err(Box::new)?;
-    Ok((automaton, require::require(&hir, &require::Bounds::default())))
+    let requirement = require::require(&parsed.hir, &require::Bounds::default());
+    let warning = if automaton.exact() == Exact::Metered { captures_inside(draft, &parsed) } else { None };
+    Ok(Done { automaton, requirement, warning })
+}
+
+/// The warning that groups which the rule reads stand where finding them cannot be done in linear time. (The reader of the
+/// rules has warned of back-references.)
+fn captures_inside(draft: &PatternDraft, parsed: &pcre::Parsed) -> Option<Diagnostic> {
+    if parsed.constructs.iter().any(|construct| construct.what == pcre::BACK_REFERENCE) {
+        return None;
+    }
+    let place = parsed.constructs.first()?;
+    let message = format!(
+        "no price per byte bounds this pattern, only the budget of rule {} does: groups that the rule reads are captured inside \
+         a look-around, an atomic group or a possessive quantifier (the first is at character {} of the pattern)",
+        draft.rule,
+        place.offset + 1
+    );
+    Some(
+        Diagnostic::warning(codes::METERED, draft.span, message)
+            .help("write `(?:` for groups that need not be captured, or take `capture` away"),
+    )
 }
 
 /// Collects the literals that patterns require.

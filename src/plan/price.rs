@@ -7,6 +7,7 @@ use crate::meter::Price;
 use crate::ops;
 use crate::program::{Link, PatternId, Program, SetStep, Step, Test, Text, TextPart};
 use crate::rule::RuleId;
+use crate::scan::Exact;
 
 /// What one match record may cost: expansion of msg, logdata and tags, capped by the limits.
 const RECORD: u64 = 4_000;
@@ -98,6 +99,7 @@ pub(crate) fn test_price(program: &Program, test: &Test) -> Price {
     match test {
         Test::Rx(id) => pattern(id),
         Test::RxGlobal(id) | Test::Verify(_, id) => every_match_price(program, *id),
+        Test::RxExpanded { text, .. } => text_price(text).plus(Price::new(program.limits.fuel_rule, 0)),
         Test::Pm(_) => crate::scan::Phrases::PRICE,
         Test::Text(_, text) => ops::text::SEARCH_PRICE.plus(text_price(text)),
         Test::Number(_, text) => ops::numeric::PRICE.plus(text_price(text)),
@@ -119,8 +121,11 @@ pub(crate) fn test_price(program: &Program, test: &Test) -> Price {
 fn every_match_price(program: &Program, id: PatternId) -> Price {
     const BLOCK: usize = 256;
     let Some(plan) = program.patterns.get(id.index()) else { return Price::default() };
-    let hir = pcre::parse(&plan.pattern.text, plan.pattern.fold_case, &program.limits).ok();
-    match hir.and_then(|hir| hir.properties().maximum_len()) {
+    // A pattern that is not regular is searched for to the end of the value, longest match or not.
+    let regular = pcre::parse(&plan.pattern.text, plan.pattern.fold_case, &program.limits)
+        .ok()
+        .filter(|_| plan.exact == Exact::Automaton);
+    match regular.and_then(|parsed| parsed.hir.properties().maximum_len()) {
         Some(longest) => {
             let search = plan.price.of(longest.saturating_add(2 * BLOCK)).saturating_add(16 + longest as u64);
             Price::per_byte(search, search)

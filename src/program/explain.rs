@@ -108,13 +108,21 @@ fn describe_test(program: &Program, test: &Test) -> String {
             let Some(plan) = program.patterns.get(id.index()) else { return String::new() };
             let text: String = plan.pattern.text.escape_ascii().to_string().chars().take(60).collect();
             format!(
-                "@rx {text} [{:?}, {:?}, {} + {}/KiB{}]",
+                "@rx {text} [{:?}{}, {:?}, {} + {}/KiB{}]",
                 plan.engine,
+                match plan.exact {
+                    crate::scan::Exact::Automaton => "",
+                    crate::scan::Exact::Memoised => " + linear backtracking",
+                    crate::scan::Exact::Metered => " + backtracking within the rule's budget",
+                },
                 plan.want,
                 plan.price.per_call,
                 plan.price.per_kib,
                 describe_screen(program, &plan.screen)
             )
+        }
+        Test::RxExpanded { text, want, .. } => {
+            format!("@rx {} [compiled by each request, {want:?}]", describe_text(program, text))
         }
         Test::Pm(id) => format!("@pm ({} phrases)", program.phrases.get(id.index()).map_or(0, |p| p.list.len())),
         Test::Text(kind, text) => format!("{kind:?} {}", describe_text(program, text)),

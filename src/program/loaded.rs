@@ -33,7 +33,10 @@ impl Loaded {
     /// Automata that exceed their limits, or a pattern table of another program.
     pub fn assemble(program: Arc<Program>, patterns: Vec<scan::Pattern>) -> Result<Loaded, LoadError> {
         let fits = patterns.len() == program.patterns.len()
-            && patterns.iter().zip(&program.patterns).all(|(built, plan)| built.engine() == plan.engine);
+            && patterns
+                .iter()
+                .zip(&program.patterns)
+                .all(|(built, plan)| built.engine() == plan.engine && built.exact() == plan.exact);
         if !fits {
             return Err(LoadError("the compiled patterns belong to another program".to_owned()));
         }

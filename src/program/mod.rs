@@ -171,6 +171,15 @@ pub enum Test {
     Rx(PatternId),
     /// `@rxGlobal`.
     RxGlobal(PatternId),
+    /// `@rx` and `@rxGlobal` with macros that only a request can expand: compiled each time.
+    RxExpanded {
+        /// The pattern.
+        text: Text,
+        /// What its rule wants to know.
+        want: scan::Want,
+        /// All matches.
+        global: bool,
+    },
     /// `@pm`.
     Pm(PhrasesId),
     /// A comparison of bytes.
@@ -268,6 +277,8 @@ pub struct PatternPlan {
     pub want: scan::Want,
     /// How it is verified.
     pub engine: scan::Engine,
+    /// How it is made sure that a match is one of the pattern itself.
+    pub exact: scan::Exact,
     /// The verifier's price.
     pub price: Price,
     /// What any value that it matches must have.

@@ -94,7 +94,9 @@ impl Check<'_> {
             match test {
                 Test::Rx(id) | Test::RxGlobal(id) | Test::Verify(_, id) => self.pattern(*id, place)?,
                 Test::Pm(id) => ensure(id.index() < self.program.phrases.len(), place, "no such phrase list")?,
-                Test::Text(_, text) | Test::Number(_, text) => self.text(text, place)?,
+                Test::Text(_, text) | Test::Number(_, text) | Test::RxExpanded { text, .. } => {
+                    self.text(text, place)?
+                }
                 _ => {}
             }
         }

@@ -41,6 +41,13 @@ pub enum Operator {
     Rx(Pattern),
     /// `@rxGlobal`: all matches, for captures.
     RxGlobal(Pattern),
+    /// `@rx` or `@rxGlobal` with macros: what they expand to is part of the pattern, special characters and all.
+    RxExpanded {
+        /// The pattern.
+        text: Macro,
+        /// `@rxGlobal`.
+        global: bool,
+    },
     /// `@pm`, `@pmf`, `@pmFromFile`: any of the phrases, anywhere, without case.
     Pm(Phrases),
     /// `@streq`: equal.

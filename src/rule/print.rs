@@ -448,6 +448,7 @@ fn operator(test: &Test) -> Vec<u8> {
             return pattern.text.to_vec();
         }
         Operator::Rx(pattern) => ("rx", pattern.text.to_vec()),
+        Operator::RxExpanded { text, global } => (if *global { "rxGlobal" } else { "rx" }, text.to_bytes()),
         Operator::RxGlobal(pattern) => ("rxGlobal", pattern.text.to_vec()),
         Operator::Pm(Phrases { file: Some(file), .. }) => ("pmFromFile", file.as_bytes().to_vec()),
         Operator::Pm(Phrases { dataset: Some(name), .. }) => ("pmFromDataset", name.as_bytes().to_vec()),

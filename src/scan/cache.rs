@@ -1,5 +1,6 @@
 //! The mutable memory of one pattern's scans.
 
+use super::backtrack::Thread;
 use super::captures::CaptureThreads;
 use super::table::Table;
 
@@ -10,6 +11,7 @@ pub struct Cache {
     pub(super) forward: Table,
     pub(super) reverse: Table,
     pub(super) captures: CaptureThreads,
+    pub(super) backtrack: Thread,
     owner: u64,
     serial: u64,
 }
@@ -23,7 +25,7 @@ impl Cache {
 
     /// Bytes held.
     pub fn memory(&self) -> usize {
-        self.forward.memory() + self.reverse.memory() + self.captures.memory()
+        self.forward.memory() + self.reverse.memory() + self.captures.memory() + self.backtrack.memory()
     }
 
     /// Begins a scan of pattern `owner`; answers its number.

@@ -37,6 +37,13 @@ impl Groups {
         self
     }
 
+    /// A match without capture groups.
+    pub(super) fn of((start, end): (usize, usize)) -> Groups {
+        let mut groups = Groups::default();
+        groups.set(0, start, end);
+        groups
+    }
+
     pub(super) fn set(&mut self, i: usize, start: usize, end: usize) {
         if let Some(span) = self.spans.get_mut(i) {
             *span = Some((start, end));
@@ -75,6 +82,8 @@ pub(super) enum Phase {
     Reverse { end: usize },
     /// Looking for the groups inside `start..end`.
     Groups { start: usize, end: usize },
+    /// Looking for a match of the pattern itself, where the automaton has found that there may be one.
+    Exact,
 }
 
 /// Where one automaton stands.
@@ -107,7 +116,7 @@ pub(super) enum Place {
     Dense(StateID),
     /// In a numbered state of a compact or a lazy DFA.
     State(u32),
-    /// In the simulation; the set is in the cache.
+    /// In a simulation or a backtracking matcher, whose state is in the cache.
     Simulated,
 }
 

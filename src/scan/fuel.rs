@@ -18,6 +18,12 @@ pub(super) const STATE: u64 = 256;
 pub(super) const LITERAL_BYTE: u64 = 6;
 /// One literal reported by an Aho-Corasick automaton.
 pub(super) const LITERAL_HIT: u64 = 4;
+/// One step of a backtracking matcher.
+pub(super) const BACKTRACK: u64 = 10;
+/// Steps of a backtracking matcher that are charged together.
+pub(super) const STEPS: u64 = 64;
+/// Bytes of a backtracking matcher's table that are cleared for one fuel.
+pub(super) const CLEARED_BYTES: u64 = 8;
 
 /// The end of the block that `at` lies in, at most `len`.
 pub(super) fn block_end(at: usize, len: usize) -> usize {

@@ -1,8 +1,10 @@
-//! Scanners and verifiers: the automata that the planner builds and the engine runs. All linear, all metered.
+//! Scanners and verifiers: the automata that the planner builds and the engine runs. All metered; all linear
+//! but for patterns with back-references.
 //!
 //! | type | question | automaton |
 //! |---|---|---|
 //! | [`Pattern`] | does one regex match, where, with which groups? | dense DFA, bounded lazy DFA or NFA simulation |
+//! | [`Backtrack`] | the same, for patterns that are not regular | none: backtracking that remembers |
 //! | [`Literals`] | which of many literals occur? | Aho-Corasick, overlapping |
 //! | [`Phrases`] | which phrase of a `@pm` list comes first? | Aho-Corasick, first end |
 //!
@@ -21,6 +23,7 @@
 //! ```
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 
+pub mod backtrack;
 mod cache;
 mod captures;
 mod compact;
@@ -39,6 +42,7 @@ mod sparse_set;
 mod table;
 mod thompson;
 
+pub use backtrack::{Backtrack, Exact};
 pub use cache::Cache;
 pub use cursor::{Cursor, Groups, Outcome};
 pub use error::BuildError;

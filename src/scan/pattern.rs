@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use regex_automata::nfa::thompson::NFA;
 use regex_syntax::hir::Hir;
 
+use super::backtrack::{Backtrack, Exact, Tree};
 use super::captures::Captures;
 use super::compact::Compact;
 use super::cursor::{Phase, Run, Step};
@@ -55,9 +56,11 @@ pub struct Pattern {
     forward: Machine,
     reverse: Option<Machine>,
     captures: Option<Captures>,
+    /// What verifies that a match of the automata is one of the pattern, if they find more than the pattern does.
+    exact: Option<Box<Backtrack>>,
 }
 
-static NEXT_ID: AtomicU64 = AtomicU64::new(1);
+pub(super) static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 
 impl Pattern {
     /// Builds the automata of `hir` (bytes, not UTF-8). Tries a dense DFA within `limits.dense_dfa_bytes`, else a lazy DFA
@@ -116,7 +119,31 @@ impl Pattern {
         } else {
             None
         };
-        Ok(Pattern { id: NEXT_ID.fetch_add(1, Ordering::Relaxed), engine, forward, reverse, captures })
+        Ok(Pattern { id: NEXT_ID.fetch_add(1, Ordering::Relaxed), engine, forward, reverse, captures, exact: None })
+    }
+
+    /// Builds the automata of a pattern that is not regular: `relaxed` matches wherever `tree` does, and `tree` is searched for
+    /// from the start of the leftmost relaxed match on. A haystack without a relaxed match costs no more than a regular pattern.
+    ///
+    /// # Errors
+    /// As [`Pattern::build`].
+    pub fn build_exact(
+        relaxed: &Hir,
+        tree: &Tree,
+        want: Want,
+        limits: &Limits,
+        force: Option<Engine>,
+    ) -> Result<Pattern, BuildError> {
+        let mut unmetered = Meter::unlimited();
+        let exact = Backtrack::build(tree, want, limits.nfa_bytes, limits, &mut unmetered);
+        let exact = exact.unwrap_or_else(|exhausted| Err(BuildError::Automaton(exhausted.to_string())))?;
+        let pattern = Pattern::build(relaxed, Want::Span, limits, force)?;
+        Ok(Pattern { exact: Some(Box::new(exact)), ..pattern })
+    }
+
+    /// How it is made sure that a match is one of the pattern itself.
+    pub fn exact(&self) -> Exact {
+        self.exact.as_ref().map_or(Exact::Automaton, |exact| exact.exact())
     }
 
     /// How the end of a match is found.
@@ -133,6 +160,9 @@ impl Pattern {
         if let Some(captures) = &self.captures {
             price = price.plus(captures.price());
         }
+        if let Some(exact) = &self.exact {
+            price = price.plus(exact.price());
+        }
         price
     }
 
@@ -141,6 +171,7 @@ impl Pattern {
         self.forward.memory()
             + self.reverse.as_ref().map_or(0, Machine::memory)
             + self.captures.as_ref().map_or(0, Captures::memory)
+            + self.exact.as_ref().map_or(0, |exact| exact.memory())
     }
 
     /// Goes on scanning `haystack` for about `quantum` fuel, charging the rule's account before each block.
@@ -185,6 +216,10 @@ impl Pattern {
                     }
                     None => Step::Done(Some(start)),
                 },
+                Phase::Exact => match &self.exact {
+                    Some(exact) => exact.run(&mut cache.backtrack, haystack, run, groups, left, meter)?,
+                    None => Step::Done(None),
+                },
             };
             let found = match step {
                 Step::Pending => return Ok(Outcome::Pending),
@@ -198,13 +233,20 @@ impl Pattern {
                 (Phase::Reverse { end }, found) => {
                     // The reverse automaton accepts wherever the forward one does; without it the end alone is a match.
                     let start = found.unwrap_or(end);
+                    if self.exact.is_some() {
+                        (cursor.phase, cursor.run) = (Phase::Exact, Run::new(start));
+                        continue;
+                    }
                     groups.set(0, start, end);
                     if self.captures.is_none() {
                         return Ok(cursor.finish(Outcome::Hit));
                     }
                     (Phase::Groups { start, end }, Run::new(start))
                 }
-                (Phase::Idle | Phase::Forward | Phase::Groups { .. }, _) => return Ok(cursor.finish(Outcome::Hit)),
+                (Phase::Exact, None) => return Ok(cursor.finish(Outcome::Miss)),
+                (Phase::Idle | Phase::Forward | Phase::Groups { .. } | Phase::Exact, _) => {
+                    return Ok(cursor.finish(Outcome::Hit));
+                }
             };
         }
     }
@@ -212,7 +254,7 @@ impl Pattern {
 
 impl Cursor {
     /// Back to the start, with the scan's outcome.
-    fn finish(&mut self, outcome: Outcome) -> Outcome {
+    pub(super) fn finish(&mut self, outcome: Outcome) -> Outcome {
         *self = Cursor::from(self.start);
         outcome
     }

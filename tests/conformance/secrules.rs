@@ -74,10 +74,6 @@ impl Case {
             Some("ssdeep") => return Some(Reason::Ssdeep),
             _ => {}
         }
-        let around = ["(?=", "(?!", "(?<=", "(?<!"].iter().any(|group| self.param.contains(group));
-        if name.starts_with("rx") && around {
-            return Some(Reason::LookAround);
-        }
         // v3 makes something of it when a request comes.
         let refused = match name {
             "validateByteRange" => byte_range::parse(&self.param).is_err(),

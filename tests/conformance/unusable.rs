@@ -21,8 +21,8 @@ pub enum Reason {
     Ssdeep,
     /// It asks another machine.
     Remote,
-    /// Its patterns need a backtracking matcher: look-around, or a limit on backtracking.
-    LookAround,
+    /// It counts the steps of PCRE.
+    MatchLimit,
     /// The v2 manual or the CRS tests, which come first, say otherwise: where and what.
     OrderOfLaw(&'static str),
 }
@@ -46,7 +46,7 @@ impl fmt::Display for Reason {
             Reason::LegacyGeoIp => "legacy GeoIP",
             Reason::Ssdeep => "ssdeep",
             Reason::Remote => "remote",
-            Reason::LookAround => "look-around",
+            Reason::MatchLimit => "PCRE match limit",
             Reason::OrderOfLaw(_) => "order of law",
         })
     }
@@ -145,8 +145,8 @@ pub fn reason(file: &str, case: &Case) -> Option<Reason> {
     {
         return Some(Reason::Remote);
     }
-    if looks_around(&lower) || patterns(case).any(looks_around) || any(&["secpcrematchlimit"]) {
-        return Some(Reason::LookAround);
+    if any(&["secpcrematchlimit"]) {
+        return Some(Reason::MatchLimit);
     }
     let named = ORDER_OF_LAW.iter().find(|(of, title, _)| *of == file && *title == case.title);
     if let Some(law) = named.map(|(.., law)| *law).or_else(|| against_the_law(case)) {
@@ -163,12 +163,6 @@ fn writes_uninitialised(lower: &str) -> bool {
         let opened = lower.contains(&format!("initcol:{collection}=")) || !action.is_empty() && lower.contains(action);
         lower.split("setvar:").skip(1).any(set) && !opened
     })
-}
-
-/// Whether anything but a status of audit-relevant answers looks around: that list is worked out when it is loaded.
-fn looks_around(text: &str) -> bool {
-    let lines = text.lines().filter(|line| !line.contains("secauditlogrelevantstatus"));
-    lines.into_iter().any(|line| ["(?=", "(?!", "(?<=", "(?<!"].iter().any(|group| line.contains(group)))
 }
 
 /// `XML:` with another selector than all text and all attribute values, or `XML` alone: the document, to be validated.

@@ -5,7 +5,7 @@ use crate::row::Row;
 use crate::rulesets::{BUILTIN, CRS, Target, full};
 use fusewall::lang::pcre;
 use fusewall::meter::Meter;
-use fusewall::scan::{Cache, Cursor, Groups, Outcome, Pattern, Want};
+use fusewall::scan::{Cache, Cursor, Exact, Groups, Outcome, Pattern, Want};
 use fusewall::{Limits, Waf};
 use regex_syntax::hir::{Class, Hir, HirKind};
 use std::collections::BTreeSet;
@@ -59,6 +59,9 @@ fn pumps(hir: &Hir, before: &[u8], out: &mut BTreeSet<Pump>) -> Vec<u8> {
 /// Fuel of a scan of the whole text.
 fn fuel(pattern: &Pattern, text: &[u8]) -> u64 {
     let (mut cache, mut groups, mut meter) = (Cache::default(), Groups::default(), Meter::unlimited());
+    if pattern.exact() == Exact::Metered {
+        meter.enter_rule(0, Limits::default().fuel_rule);
+    }
     let mut cursor = Cursor::from(0);
     while pattern.scan(&mut cache, text, &mut cursor, u64::MAX, &mut groups, &mut meter) == Ok(Outcome::Pending) {}
     meter.spent()
@@ -66,9 +69,9 @@ fn fuel(pattern: &Pattern, text: &[u8]) -> u64 {
 
 /// Every pump of a pattern: within the price, and twice the text for at most twice the fuel.
 fn check(source: &[u8], fold_case: bool, pattern: &Pattern, most: usize, mut holds: impl FnMut(bool, String)) {
-    let Ok(hir) = pcre::parse(source, fold_case, &Limits::default()) else { return };
+    let Ok(parsed) = pcre::parse(source, fold_case, &Limits::default()) else { return };
     let mut found = BTreeSet::new();
-    pumps(&hir, b"", &mut found);
+    pumps(&parsed.hir, b"", &mut found);
     found.insert((Vec::new(), b"a".to_vec()));
     let size = if full() { 256 << 10 } else { 8 << 10 };
     let step = found.len().div_ceil(most).max(1);
@@ -80,6 +83,12 @@ fn check(source: &[u8], fold_case: bool, pattern: &Pattern, most: usize, mut hol
             let shown = |bytes: &[u8]| bytes.escape_ascii().to_string().chars().take(200).collect::<String>();
             format!("{} on {}({})*: {first} and {second} fuel", shown(source), shown(before), shown(pump))
         };
+        if pattern.exact() == Exact::Metered {
+            let limit = Limits::default().fuel_rule;
+            let most = limit + 1000;
+            holds(first <= most && second <= most, format!("{} over the budget of the rule", context()));
+            continue;
+        }
         holds(second <= pattern.price().of(two.len()), format!("{} over the price", context()));
         holds(second as f64 <= 2.3 * first as f64 + 1000.0, context());
     }
@@ -123,6 +132,15 @@ const EVIL: &[&str] = &[
     "\\b(\\w+\\s*)+:",
     "(?:%[0-9a-f]{2})+$",
     "\\d{1,500}\\d{1,500}x",
+    "(?=(?:a|aa)*b)(?:a|aa)*c",
+    "(?:(?>a*)b|a)*c",
+    "(?:(?>(?>a+)+)+b|a)*c",
+    "(?!(?:(?!(?:a|a)*b)a)*c)a+b",
+    "(?:a++|b)*+(?:a|a)*c",
+    "(?<![a-z]{9})(?:[a-z]+)*=",
+    "(a*)*\\1b",
+    "(a|aa)+(?:\\1|a)*b",
+    "(?:(a+)\\1?)*(?!b)b",
 ];
 
 /// Patterns too large for their limits: a load error that names the rule.
@@ -146,9 +164,9 @@ pub static ROW: LazyLock<Row> = LazyLock::new(|| {
         match pcre::parse(source.as_bytes(), false, &Limits::default()) {
             // What the dialect does not have is refused when the rule loads.
             Err(_) => row.hold(!loads(source).0, || format!("{source} loads")),
-            Ok(hir) => {
+            Ok(parsed) => {
                 for want in [Want::Match, Want::Groups] {
-                    match Pattern::build(&hir, want, &Limits::default(), None) {
+                    match parsed.build(want, &Limits::default(), None) {
                         Err(_) => row.hold(!loads(source).0, || format!("{source} loads")),
                         Ok(pattern) => check(source.as_bytes(), false, &pattern, most, |holds, context| {
                             row.hold(holds, || context)

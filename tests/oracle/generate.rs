@@ -40,6 +40,7 @@ const TARGETS: &[&str] = &[
     "ARGS:a",
     "ARGS:b",
     "ARGS:/^a/",
+    "ARGS:/^(?!b)/",
     "ARGS_NAMES",
     "ARGS_NAMES:a",
     "ARGS_GET",
@@ -229,6 +230,20 @@ const OPERATORS: &[&str] = &[
     r"@rx \x00b",
     r"@rx (script)>(a|b|)",
     r"@rx \bselect\b|^cab",
+    r"@rx (a|b)\1",
+    r"@rx (?i)([a-z]+)=\1(?!b)",
+    r"@rx a(?=b)|(?<!a)b$",
+    r"@rx (?<=^|b)(a++)(b?)",
+    r"@rx (?:(?>a*)b|a)*c",
+    r"@rx ^TX:(?!a)",
+    r"@rxGlobal (a)(?!a)|(?<=b)(b)",
+    "@rx ^%{tx.gate}$",
+    "@rx (%{tx.a})b",
+    "@rx %{MATCHED_VAR}",
+    "@rx ^(?:%{tx.limit}|%{tx.level})",
+    r"@rx ^(a%{tx.gate})?+(?!\1)b",
+    "@rx [%{ARGS.a}]$",
+    "@rxGlobal (%{tx.b})",
 ];
 
 const TRANSFORMATIONS: &[&str] = &[
@@ -460,7 +475,7 @@ fn pattern(from: &mut Choices<'_>, depth: usize) -> String {
     ];
     const EDGES: &[&str] = &["^", "$", r"\b", r"\B", ""];
     const REPEATS: &[&str] = &["*", "+", "?", "{2}", "{1,3}", "{0,2}?", "+?", "*?"];
-    let kind = if depth == 0 { 0 } else { from.below(8) };
+    let kind = if depth == 0 { 0 } else { from.below(11) };
     match kind {
         0 | 1 => from.one(ATOMS).to_owned(),
         2 => from.one(EDGES).to_owned(),
@@ -468,6 +483,8 @@ fn pattern(from: &mut Choices<'_>, depth: usize) -> String {
         4 => format!("({})", pattern(from, depth - 1)),
         5 => format!("(?:{}|{})", pattern(from, depth - 1), pattern(from, depth - 1)),
         6 => format!("(?i:{})", pattern(from, depth - 1)),
+        8 => format!("(?{}{})", from.one(&["=", "!", ">"]), pattern(from, depth - 1)),
+        9 => format!("(?:{}){}+", pattern(from, depth - 1), from.one(&["*", "+", "?", "{1,3}"])),
         _ => format!("{}{}", pattern(from, depth - 1), pattern(from, depth - 1)),
     }
 }

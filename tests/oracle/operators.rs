@@ -27,6 +27,16 @@ pub fn test(
     match operator {
         Operator::Rx(pattern) => groups(patterns, pattern, value, 0).map(|(groups, _)| groups),
         Operator::RxGlobal(pattern) => all_groups(patterns, pattern, value),
+        Operator::RxExpanded { text, global } => {
+            let pattern = Pattern { text: expand(text).into(), fold_case: false };
+            // What is no pattern does not match.
+            patterns.reads(&pattern).then_some(())?;
+            if *global {
+                all_groups(patterns, &pattern, value)
+            } else {
+                groups(patterns, &pattern, value, 0).map(|(groups, _)| groups)
+            }
+        }
         Operator::Pm(phrases) => patterns.phrase(phrases, value).map(|phrase| vec![Some(phrase.to_vec())]),
         Operator::StrEq(argument) => compared(argument, text::equal, |value, _| value),
         Operator::Contains(argument) | Operator::StrMatch(argument) => {

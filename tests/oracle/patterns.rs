@@ -1,9 +1,11 @@
-//! Patterns and phrase lists, compiled once and run on automata that share nothing with those of the engine.
+//! Patterns and phrase lists, compiled once and run on automata that share nothing with those of the engine; patterns that no
+//! automaton does, on PCRE2.
 
 use aho_corasick::AhoCorasick;
 use fusewall::Limits;
 use fusewall::lang::pcre;
 use fusewall::rule::{Pattern, Phrases};
+use pcre2::bytes::{Regex, RegexBuilder};
 use regex_automata::hybrid::dfa::{Cache, DFA};
 use regex_automata::nfa::thompson::{self, pikevm::PikeVM};
 use regex_automata::{Anchored, Input};
@@ -12,12 +14,17 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::{Arc, Mutex};
 
-/// One compiled pattern: a lazy automaton for yes or no, a simulation for groups.
-struct Compiled {
-    dfa: DFA,
-    vm: PikeVM,
-    /// Names it in the caches of a thread.
-    number: usize,
+/// One compiled pattern.
+enum Compiled {
+    /// A lazy automaton for yes or no, a simulation for groups.
+    Regular {
+        dfa: Box<DFA>,
+        vm: Box<PikeVM>,
+        /// Names it in the caches of a thread.
+        number: usize,
+    },
+    /// PCRE2 itself.
+    Other(Regex),
 }
 
 /// All patterns that an interpreter has met.
@@ -32,17 +39,26 @@ thread_local! {
 }
 
 impl Patterns {
+    /// Whether this is a pattern at all.
+    pub fn reads(&self, pattern: &Pattern) -> bool {
+        pcre::parse(&pattern.text, pattern.fold_case, &Limits::default()).is_ok()
+    }
+
     /// Whether the pattern matches anywhere.
     pub fn finds(&self, pattern: &Pattern, text: &[u8]) -> bool {
         let compiled = self.compiled(pattern);
+        let (dfa, vm, number) = match &*compiled {
+            Compiled::Regular { dfa, vm, number } => (dfa, vm, *number),
+            Compiled::Other(regex) => return regex.is_match(text).expect("PCRE2 does not give up"),
+        };
         let input = Input::new(text).earliest(true);
         let answer = CACHES.with_borrow_mut(|caches| {
-            let cache = caches.entry(compiled.number).or_insert_with(|| compiled.dfa.create_cache());
-            compiled.dfa.try_search_fwd(cache, &input)
+            let cache = caches.entry(number).or_insert_with(|| dfa.create_cache());
+            dfa.try_search_fwd(cache, &input)
         });
         match answer {
             Ok(found) => found.is_some(),
-            Err(_) => compiled.vm.is_match(&mut compiled.vm.create_cache(), text),
+            Err(_) => vm.is_match(&mut vm.create_cache(), text),
         }
     }
 
@@ -52,9 +68,18 @@ impl Patterns {
             return None;
         }
         let compiled = self.compiled(pattern);
-        let mut captures = compiled.vm.create_captures();
+        let vm = match &*compiled {
+            Compiled::Regular { vm, .. } => vm,
+            Compiled::Other(regex) => {
+                let mut found = regex.capture_locations();
+                regex.captures_read_at(&mut found, text, start).expect("PCRE2 does not give up")?;
+                let range = |group| found.get(group).map(|(start, end)| start..end);
+                return Some((0..found.len()).map(range).collect());
+            }
+        };
+        let mut captures = vm.create_captures();
         let input = Input::new(text).range(start..).anchored(Anchored::No);
-        compiled.vm.search(&mut compiled.vm.create_cache(), &input, &mut captures);
+        vm.search(&mut vm.create_cache(), &input, &mut captures);
         captures
             .is_match()
             .then(|| (0..captures.group_len()).map(|group| captures.get_group(group).map(Into::into)).collect())
@@ -82,15 +107,50 @@ impl Patterns {
         if let Some(compiled) = known.get(pattern) {
             return compiled.clone();
         }
-        let hir = pcre::parse(&pattern.text, pattern.fold_case, &Limits::default()).expect("a pattern that was loaded");
-        let config = thompson::Config::new().utf8(false);
-        let nfa = thompson::Compiler::new().configure(config).build_from_hir(&hir).expect("a pattern that was loaded");
-        let config = DFA::config().cache_capacity(8 << 20).skip_cache_capacity_check(true);
-        let dfa = DFA::builder().configure(config).build_from_nfa(nfa.clone()).expect("byte patterns have a DFA");
-        let vm = PikeVM::new_from_nfa(nfa).expect("every NFA can be simulated");
-        let number = NUMBERS.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        let compiled = Arc::new(Compiled { dfa, vm, number });
+        let parsed =
+            pcre::parse(&pattern.text, pattern.fold_case, &Limits::default()).expect("a pattern that was loaded");
+        let compiled = if parsed.exact.is_some() {
+            let text = for_pcre2(&pattern.text);
+            let regex = RegexBuilder::new().dotall(true).caseless(pattern.fold_case).build(&text);
+            Compiled::Other(regex.expect("a pattern that was loaded"))
+        } else {
+            let config = thompson::Config::new().utf8(false);
+            let nfa = thompson::Compiler::new()
+                .configure(config)
+                .build_from_hir(&parsed.hir)
+                .expect("a pattern that was loaded");
+            let config = DFA::config().cache_capacity(8 << 20).skip_cache_capacity_check(true);
+            let dfa = DFA::builder().configure(config).build_from_nfa(nfa.clone()).expect("byte patterns have a DFA");
+            let vm = PikeVM::new_from_nfa(nfa).expect("every NFA can be simulated");
+            let number = NUMBERS.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            Compiled::Regular { dfa: Box::new(dfa), vm: Box::new(vm), number }
+        };
+        let compiled = Arc::new(compiled);
         known.insert(pattern.clone(), compiled.clone());
         compiled
     }
+}
+
+/// The pattern as text, with `\z` for each `$`: PCRE2's option that `$` is the end alone is not at hand.
+fn for_pcre2(pattern: &[u8]) -> String {
+    let (mut out, mut escaped, mut in_class) = (String::new(), false, false);
+    for &byte in pattern {
+        match byte {
+            _ if escaped => {}
+            b'[' => in_class = true,
+            b']' => in_class = false,
+            b'$' if !in_class => {
+                out.push_str("\\z");
+                continue;
+            }
+            _ => {}
+        }
+        escaped = byte == b'\\' && !escaped;
+        if byte.is_ascii() {
+            out.push(char::from(byte));
+        } else {
+            out.push_str(&format!("\\x{byte:02x}"));
+        }
+    }
+    out
 }

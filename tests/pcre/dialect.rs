@@ -85,7 +85,7 @@ proptest! {
 
     #[test]
     fn the_common_dialect_is_read_alike(pattern in common(), texts in prop::collection::vec("[abAé\n_. -]{0,8}", 1..6)) {
-        let ours = Matcher::new(&parse(pattern.as_bytes(), false, &Limits::default()).unwrap());
+        let ours = Matcher::of(&parse(pattern.as_bytes(), false, &Limits::default()).unwrap());
         let config = syntax::Config::new().utf8(false).unicode(false).dot_matches_new_line(true);
         let theirs = Matcher::new(&syntax::parse_with(&pattern, &config).unwrap());
         for text in texts {

@@ -62,7 +62,7 @@ fn rules_match_nothing_against_their_requirements() {
     let mut values: Vec<Value> = texts.iter().map(|text| Value::new(text)).collect();
     let mut pairs = (0, 0);
     for pattern in &patterns {
-        let hir = parse(pattern, false, &Limits::default()).expect("a pattern");
+        let hir = parse(pattern, false, &Limits::default()).expect("a pattern").hir;
         values.truncate(texts.len());
         // A pattern's own text often contains what it looks for.
         values.extend(pattern.chunks(40).map(Value::new));
@@ -77,7 +77,7 @@ fn requirements_of_the_rule_set_are_selective() {
     let Some((patterns, _)) = rules::patterns() else { return };
     let requirements: Vec<Requirement> = patterns
         .iter()
-        .map(|pattern| require(&parse(pattern, false, &Limits::default()).expect("a pattern"), &Bounds::default()))
+        .map(|pattern| require(&parse(pattern, false, &Limits::default()).expect("a pattern").hir, &Bounds::default()))
         .collect();
     let count =
         |accept: &dyn Fn(&Requirement) -> bool| requirements.iter().filter(|requirement| accept(requirement)).count();
@@ -133,7 +133,7 @@ proptest! {
         texts in prop::collection::vec("[abcABé\n_. -]{0,12}", 1..8),
         alphabet in "[abcAB\n_. -]{0,9}",
     ) {
-        let hir = parse(pattern.as_bytes(), false, &Limits::default()).expect("a pattern");
+        let hir = parse(pattern.as_bytes(), false, &Limits::default()).expect("a pattern").hir;
         let matcher = Matcher::new(&hir);
         let values: Vec<Value> = texts.iter().map(|text| Value::new(text.as_bytes())).collect();
         check(&pattern, &hir, &matcher, &values);

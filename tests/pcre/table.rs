@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use fusewall::Limits;
-use fusewall::lang::pcre;
+use fusewall::lang::pcre::{self, Parsed};
 use regex_syntax::hir::{Hir, HirKind, Look};
 
 use crate::matcher::Matcher;
@@ -66,7 +66,8 @@ fn replay(table: &str) -> Report {
             let read = pcre::parse(&decode(written), false, &Limits::default());
             pattern = (
                 written,
-                read.map(|hir| (Matcher::new(&hir), Exact::of(&decode(written), &hir))).map_err(|error| error.message),
+                read.map(|parsed| (Matcher::of(&parsed), Exact::of(&decode(written), &parsed)))
+                    .map_err(|error| error.message),
             );
             if let (Err(message), false) = (&pattern.1, expected.starts_with('!')) {
                 *report.refused.entry(message.clone()).or_default() += 1;
@@ -126,10 +127,13 @@ enum Exact {
 }
 
 impl Exact {
-    fn of(pattern: &[u8], hir: &Hir) -> Self {
+    fn of(pattern: &[u8], parsed: &Parsed) -> Self {
+        let hir = &parsed.hir;
         let contains = |text: &[u8]| pattern.windows(text.len()).any(|window| window == text);
         let look_set = hir.properties().look_set();
-        if contains(b"\\R") || look_set.contains(Look::StartLF) {
+        if parsed.exact.is_some() && !contains(b"\\R") {
+            Exact::Span
+        } else if contains(b"\\R") || look_set.contains(Look::StartLF) {
             Exact::No
         } else if contains(b"\\Z") || loops_over_nothing(hir) {
             Exact::Start

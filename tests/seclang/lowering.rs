@@ -263,7 +263,9 @@ fn settings_of_the_recommended_configuration() {
 #[test]
 fn literal_braces_are_no_macros_but_names_are() {
     assert!(codes(r#"SecRule ARGS "@rx %{2}%\{tx.a}%{foo}%{[#]" "id:1""#).is_empty());
-    assert_eq!(codes(r#"SecRule ARGS "@rx %{tx.a}" "id:1""#), ["E0403"]);
+    assert!(codes(r#"SecRule ARGS "@rx %{tx.a}" "id:1""#).is_empty());
+    assert_eq!(codes(r#"SecRule ARGS "@rx %{tx.a}%{foo}" "id:1""#), ["E0407"]);
+    assert_eq!(codes(r#"SecRule ARGS "@verifyCC \d{3}%{tx.a}" "id:1""#), ["E0403"]);
     assert_eq!(codes(r#"SecRule ARGS "@contains %{foo}" "id:1""#), ["E0407"]);
     assert_eq!(codes(r#"SecRule ARGS "@contains %{RESPONSE_ARGS.x}" "id:1""#), ["E0302"]);
     assert_eq!(codes(r#"SecRule ARGS "@contains %{REMOTE_ADDR.x}" "id:1""#), ["E0303"]);

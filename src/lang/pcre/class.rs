@@ -1,10 +1,10 @@
 //! What stands in brackets.
 
 use super::Error;
-use super::ast::{Look, Node};
 use super::escape::{DIGIT, Escaped, SPACE, WORD};
 use super::parser::Parser;
 use crate::byteset::ByteSet;
+use crate::scan::backtrack::{Look, Tree};
 
 /// A class as far as it has been read.
 #[derive(Default)]
@@ -38,7 +38,7 @@ impl Parser<'_> {
             if self.take(text) {
                 // PCRE2 reads these as `\b` and a look-around of one byte, and a quantifier takes only the second.
                 self.look(Look::Word, 0)?;
-                return self.push(Node::Look(look));
+                return self.push(Tree::Look(look));
             }
         }
         if self.posix_end().is_some() {
@@ -73,7 +73,7 @@ impl Parser<'_> {
                 }
             }
         }
-        self.push(Node::Set(if negated { class.set.complement() } else { class.set }))
+        self.push(Tree::Set(if negated { class.set.complement() } else { class.set }))
     }
 
     /// Skips `\E`, enters `\Q`, and in `(?xx)` skips spaces and tabs.

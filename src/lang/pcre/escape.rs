@@ -1,9 +1,9 @@
 //! What a backslash begins, in a class and outside.
 
 use super::Error;
-use super::ast::{Look, Node};
 use super::parser::Parser;
 use crate::byteset::ByteSet;
+use crate::scan::backtrack::{Look, Tree};
 
 /// `\d`
 pub(super) const DIGIT: ByteSet = ByteSet::range(b'0', b'9');
@@ -15,9 +15,6 @@ pub(super) const SPACE: ByteSet = ByteSet::of(b"\t\n\x0b\x0c\r ");
 const HORIZONTAL: ByteSet = ByteSet::of(b"\t \xa0");
 /// `\v`: all that ends a line
 const VERTICAL: ByteSet = ByteSet::of(b"\n\x0b\x0c\r\x85");
-
-pub(super) const NO_BACK_REFERENCE: &str = "back-references are not supported";
-pub(super) const BACK_REFERENCE_HELP: &str = "list the texts that can stand there; or split the rule into a chain that captures the first and compares with `%{TX.1}`";
 
 /// What an escape that stands for bytes means.
 pub(super) enum Escaped {
@@ -38,8 +35,8 @@ impl Parser<'_> {
             Some(b'B') => self.look(Look::NotWord, 2),
             Some(b'R') => {
                 self.at += 2;
-                let pair = Node::Concat(vec![Node::Byte(b'\r'), Node::Byte(b'\n')]);
-                self.push(Node::Alternate(vec![pair, Node::Set(VERTICAL)]))
+                let pair = Tree::Concat(vec![Tree::Byte(b'\r'), Tree::Byte(b'\n')]);
+                self.push(Tree::Atomic(Box::new(Tree::Alternate(vec![pair, Tree::Set(VERTICAL)]))))
             }
             Some(b'N') => {
                 self.at += 2;
@@ -49,16 +46,28 @@ impl Parser<'_> {
                         .error(start, "characters by name are not supported")
                         .help("patterns match bytes: write `\\x` and two hexadecimal digits for each"));
                 }
-                self.push(Node::Set(ByteSet::of(b"\n").complement()))
+                self.push(Tree::Set(ByteSet::of(b"\n").complement()))
             }
             Some(b'C') => {
                 self.at += 2;
-                self.push(Node::Set(ByteSet::FULL))
+                self.push(Tree::Set(ByteSet::FULL))
             }
-            Some(b'1'..=b'9') if self.is_back_reference() => Err(self.back_reference(start)),
-            Some(b'g' | b'k') => {
+            Some(b'1'..=b'9') if self.is_back_reference() => {
+                self.at += 1;
+                let number = self.decimal();
+                self.reference(start, number)
+            }
+            Some(b'g') => {
                 self.at += 2;
-                Err(self.back_reference(start))
+                self.g_reference(start)
+            }
+            Some(b'k') => {
+                self.at += 2;
+                let close = [(b"<", b">"), (b"'", b"'"), (b"{", b"}")].into_iter().find(|(open, _)| self.take(*open));
+                match close {
+                    Some((_, close)) => self.named_reference(start, close),
+                    None => Err(self.error(start, "`\\k` needs the name of a group: `\\k<name>`")),
+                }
             }
             Some(b'G') => Err(self.not_here(
                 start,
@@ -73,7 +82,7 @@ impl Parser<'_> {
             }
             _ => match self.escaped_bytes()? {
                 Escaped::Byte(byte) => self.literal(byte),
-                Escaped::Set(set) => self.push(Node::Set(set)),
+                Escaped::Set(set) => self.push(Tree::Set(set)),
             },
         }
     }
@@ -145,12 +154,67 @@ impl Parser<'_> {
         number < 10 || matches!(rest, [b'8' | b'9', ..]) || number <= self.captures
     }
 
-    fn back_reference(&mut self, start: usize) -> Error {
-        if self.at == start {
-            self.at += 1;
-            self.take_while(|byte| byte.is_ascii_digit());
+    /// Decimal digits, as far as they go.
+    fn decimal(&mut self) -> u32 {
+        let digits = self.take_while(|byte| byte.is_ascii_digit());
+        digits
+            .iter()
+            .fold(0, |number: u32, digit| number.saturating_mul(10).saturating_add(u32::from(digit.wrapping_sub(b'0'))))
+    }
+
+    /// `\g1`, `\g{1}`, `\g{-1}`, `\g{name}`.
+    fn g_reference(&mut self, start: usize) -> Result<(), Error> {
+        if self.looking_at(b"<") || self.looking_at(b"'") {
+            let error = self.error(start, "recursion is not supported");
+            return Err(error.help("write the pattern out to the depth that is needed"));
         }
-        self.error(start, NO_BACK_REFERENCE).help(BACK_REFERENCE_HELP)
+        let braced = self.take(b"{");
+        let sign = [b"-", b"+"].into_iter().find(|sign| self.take(*sign));
+        if !self.peek().is_some_and(|byte| byte.is_ascii_digit()) {
+            return if braced && sign.is_none() {
+                self.named_reference(start, b"}")
+            } else {
+                Err(self.error(start, "`\\g` needs the number or the name of a group"))
+            };
+        }
+        let number = self.decimal();
+        if braced && !self.take(b"}") {
+            return Err(self.error(start, "there must be a number or a name and nothing else in the braces"));
+        }
+        let number = match sign {
+            Some(b"-") => (self.captures + 1).saturating_sub(number),
+            Some(_) => self.captures.saturating_add(number),
+            None => number,
+        };
+        self.reference(start, number)
+    }
+
+    /// A reference by name, up to `close`.
+    pub fn named_reference(&mut self, start: usize, close: &[u8]) -> Result<(), Error> {
+        let name = self.take_while(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+        if !self.take(close) {
+            return Err(self.error(start, "the name of a group is missing, or what ends it"));
+        }
+        match self.names.get(name).map(Vec::as_slice) {
+            Some(&[group]) => self.reference(start, group),
+            Some(_) => Err(self
+                .error(start, "two groups have this name")
+                .help("refer to one of them by its number, for example `\\1`")),
+            None => Err(self
+                .error(start, "no group before this has that name")
+                .help("a group that follows can be referred to by its number, for example `\\2`")),
+        }
+    }
+
+    fn reference(&mut self, start: usize, group: u32) -> Result<(), Error> {
+        if group == 0 {
+            return Err(self.error(start, "there is no such group before this one"));
+        }
+        let construct = self.note(start, super::BACK_REFERENCE);
+        if self.largest.is_none_or(|(largest, _)| largest < group) {
+            self.largest = Some((group, construct));
+        }
+        self.push(Tree::Reference { group, fold: self.flags.fold })
     }
 
     fn not_here(&mut self, start: usize, message: &str, help: &str) -> Error {

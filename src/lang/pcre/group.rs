@@ -21,17 +21,16 @@ impl<'a> Parser<'a> {
             let kind = if self.flags.no_capture { Kind::Plain } else { self.next_capture() };
             return self.open(kind, start, self.flags);
         }
+        if self.take(b">") {
+            self.note(start, "atomic group");
+            return self.open(Kind::Atomic, start, self.flags);
+        }
         if let Some((behind, negative)) = self.take_look_around() {
-            if self.look_around {
-                return self.open(Kind::Around { behind, negative }, start, self.flags);
-            }
-            let what = if behind { "look-behind" } else { "look-ahead" };
-            let not = if negative { "negative " } else { "" };
-            return Err(self.error(start, format!("{not}{what} is not supported")).help(if negative {
-                "say what may stand there instead, or split the rule into a chain whose second link is `!@rx`"
-            } else {
-                "let the pattern match that text itself, or split the rule into a chain of two patterns"
-            }));
+            self.note(start, if behind { "look-behind" } else { "look-ahead" });
+            return self.open(Kind::Around { behind, negative }, start, self.flags);
+        }
+        if self.take(b"P=") {
+            return self.named_reference(start, b")");
         }
         self.refuse(start)?;
         match self.peek() {
@@ -40,8 +39,9 @@ impl<'a> Parser<'a> {
                 self.open(Kind::Plain, start, self.flags)
             }
             Some(b'P' | b'<' | b'\'') => {
-                self.name(start)?;
+                let name = self.name(start)?;
                 let kind = self.next_capture();
+                self.names.entry(name).or_default().push(self.captures);
                 self.open(kind, start, self.flags)
             }
             _ => self.flag_letters(start),
@@ -53,30 +53,18 @@ impl<'a> Parser<'a> {
         Kind::Capture(self.captures)
     }
 
-    /// `=`, `!`, `<=`, `<!`, and PCRE2's non-atomic `*`, `<*`: whether it looks behind, and whether it is negative.
+    /// `=`, `!`, `<=`, `<!`: whether it looks behind, and whether it is negative.
     fn take_look_around(&mut self) -> Option<(bool, bool)> {
-        [
-            (&b"="[..], false, false),
-            (b"!", false, true),
-            (b"<=", true, false),
-            (b"<!", true, true),
-            (b"*", false, false),
-            (b"<*", true, false),
-        ]
-        .into_iter()
-        .find(|(text, ..)| self.take(text))
-        .map(|(_, behind, negative)| (behind, negative))
+        [(&b"="[..], false, false), (b"!", false, true), (b"<=", true, false), (b"<!", true, true)]
+            .into_iter()
+            .find(|(text, ..)| self.take(text))
+            .map(|(_, behind, negative)| (behind, negative))
     }
 
-    /// The constructs that cannot run in linear time, or mean nothing there.
+    /// What is refused: all that changes groups or the matcher itself.
     fn refuse(&mut self, start: usize) -> Result<(), Error> {
         let rest = self.pattern.get(self.at..).unwrap_or_default();
         let (len, what, help) = match rest {
-            [b'>', ..] => (
-                1,
-                "atomic groups are not supported",
-                "write `(?:`; matching is linear here, there is no backtracking to cut off",
-            ),
             [b'|', ..] => (
                 1,
                 "groups that reset the numbers of their branches are not supported",
@@ -90,7 +78,8 @@ impl<'a> Parser<'a> {
             [b'+' | b'-', b'0'..=b'9', ..] | [b'P', b'>', ..] => {
                 (2, "recursion is not supported", "write the pattern out to the depth that is needed")
             }
-            [b'P', b'=', ..] => (2, super::escape::NO_BACK_REFERENCE, super::escape::BACK_REFERENCE_HELP),
+            [b'*', ..] => (1, "non-atomic look-around is not supported", "write `(?=` or `(?<=`"),
+            [b'<', b'*', ..] => (2, "non-atomic look-around is not supported", "write `(?=` or `(?<=`"),
             _ => return Ok(()),
         };
         self.at += len;
@@ -98,7 +87,7 @@ impl<'a> Parser<'a> {
     }
 
     /// `P<name>`, `<name>`, `'name'`.
-    fn name(&mut self, start: usize) -> Result<(), Error> {
+    fn name(&mut self, start: usize) -> Result<&'a [u8], Error> {
         let close: &[u8] = if self.take(b"P<") || self.take(b"<") {
             b">"
         } else if self.take(b"'") {
@@ -116,10 +105,10 @@ impl<'a> Parser<'a> {
             [b'0'..=b'9', ..] => "a group name cannot begin with a digit",
             _ if name.len() > MAX_NAME => "a group name has at most 32 characters",
             _ if !self.looking_at(close) => "a group name consists of letters, digits and `_`",
-            _ if !self.names.insert(name) && !self.flags.duplicate_names => "two groups have this name",
+            _ if self.names.contains_key(name) && !self.flags.duplicate_names => "two groups have this name",
             _ => {
                 self.at += 1;
-                return Ok(());
+                return Ok(name);
             }
         };
         Err(self.error(name_at, message))

@@ -1,11 +1,11 @@
 //! The frame of the grammar: sequences, branches, quantifiers. Open groups are kept on a stack of our own.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
-use super::Error;
-use super::ast::{Look, Node};
+use super::{Construct, Error};
 use crate::byteset::ByteSet;
 use crate::limits::Limits;
+use crate::scan::backtrack::{Look, Tree};
 
 /// PCRE's bound on a counted repeat.
 const MAX_REPEAT: u32 = 65_535;
@@ -14,13 +14,18 @@ const MAX_REPEAT: u32 = 65_535;
 pub(super) struct Options<'a> {
     /// Begin with `(?i)`.
     pub fold_case: bool,
-    /// Take look-ahead and look-behind.
-    pub look_around: bool,
     pub limits: &'a Limits,
 }
 
+/// A pattern that was read.
+pub(super) struct Parsed {
+    pub tree: Tree,
+    /// What no automaton does, in the order of the text.
+    pub constructs: Vec<Construct>,
+}
+
 /// Reads a pattern into its tree.
-pub(super) fn parse(pattern: &[u8], options: &Options<'_>) -> Result<Node, Error> {
+pub(super) fn parse(pattern: &[u8], options: &Options<'_>) -> Result<Parsed, Error> {
     let limit = options.limits.pattern_bytes;
     if pattern.len() > limit {
         return Err(Error::new(
@@ -57,6 +62,7 @@ pub(super) struct Flags {
 pub(super) enum Kind {
     Plain,
     Capture(u32),
+    Atomic,
     Around { behind: bool, negative: bool },
 }
 
@@ -68,9 +74,9 @@ struct Frame {
     /// The flags outside, which come back when it closes.
     outer: Flags,
     /// The finished branches.
-    branches: Vec<Node>,
+    branches: Vec<Tree>,
     /// The branch being read.
-    items: Vec<Node>,
+    items: Vec<Tree>,
     /// Whether a quantifier may follow.
     quantifiable: bool,
     /// The `\Z` that the branch being read ends in.
@@ -94,7 +100,7 @@ impl Frame {
     }
 
     fn finish_branch(&mut self) {
-        self.branches.push(Node::concat(std::mem::take(&mut self.items)));
+        self.branches.push(Tree::concat(std::mem::take(&mut self.items)));
         self.branch_end = self.branch_end.or(self.end.take());
         self.quantifiable = false;
     }
@@ -105,11 +111,15 @@ pub(super) struct Parser<'a> {
     /// The next byte to read.
     pub at: usize,
     pub flags: Flags,
-    pub look_around: bool,
     depth: usize,
     /// Capturing groups opened so far.
     pub captures: u32,
-    pub names: HashSet<&'a [u8]>,
+    /// The groups of each name.
+    pub names: HashMap<&'a [u8], Vec<u32>>,
+    /// What no automaton does.
+    pub constructs: Vec<Construct>,
+    /// The largest group that a back-reference names, and where it does.
+    pub largest: Option<(u32, Construct)>,
     /// The innermost open group; the others wait in `outer`.
     frame: Frame,
     outer: Vec<Frame>,
@@ -122,16 +132,17 @@ impl<'a> Parser<'a> {
             pattern,
             at: 0,
             flags,
-            look_around: options.look_around,
             depth: usize::try_from(options.limits.pattern_depth).unwrap_or(usize::MAX),
             captures: 0,
-            names: HashSet::new(),
+            names: HashMap::new(),
+            constructs: Vec::new(),
+            largest: None,
             frame: Frame::new(Kind::Plain, 0, flags),
             outer: Vec::new(),
         }
     }
 
-    fn run(mut self) -> Result<Node, Error> {
+    fn run(mut self) -> Result<Parsed, Error> {
         while let Some(byte) = self.peek() {
             if self.skip_unread()? {
                 continue;
@@ -152,7 +163,7 @@ impl<'a> Parser<'a> {
                 b'.' => {
                     self.at += 1;
                     let newline = if self.flags.dot_all { ByteSet::EMPTY } else { ByteSet::of(b"\n") };
-                    self.push(Node::Set(newline.complement()))?;
+                    self.push(Tree::Set(newline.complement()))?;
                 }
                 _ => {
                     self.at += 1;
@@ -163,8 +174,13 @@ impl<'a> Parser<'a> {
         if !self.outer.is_empty() {
             return Err(Error::new(self.frame.at, 1, "this parenthesis is never closed"));
         }
+        if let Some((number, at)) = self.largest.filter(|(number, _)| *number > self.captures) {
+            return Err(Error::new(at.offset, at.len, format!("there is no group {number}")).help(
+                "groups are counted by their opening parentheses; three octal digits stand for a byte: `\\001`",
+            ));
+        }
         self.frame.finish_branch();
-        Ok(Node::alternate(self.frame.branches))
+        Ok(Parsed { tree: Tree::alternate(self.frame.branches), constructs: self.constructs })
     }
 
     // ---- reading ---------------------------------------------------------------------------------------------------------
@@ -196,6 +212,13 @@ impl<'a> Parser<'a> {
         rest.get(..len).unwrap_or_default()
     }
 
+    /// Notes a construct that no automaton does, from `from` to the present place.
+    pub fn note(&mut self, from: usize, what: &'static str) -> Construct {
+        let construct = Construct { offset: from, len: self.at.saturating_sub(from), what };
+        self.constructs.push(construct);
+        construct
+    }
+
     /// An error about everything from `from` to the present place.
     pub fn error(&self, from: usize, message: impl Into<String>) -> Error {
         Error::new(from, self.at.min(self.pattern.len()).saturating_sub(from), message)
@@ -223,15 +246,15 @@ impl<'a> Parser<'a> {
     /// A byte that stands for itself, or for its other case too.
     pub fn literal(&mut self, byte: u8) -> Result<(), Error> {
         let node = if self.flags.fold && byte.is_ascii_alphabetic() {
-            Node::Set(ByteSet::of(&[byte.to_ascii_lowercase(), byte.to_ascii_uppercase()]))
+            Tree::Set(ByteSet::of(&[byte.to_ascii_lowercase(), byte.to_ascii_uppercase()]))
         } else {
-            Node::Byte(byte)
+            Tree::Byte(byte)
         };
         self.push(node)
     }
 
     /// Adds an item that a quantifier may follow.
-    pub fn push(&mut self, node: Node) -> Result<(), Error> {
+    pub fn push(&mut self, node: Tree) -> Result<(), Error> {
         self.nothing_after_end()?;
         self.frame.items.push(node);
         self.frame.quantifiable = true;
@@ -245,7 +268,7 @@ impl<'a> Parser<'a> {
             self.frame.end = Some(self.at);
         }
         self.at += len;
-        self.frame.items.push(Node::Look(look));
+        self.frame.items.push(Tree::Look(look));
         self.frame.quantifiable = false;
         Ok(())
     }
@@ -281,12 +304,21 @@ impl<'a> Parser<'a> {
         let mut frame = std::mem::replace(&mut self.frame, outer);
         frame.finish_branch();
         self.flags = frame.outer;
-        let node = Node::alternate(frame.branches);
+        let tree = Tree::alternate(frame.branches);
         match frame.kind {
-            Kind::Plain => self.push(node)?,
-            Kind::Capture(index) => self.push(Node::Capture { index, node: Box::new(node) })?,
+            Kind::Plain => self.push(tree)?,
+            Kind::Capture(index) => self.push(Tree::Capture { index, tree: Box::new(tree) })?,
+            Kind::Atomic => self.push(Tree::Atomic(Box::new(tree)))?,
             Kind::Around { behind, negative } => {
-                return self.push(Node::Around { behind, negative, node: Box::new(node) });
+                if behind && !tree.is_of_fixed_length() {
+                    return Err(self
+                        .error(
+                            frame.at,
+                            "what is looked for behind a place must have one length in each of its branches",
+                        )
+                        .help("write a branch for each length: `(?<=a|bc)` instead of `(?<=a(?:b|))`"));
+                }
+                return self.push(Tree::Around { behind, negative, tree: Box::new(tree) });
             }
         }
         self.frame.end = frame.branch_end;
@@ -340,16 +372,17 @@ impl<'a> Parser<'a> {
         }
         while self.skip_unread()? {}
         let lazy = self.take(b"?");
-        if !lazy && self.take(b"+") {
-            return Err(self
-                .error(start, "possessive quantifiers are not supported")
-                .help("drop the second `+`; it only keeps a backtracking matcher from giving bytes back, and matching is linear here"));
+        let possessive = !lazy && self.take(b"+");
+        if possessive {
+            self.note(start, "possessive quantifier");
         }
         if let Some(at) = self.frame.end.filter(|_| max != Some(1)) {
             return Err(Error::new(at, 2, "`\\Z` cannot be repeated"));
         }
-        let Some(node) = self.frame.items.pop() else { return Ok(()) };
-        self.frame.items.push(Node::Repeat { node: Box::new(node), min, max, greedy: lazy == self.flags.ungreedy });
+        let Some(item) = self.frame.items.pop() else { return Ok(()) };
+        let greedy = possessive || lazy == self.flags.ungreedy;
+        let repeat = Tree::repeat(item, min, max, greedy);
+        self.frame.items.push(if possessive { Tree::Atomic(Box::new(repeat)) } else { repeat });
         self.frame.quantifiable = false;
         Ok(())
     }

@@ -47,7 +47,7 @@ codes! {
     SELECTOR "E0306" "A selector is malformed", "Write `NAME:key`, `NAME:'a key'` or `NAME:/regex/`";
     UNKNOWN_OPERATOR "E0401" "The operator is unknown", "Correct the name; a pattern that starts with `@` is written `@rx @...`";
     REFUSED_OPERATOR "E0402" "The operator is known but not supported", "See the help of the finding";
-    MACRO_NOT_ALLOWED "E0403" "A macro in a pattern or phrase list, which are compiled before any request", "Use `@streq`, `@contains`, `@within` or another operator that expands macros";
+    MACRO_NOT_ALLOWED "E0403" "A macro in a phrase list, an address list or another argument that is compiled before any request", "Use `@rx`, `@streq`, `@contains`, `@within` or another operator that expands macros";
     OPERATOR_ARGUMENT "E0404" "The operator lacks its argument, or the argument is malformed", "See the help of the finding";
     PATTERN "E0405" "The pattern is not accepted", "See the help of the finding";
     TOO_LONG "E0406" "A pattern or list is too long", "Split it, or raise the limit named";
@@ -80,6 +80,7 @@ codes! {
     OPEN_QUOTE "W0715" "A quote is never closed: the argument ends with the line, as in v2", "Close it; inside quotes write `\\\"` for a quote that belongs to the text";
     CHAIN_ENDS "W0716" "The last rule has `chain`, and no link follows: it never matches", "Remove `chain`, or add the `SecRule` that continues it";
     NOT_FETCHED "W0717" "Rules of `SecRemoteRules` were not fetched, and `SecRemoteRulesFailAction Warn` lets the ruleset go without them", "Check the URL, the key and the server";
+    METERED "W0718" "The cost of a pattern is bounded by the budget of its rule alone, not by a price per byte", "See the help of the finding";
     IGNORED "N0801" "Accepted without effect, and nothing is lost", "Nothing needs to be done";
     DUPLICATE_PHRASES "N0802" "Duplicate phrases were removed", "Nothing needs to be done";
     INCONSISTENT "E0901" "The compiled ruleset contradicts itself", "This is a fault of the engine: report it together with the rules";

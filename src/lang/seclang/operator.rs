@@ -67,11 +67,13 @@ fn operator(kind: Kind, name: &str, argument: &Text, word: &Word, reader: &mut R
         let message = "`\\\\` in this pattern is read as one backslash, as ModSecurity v2 reads it";
         reader.warn(codes::HALVED_BACKSLASH, word.span, message, "write `\\x5c` for a literal backslash");
     }
+    let first = macros::first(argument.bytes());
+    let has_macro = first.is_some();
     if is_compiled(kind)
-        && let Some(found) = macros::first(argument.bytes())
+        && let Some(found) = first
     {
         let message = format!("`@{name}` cannot expand macros: it is compiled before any request");
-        let help = "use `@within`, `@contains`, `@streq` or `@beginsWith`, which expand macros; `%\\{` is a literal `%{` in a pattern";
+        let help = "use `@rx`, `@within`, `@contains`, `@streq` or `@beginsWith`, which expand macros; `%\\{` is a literal `%{` in a pattern";
         reader.error(codes::MACRO_NOT_ALLOWED, argument.span_of(found), message, help);
         return None;
     }
@@ -93,6 +95,9 @@ fn operator(kind: Kind, name: &str, argument: &Text, word: &Word, reader: &mut R
         _ => {}
     }
     Some(match kind {
+        Kind::Rx | Kind::RxGlobal if has_macro => {
+            Operator::RxExpanded { text: macros::read(argument, reader), global: kind == Kind::RxGlobal }
+        }
         Kind::Rx => Operator::Rx(pattern::pattern(argument, false, reader)?),
         Kind::RxGlobal => Operator::RxGlobal(pattern::pattern(argument, false, reader)?),
         Kind::Pm => Operator::Pm(data::phrases(argument, reader)?),
@@ -161,7 +166,9 @@ fn is_pattern(kind: Kind) -> bool {
 
 fn is_compiled(kind: Kind) -> bool {
     use Kind::{IpMatch, IpMatchFromDataset, IpMatchFromFile, Pm, PmFromDataset, PmFromFile, Rbl, ValidateByteRange};
-    is_pattern(kind)
+    // `@rx` and `@rxGlobal` are compiled when their macros are expanded.
+    use Kind::{VerifyCc, VerifyCpf, VerifySsn, VerifySvnr};
+    matches!(kind, VerifyCc | VerifyCpf | VerifySsn | VerifySvnr)
         || matches!(
             kind,
             Rbl | Pm | PmFromDataset | PmFromFile | IpMatch | IpMatchFromDataset | IpMatchFromFile | ValidateByteRange

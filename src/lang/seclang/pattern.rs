@@ -3,37 +3,36 @@
 use super::codes;
 use super::reader::Reader;
 use super::text::Text;
-use crate::lang::pcre;
+use crate::lang::pcre::{self, Finder, Parsed};
 use crate::rule::Pattern;
-use regex_automata::nfa::thompson::{
-    self,
-    pikevm::{Cache, PikeVM},
-};
-use regex_syntax::hir::Hir;
-use std::cell::RefCell;
 
-/// Statuses 100-999 that a pattern finds: the one place where look-around is taken.
+/// Statuses 100-999 that a pattern finds.
 pub(super) fn status_set(text: &Text, reader: &mut Reader<'_>) -> Option<Vec<u16>> {
     pcre::status_set(text.bytes()).map_err(|refusal| refuse(text, refusal, reader)).ok()
 }
 
 /// A pattern that was accepted.
 pub(super) fn pattern(text: &Text, fold_case: bool, reader: &mut Reader<'_>) -> Option<Pattern> {
-    checked(text, fold_case, reader)?;
+    let parsed = checked(text, fold_case, reader)?;
+    if let Some(found) = parsed.constructs.iter().find(|construct| construct.what == pcre::BACK_REFERENCE) {
+        let message = "no price per byte bounds a pattern with a back-reference, only the budget of the rule does";
+        let help = "list the texts that can stand there; or capture the first in a chain and compare with `%{TX.1}`";
+        reader.warn(codes::METERED, text.span_of(found.offset..found.offset + found.len), message, help);
+    }
     Some(Pattern { text: text.bytes().into(), fold_case })
 }
 
 /// A pattern to be used at load: `SecRuleRemoveByTag` and its like.
 pub(super) fn finder(text: &Text, reader: &mut Reader<'_>) -> Option<Finder> {
-    let hir = checked(text, false, reader)?;
-    let finder = Finder::new(&hir);
-    if finder.is_none() {
+    let parsed = checked(text, false, reader)?;
+    let finder = Finder::new(&parsed, reader.limits);
+    if finder.is_err() {
         reader.error(codes::PATTERN, text.span(), "the pattern is too large", "write a simpler one");
     }
-    finder
+    finder.ok()
 }
 
-fn checked(text: &Text, fold_case: bool, reader: &mut Reader<'_>) -> Option<Hir> {
+fn checked(text: &Text, fold_case: bool, reader: &mut Reader<'_>) -> Option<Parsed> {
     if text.len() > reader.limits.pattern_bytes {
         let message = format!("the pattern has {} bytes, at most {} are read", text.len(), reader.limits.pattern_bytes);
         reader.error(codes::TOO_LONG, text.span(), message, "split the rule, or raise `pattern_bytes`");
@@ -45,27 +44,4 @@ fn checked(text: &Text, fold_case: bool, reader: &mut Reader<'_>) -> Option<Hir>
 fn refuse(text: &Text, refusal: pcre::Error, reader: &mut Reader<'_>) {
     let span = text.span_of(refusal.offset..refusal.offset + refusal.len);
     reader.error(codes::PATTERN, span, refusal.message, refusal.help.unwrap_or_default());
-}
-
-/// Finds a pattern in texts of the ruleset itself, in linear time.
-pub(super) struct Finder {
-    vm: PikeVM,
-    cache: RefCell<Cache>,
-}
-
-/// Bytes of the automaton of such a pattern: they name tags and messages, and are small.
-const FINDER_BYTES: usize = 1 << 20;
-
-impl Finder {
-    fn new(hir: &Hir) -> Option<Finder> {
-        let config = thompson::Config::new().utf8(false).nfa_size_limit(Some(FINDER_BYTES));
-        let nfa = thompson::Compiler::new().configure(config).build_from_hir(hir).ok()?;
-        let vm = PikeVM::new_from_nfa(nfa).ok()?;
-        let cache = RefCell::new(vm.create_cache());
-        Some(Finder { vm, cache })
-    }
-
-    pub fn finds(&self, text: &[u8]) -> bool {
-        self.vm.is_match(&mut self.cache.borrow_mut(), text)
-    }
 }

@@ -4,12 +4,13 @@ use super::action::{self, Actions};
 use super::lexer::Directive;
 use super::names::actions::Kind as ActionKind;
 use super::names::directives::Kind;
-use super::pattern::{self, Finder};
+use super::pattern;
 use super::reader::Reader;
 use super::rules::{Draft, DraftCondition, Drafts, argument, check_link};
 use super::target::{self, Listed};
 use super::{codes, ids};
 use crate::diag::Span;
+use crate::lang::pcre::Finder;
 use crate::rule::{IdRange, Macro, RuleId, Settings};
 
 /// Which rules an update is about.

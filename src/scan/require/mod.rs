@@ -53,7 +53,8 @@ impl Default for Bounds {
 /// use fusewall::byteset::ByteSet;
 /// use fusewall::scan::require::{Bounds, require};
 ///
-/// let hir = fusewall::lang::pcre::parse(br"(?i)union\s+(?:all|distinct)?\s*select", false, &Limits::default()).unwrap();
+/// let pattern = br"(?i)union\s+(?:all|distinct)?\s*select";
+/// let hir = fusewall::lang::pcre::parse(pattern, false, &Limits::default()).unwrap().hir;
 /// let requirement = require(&hir, &Bounds::default());
 /// let holds = |value: &[u8]| {
 ///     let text = value.to_ascii_lowercase();

@@ -17,7 +17,7 @@ use crate::byteset::ByteSet;
 /// use fusewall::byteset::ByteSet;
 /// use fusewall::scan::require::{Bounds, Need, require, restrict};
 ///
-/// let hir = fusewall::lang::pcre::parse(br"['(]|eval", false, &Limits::default()).unwrap();
+/// let hir = fusewall::lang::pcre::parse(br"['(]|eval", false, &Limits::default()).unwrap().hir;
 /// assert_eq!(require(&hir, &Bounds::default()).literals, Need::Always);
 ///
 /// let lower = restrict(&hir, &ByteSet::range(b'a', b'z'));

@@ -14,7 +14,7 @@ pub(in crate::lang::seclang) const SPECIAL: &[(&str, Support<()>)] = &[
         "MSC_PCRE_ERROR",
         Ignored("matching cannot fail, it is always 0; FUSEWALL_BUDGET_EXHAUSTED tells when a budget ran dry"),
     ),
-    ("MSC_PCRE_LIMITS_EXCEEDED", Ignored("matching is linear in the input, it is always 0")),
+    ("MSC_PCRE_LIMITS_EXCEEDED", Ignored("rules have a budget instead of such limits, it is always 0")),
     ("RESPONSE_ARGS", Refused(NO_RESPONSE_PROCESSOR, "use RESPONSE_BODY")),
     ("RESPONSE_XML", Refused(NO_RESPONSE_PROCESSOR, "use RESPONSE_BODY")),
     ("RES_BODY_ERROR", Ignored("no processor reads response bodies, it is always 0")),
