@@ -112,6 +112,16 @@ fn captures_inside(draft: &PatternDraft, parsed: &pcre::Parsed) -> Option<Diagno
     )
 }
 
+/// Whether the shared scan can say that a need is not met.
+fn decides(need: &require::Need) -> bool {
+    match need {
+        require::Need::Always | require::Need::Never => false,
+        require::Need::Literal(literal) => literal.len() >= MIN_LITERAL,
+        require::Need::All(needs) => needs.iter().any(decides),
+        require::Need::Any(needs) => needs.iter().all(decides),
+    }
+}
+
 /// Collects the literals that patterns require.
 #[derive(Default)]
 struct Literals {
@@ -142,9 +152,8 @@ impl Literals {
                 if needs.is_empty() { Need::Always } else { Need::All(needs) }
             }
             require::Need::Any(needs) => {
-                let weak = |need: &require::Need| !matches!(need, require::Need::Literal(l) if l.len() >= MIN_LITERAL);
                 // Do not put literals into the scan that cannot decide anything.
-                if needs.iter().any(|need| weak(need) && Literals::default().need(need) == Need::Always) {
+                if !needs.iter().all(decides) {
                     return Need::Always;
                 }
                 Need::Any(needs.iter().map(|need| self.need(need)).collect())

@@ -146,6 +146,18 @@ fn thirty_thousand_rules_load_soon() {
 }
 
 #[test]
+fn choices_within_choices_are_planned_soon() {
+    // What each level needs must not be found out twice on the level above.
+    let pattern = (0..60).fold("zzzzzz".to_owned(), |inner, level| {
+        let word = |number: u8| format!("b{}c{}", char::from(b'b' + number % 20), char::from(b'g' + number / 20));
+        format!("(?:{}|{}.*{inner})", word(level), word(level + 60))
+    });
+    let rules = format!("SecRule ARGS \"@rx {pattern}\" \"id:1,phase:2,deny\"");
+    let built = soon(|| Waf::builder().rules_text("nested.conf", rules).build());
+    assert!(built.is_ok());
+}
+
+#[test]
 fn limits_end_in_findings() {
     let mut limits = Limits::default();
     limits.rules = 2;
