@@ -92,8 +92,8 @@ pub struct Limits {
     pub header_bytes: usize,
     /// Bytes of one expanded macro. Longer ones are cut and flagged.
     pub macro_bytes: usize,
-    /// Bytes of a pattern that `@rx` has made of macros. A longer one, like one that is no pattern, is flagged (`pattern`) and does
-    /// not match. (Reading 4 KB takes half a millisecond, for each value again.)
+    /// Bytes of a pattern that `@rx` has made of macros. A longer one ends like a spent budget of its rule: whoever can make it
+    /// long must not thereby switch the rule off. (Reading 4 KB takes half a millisecond, for each value again.)
     pub expanded_pattern_bytes: usize,
     /// Bytes of such a pattern when it is compiled: counted repeats end here. Larger: the same.
     pub expanded_pattern_memory: usize,

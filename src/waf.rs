@@ -268,16 +268,19 @@ impl Waf {
         Transaction { inner: Some(inner), deployed, failed: None }
     }
 
-    /// Loads other rules and puts them into service. A failure leaves the present ones where they are.
+    /// Loads other rules and puts them into service; answers their generation and what loading them has found. A failure leaves
+    /// the present ones where they are. So do rules of `SecRemoteRules` that cannot be fetched, whatever
+    /// `SecRemoteRulesFailAction` says: it is meant for a start, when the alternative is no service at all.
     ///
     /// # Errors
-    /// The report, if there is an error in it.
-    pub fn replace(&self, source: &RuleSource) -> Result<u64, LoadReport> {
+    /// The report, if there is an error in it, or rules are missing.
+    pub fn replace(&self, source: &RuleSource) -> Result<(u64, LoadReport), LoadReport> {
         let (loaded, mut report) = load(source, &*self.shared.files, &self.shared.loading)?;
-        if !can_store(self.shared.uploads.as_deref(), loaded.program(), &mut report.diagnostics) {
+        let missing = report.diagnostics.iter().any(|found| found.code == codes::NOT_FETCHED);
+        if missing || !can_store(self.shared.uploads.as_deref(), loaded.program(), &mut report.diagnostics) {
             return Err(report);
         }
-        Ok(self.shared.slot.replace(loaded))
+        Ok((self.shared.slot.replace(loaded), report))
     }
 
     /// What loading the first rules found: warnings and notes.

@@ -134,6 +134,32 @@ fn files_of_relevant_transactions_stay() {
 }
 
 #[test]
+fn the_status_that_the_host_answers_with_decides_what_is_relevant() {
+    let folder = tempfile::tempdir().unwrap();
+    let more = "SecAuditLogRelevantStatus \"^5\"\n";
+    let waf = load(&format!("SecUploadKeepFiles RelevantOnly\nSecUploadDir {}\n{more}", folder.path().display()));
+    let mut transaction = upload(&waf, &[("a", b"evidence")]);
+    // No upstream has answered: the host says 502 by itself.
+    transaction.set_answered(502);
+    drop(transaction);
+    assert_eq!(found_in(folder.path()), 1);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_stored_file_holds_no_descriptor() {
+    let folder = tempfile::tempdir().unwrap();
+    let waf = load(&format!("SecTmpSaveUploadedFiles On\nSecTmpDir {}\n", folder.path().display()));
+    let parts: Vec<(String, Vec<u8>)> = (0..20).map(|part| (format!("a{part}"), b"x".to_vec())).collect();
+    let parts: Vec<(&str, &[u8])> = parts.iter().map(|(name, content)| (name.as_str(), content.as_slice())).collect();
+    let transaction = upload(&waf, &parts);
+    assert_eq!(found_in(folder.path()), 20);
+    let open = fs::read_dir("/proc/self/fd").unwrap().flatten().filter_map(|entry| fs::read_link(entry.path()).ok());
+    assert_eq!(open.filter(|path| path.starts_with(folder.path())).count(), 0);
+    drop(transaction);
+}
+
+#[test]
 fn the_audit_log_says_where_a_file_stays() {
     let folder = tempfile::tempdir().unwrap();
     let audit = "SecAuditEngine On\nSecAuditLogParts ABJZ\n";

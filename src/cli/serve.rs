@@ -147,7 +147,10 @@ async fn reload_on_hangup((waf, rules): (Waf, RulesArgs)) -> anyhow::Result<()> 
     while hangup.recv().await.is_some() {
         let (waf, source) = (waf.clone(), rules.source());
         match tokio::task::spawn_blocking(move || waf.replace(&source)).await? {
-            Ok(generation) => eprintln!("fusewall: rules loaded anew, generation {generation}"),
+            Ok((generation, report)) => {
+                print_findings(&report.without_notes());
+                eprintln!("fusewall: rules loaded anew, generation {generation}");
+            }
             Err(report) => {
                 print_findings(&report.without_notes());
                 eprintln!("fusewall: the rules do not load; those in service stay there");

@@ -71,6 +71,16 @@ impl SourceMap {
         SourceId((self.sources.len() - 1) as u32)
     }
 
+    /// Covers a range with asterisks, for whoever is shown its line.
+    pub fn hide(&mut self, span: Span) {
+        let Some(source) = self.sources.get_mut(span.source.0 as usize) else { return };
+        let mut text = source.text.to_vec();
+        if let Some(range) = text.get_mut(span.start as usize..span.end as usize) {
+            range.fill(b'*');
+            source.text = text.into();
+        }
+    }
+
     /// The file's name.
     pub fn name(&self, id: SourceId) -> &str {
         &self.sources[id.0 as usize].name

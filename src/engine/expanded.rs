@@ -9,7 +9,7 @@ use super::expand::expand;
 use super::operator::{Captured, Tested, each_match};
 use super::scratch::Scratch;
 use crate::lang::pcre;
-use crate::meter::{Exhausted, Meter, Price};
+use crate::meter::{Exhausted, Meter, Price, Scope};
 use crate::program::{Loaded, Text};
 use crate::scan::{self, Backtrack, Cursor, Outcome, Want};
 
@@ -17,6 +17,10 @@ use crate::scan::{self, Backtrack, Cursor, Outcome, Want};
 const READ: Price = Price::per_byte(256, 64);
 /// Patterns that are kept.
 const KEPT: usize = 4;
+
+/// A pattern that is not run because of its size. Whoever can make it so large must not thereby switch the rule off: the policy
+/// for exhausted budgets decides.
+const TOO_LARGE: Exhausted = Exhausted { scope: Scope::Rule };
 
 /// The patterns that were met last, the last one first.
 #[derive(Debug, Default)]
@@ -31,14 +35,29 @@ struct Known {
     want: Want,
     /// What compiling it took, in blocks.
     blocks: u64,
-    /// None if the text is no pattern, or too large a one.
-    matcher: Option<Backtrack>,
+    matcher: Matcher,
+}
+
+/// What compiling a text has come to.
+#[derive(Debug)]
+enum Matcher {
+    Compiled(Backtrack),
+    /// The text is no pattern.
+    Refused,
+    /// It is one, but larger than the limits allow.
+    TooLarge,
 }
 
 impl Patterns {
     /// Begins a new request.
     pub(super) fn clear(&mut self) {
         self.cache.clear();
+    }
+
+    /// Keeps little between requests: clients may have chosen what is in here.
+    pub(super) fn rest(&mut self) {
+        self.cache.rest();
+        self.known.truncate(1);
     }
 
     /// Puts the pattern of this text in front, compiled.
@@ -52,8 +71,11 @@ impl Patterns {
         }
         let before = meter.spent();
         let matcher = match pcre::parse_tree(text, false, limits) {
-            Ok(tree) => Backtrack::build(&tree, want, limits.expanded_pattern_memory, limits, meter)?.ok(),
-            Err(_) => None,
+            Ok(tree) => match Backtrack::build(&tree, want, limits.expanded_pattern_memory, limits, meter)? {
+                Ok(matcher) => Matcher::Compiled(matcher),
+                Err(_) => Matcher::TooLarge,
+            },
+            Err(_) => Matcher::Refused,
         };
         let blocks = (meter.spent() - before) / Backtrack::BUILD_BLOCK;
         self.known.truncate(KEPT - 1);
@@ -62,7 +84,8 @@ impl Patterns {
     }
 }
 
-/// Runs the pattern that `text` expands to. What is no pattern is noted as not inspected, and does not match.
+/// Runs the pattern that `text` expands to. What is no pattern is noted as not inspected, and does not match; one that is too
+/// large exhausts the budget of its rule.
 #[expect(clippy::too_many_arguments, reason = "the evaluation's state is handed down, not bundled into one object")]
 pub(super) fn run(
     text: &Text,
@@ -100,18 +123,19 @@ fn search(
         expanded.clear();
         let compiled = expand(text, &mut expanded, loaded, scratch, meter).and_then(|()| {
             let fits = expanded.len() <= loaded.program().limits.expanded_pattern_bytes;
-            if fits { patterns.compile(&expanded, want, loaded, meter).map(|()| true) } else { Ok(false) }
+            if fits { patterns.compile(&expanded, want, loaded, meter) } else { Err(TOO_LARGE) }
         });
         scratch.expanded = expanded;
-        if !compiled? {
+        compiled?;
+    }
+    let Patterns { known, cache } = patterns;
+    let matcher = match known.first().map(|known| &known.matcher) {
+        Some(Matcher::Compiled(matcher)) => matcher,
+        Some(Matcher::TooLarge) => return Err(TOO_LARGE),
+        Some(Matcher::Refused) | None => {
             scratch.flags.note("pattern");
             return Ok(Tested::Miss);
         }
-    }
-    let Patterns { known, cache } = patterns;
-    let Some(matcher) = known.first().and_then(|known| known.matcher.as_ref()) else {
-        scratch.flags.note("pattern");
-        return Ok(Tested::Miss);
     };
     if global {
         let search = |haystack: &[u8], cursor: &mut Cursor, groups: &mut scan::Groups, meter: &mut Meter| {

@@ -262,6 +262,8 @@ impl Scratch {
         self.buffers.shrink_to(KEPT);
         self.records.clear();
         self.uploads.clear();
+        self.caches.iter_mut().for_each(scan::Cache::rest);
+        self.patterns.rest();
     }
 
     /// Bytes that the next request finds allocated for heads, bodies and values.

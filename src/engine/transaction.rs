@@ -78,6 +78,8 @@ pub struct Transaction {
     allowed: Option<AllowScope>,
     policy: Policy,
     generation: u64,
+    /// The status that the client got.
+    answered: Option<u16>,
     inspected: u64,
     fuel_by_phase: [u64; 5],
     headers: usize,
@@ -105,6 +107,7 @@ impl Transaction {
             allowed: None,
             policy: Policy::Block,
             generation: 0,
+            answered: None,
             inspected: 0,
             fuel_by_phase: [0; 5],
             headers: 0,
@@ -145,11 +148,17 @@ impl Transaction {
         self.generation = generation;
     }
 
+    /// The status that the client got in the end, where the host knows it better than the engine: what decides which stored files
+    /// are relevant, as for the audit record.
+    pub fn set_answered(&mut self, status: u16) {
+        self.answered = Some(status);
+    }
+
     /// Gives the memory back for the next request. Commits what an unfinished phase has changed in persistent collections: a
     /// client that goes away is counted all the same. Uploaded files stay or go, as the rules say.
     pub fn into_scratch(mut self) -> Box<Scratch> {
         collections::commit(&mut self.scratch);
-        if self.keeps_uploads(self.last_status()) {
+        if self.keeps_uploads(self.answered.unwrap_or_else(|| self.last_status())) {
             self.scratch.uploads.keep();
         }
         self.scratch.rest();

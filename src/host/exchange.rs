@@ -428,6 +428,11 @@ impl Exchange {
         (self.tx.error_log_lines(seen), self.tx.records().len())
     }
 
+    /// Tells the status that the client got in the end.
+    pub fn answered(&mut self, status: u16) {
+        self.tx.set_answered(status);
+    }
+
     /// The audit record, given the status that the client got; `None` if the exchange does not belong into the audit log. To be
     /// asked for after [`finish`](Exchange::finish).
     pub fn audit_record(&self, status: u16) -> Option<AuditRecord> {

@@ -23,6 +23,11 @@ impl Cache {
         self.reverse.next_request();
     }
 
+    /// Gives back what a search that was left half-way has needed.
+    pub fn rest(&mut self) {
+        self.backtrack.rest();
+    }
+
     /// Bytes held.
     pub fn memory(&self) -> usize {
         self.forward.memory() + self.reverse.memory() + self.captures.memory() + self.backtrack.memory()

@@ -63,7 +63,7 @@ impl UploadSink for DiskUploads {
                 return Err(NotStored(format!("the name of {} is not UTF-8", folder.display())));
             };
             match open(&shown, settings.mode) {
-                Ok(file) => return Ok(Box::new(Stored { path: shown, file, stays: false })),
+                Ok(file) => return Ok(Box::new(Stored { path: shown, file: Some(file), stays: false })),
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => last = error,
                 Err(error) => {
                     last = error;
@@ -101,7 +101,8 @@ fn open(path: &str, mode: u32) -> io::Result<File> {
 #[derive(Debug)]
 struct Stored {
     path: String,
-    file: File,
+    /// Until it is written: a stored file holds no descriptor.
+    file: Option<File>,
     stays: bool,
 }
 
@@ -111,7 +112,12 @@ impl UploadFile for Stored {
     }
 
     fn write(&mut self, bytes: &[u8]) -> Result<(), NotStored> {
-        self.file.write_all(bytes).map_err(|error| NotStored(format!("{}: {error}", self.path)))
+        let Some(file) = &mut self.file else { return Err(NotStored(format!("{} is written", self.path))) };
+        file.write_all(bytes).map_err(|error| NotStored(format!("{}: {error}", self.path)))
+    }
+
+    fn written(&mut self) {
+        self.file = None;
     }
 
     fn keep(mut self: Box<Self>) {

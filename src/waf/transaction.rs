@@ -173,6 +173,13 @@ impl Transaction {
         self.failed.is_some() || self.inner.as_ref().is_some_and(|inner| inner.is_relevant(status))
     }
 
+    /// Tells the status that the client got in the end: with `SecUploadKeepFiles RelevantOnly` it decides whether stored files stay.
+    pub fn set_answered(&mut self, status: u16) {
+        if let Some(inner) = &mut self.inner {
+            inner.set_answered(status);
+        }
+    }
+
     /// The audit record, given the status that the client got (0 if none); `None` if the transaction does not belong into the
     /// audit log. To be asked for after [`process_logging`](Self::process_logging).
     pub fn audit_record(&self, status: u16) -> Option<AuditRecord> {

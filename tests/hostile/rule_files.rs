@@ -158,6 +158,16 @@ fn choices_within_choices_are_planned_soon() {
 }
 
 #[test]
+fn references_within_references_do_not_nest_without_end() {
+    for (first, more) in [(4000, ""), (2000, "*")] {
+        let groups = (1..first).fold(String::new(), |text, group| text + &format!("(\\{group}{more})"));
+        let rules = format!("SecRule ARGS \"@rx \\g{{{first}}}(a){groups}\" \"id:1,phase:2,deny\"");
+        // What matters is that there is an answer, and no overflow of the stack.
+        let _ = soon(|| Waf::builder().rules_text("nested.conf", rules).build());
+    }
+}
+
+#[test]
 fn limits_end_in_findings() {
     let mut limits = Limits::default();
     limits.rules = 2;

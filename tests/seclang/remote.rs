@@ -13,6 +13,8 @@ impl RemoteRules for Shelf {
         let text = match url {
             "https://a.example/rules" => format!("SecAction \"id:10,pass,msg:'{key}'\"\n").into_bytes(),
             "https://a.example/phrases" => b"SecRule ARGS \"@pmFromFile words.txt\" \"id:11,pass\"\n".to_vec(),
+            "https://a.example/empty" => b" \n".to_vec(),
+            "https://a.example/asks" => b"SecRule ARGS \"@rbl x.example\" \"id:11,pass\"\n".to_vec(),
             "https://a.example/long" => vec![b'#'; most + 1],
             _ => return Err(io::ErrorKind::NotFound.into()),
         };
@@ -50,6 +52,42 @@ fn fetched_rules_read_no_files_here() {
 #[test]
 fn a_fetched_text_is_limited_like_a_file() {
     assert!(read("SecRemoteRules k https://a.example/long\n").1.contains("E0106"));
+}
+
+#[test]
+fn no_finding_shows_the_key() {
+    for rules in [
+        "SecRemoteRules s3cr3t https://a.example/none\n",
+        "SecRemoteRules s3cr3t http://a.example/none\n",
+        "SecRemoteRules crypto s3cr3t https://a.example/none\n",
+    ] {
+        let found = read(rules).1;
+        assert!(found.contains("error") && !found.contains("s3cr3t"), "{found}");
+    }
+}
+
+#[test]
+fn an_empty_answer_is_a_missing_one() {
+    assert!(read("SecRemoteRules k https://a.example/empty\n").1.contains("error[E0101]"));
+}
+
+#[test]
+fn fetched_rules_ask_no_server() {
+    let found = read("SecRemoteRules k https://a.example/asks\n").1;
+    assert!(found.contains("error[E0108]"), "{found}");
+}
+
+#[test]
+fn a_reload_without_fetched_rules_leaves_those_in_service() {
+    let text = "SecRemoteRulesFailAction Warn\nSecRemoteRules k https://a.example/";
+    let builder =
+        |path: &str| fusewall::Waf::builder().remote_rules(Shelf).rules_text("r.conf", format!("{text}{path}\n"));
+    let waf = builder("none").build().expect("a start goes without them");
+    let source =
+        |path: &str| fusewall::store::RuleSource::Text { name: "r.conf".into(), text: format!("{text}{path}\n") };
+    let report = waf.replace(&source("none")).expect_err("a reload does not");
+    assert!(report.to_string().contains("W0717"), "{report}");
+    assert!(waf.replace(&source("rules")).is_ok());
 }
 
 #[test]

@@ -50,6 +50,10 @@ pub trait UploadFile: Send + Sync {
     /// [`NotStored`]: the file is of no use any more, and is dropped.
     fn write(&mut self, bytes: &[u8]) -> Result<(), NotStored>;
 
+    /// All bytes are there. Only the place is needed from now on: a request that waits for its answer must not hold what others
+    /// need, such as a descriptor.
+    fn written(&mut self) {}
+
     /// Ends its life with the transaction: it stays where it is.
     fn keep(self: Box<Self>);
 }

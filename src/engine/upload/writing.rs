@@ -86,6 +86,7 @@ impl Writing {
             self.open = Some((field, file, written + piece.len()));
             return Ok(Ok(false));
         }
+        file.written();
         let path = fields.store(file.path().as_bytes())?;
         fields.push_stored(Kind::FileTmpName, field.name, path);
         uploads.stored.push(file);

@@ -101,6 +101,7 @@ impl Incident {
                 self.place(),
             ));
         }
+        self.exchange.answered(self.status);
         if let Some(audit) = self.proxy.audit.as_ref().filter(|_| self.exchange.is_relevant(self.status)) {
             audit.write(|| self.exchange.audit_record(self.status));
         }

@@ -206,6 +206,7 @@ impl Passage {
                 names.join(", ")
             ));
         }
+        self.exchange.answered(self.status);
         if let Some(audit) = self.shared.audit.get().filter(|_| self.exchange.is_relevant(self.status)) {
             audit.write(|| self.exchange.audit_record(self.status));
         }

@@ -12,12 +12,14 @@ use crate::scan::backtrack::{Look, Tree};
 
 /// Pieces that all back-references of a pattern may be relaxed to. Beyond, one matches any text.
 const COPIED: usize = 4096;
+/// How deep they may nest in one another: what reads the `Hir` is recursive.
+const DEPTH: usize = 64;
 
 /// The meaning of a tree, relaxed where it is not regular.
 pub(super) fn lower(tree: &Tree) -> Hir {
     let mut groups = HashMap::new();
     find_groups(tree, &mut groups);
-    Lower { groups, open: Vec::new(), left: COPIED }.tree(tree)
+    Lower { groups, open: Vec::new(), left: COPIED, depth: 0 }.tree(tree)
 }
 
 fn find_groups<'t>(tree: &'t Tree, groups: &mut HashMap<u32, &'t Tree>) {
@@ -38,6 +40,8 @@ struct Lower<'t> {
     open: Vec<u32>,
     /// Pieces that may still be copied.
     left: usize,
+    /// Copies that the present piece is nested in.
+    depth: usize,
 }
 
 impl Lower<'_> {
@@ -80,6 +84,16 @@ impl Lower<'_> {
 
     fn copy(&mut self, tree: &Tree, fold: bool) -> Option<Hir> {
         self.left = self.left.checked_sub(1)?;
+        if self.depth >= DEPTH {
+            return None;
+        }
+        self.depth += 1;
+        let copied = self.copy_piece(tree, fold);
+        self.depth -= 1;
+        copied
+    }
+
+    fn copy_piece(&mut self, tree: &Tree, fold: bool) -> Option<Hir> {
         let all = |this: &mut Self, trees: &[Tree]| {
             trees.iter().map(|tree| this.copy(tree, fold)).collect::<Option<Vec<_>>>()
         };

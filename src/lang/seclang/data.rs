@@ -136,6 +136,11 @@ pub(super) fn address_dataset(text: &Text, reader: &mut Reader<'_>) -> Option<Ip
 
 /// The zone of `@rbl`.
 pub(super) fn block_list(text: &Text, reader: &mut Reader<'_>) -> Option<Box<str>> {
+    if reader.fetched {
+        let message = "`@rbl` in fetched rules: they do not choose files, folders or servers";
+        reader.error(codes::REMOTE_FILE, text.span(), message, "write the rule in a file on this machine");
+        return None;
+    }
     let zone: Box<str> = text.trimmed().show().trim_end_matches('.').to_ascii_lowercase().into();
     let letter = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
     if zone.is_empty() || zone.len() > 200 || !zone.bytes().all(letter) {

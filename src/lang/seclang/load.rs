@@ -244,6 +244,11 @@ impl<'a> Loader<'a> {
 
     /// `SecRemoteRules`: what stands behind the URL is read in the place of the directive.
     fn remote(&mut self, directive: &Directive) {
+        // Findings show the line: the key is nobody's business.
+        if let [first, others @ ..] = directive.arguments.as_slice() {
+            let key = if first.text.show().eq_ignore_ascii_case("crypto") { others.first() } else { Some(first) };
+            key.into_iter().for_each(|key| self.reader.sources.hide(key.span));
+        }
         let Some(remote) = self.reader.files.remote() else {
             let message = "`SecRemoteRules` is not allowed: nothing is fetched while loading";
             let help = "fetch the file beforehand, check it, and Include it; or allow it: `--allow-remote-rules`";
@@ -263,6 +268,9 @@ impl<'a> Loader<'a> {
             return;
         }
         match remote.fetch(&shown, &key, self.reader.limits.rule_file_bytes) {
+            Ok(bytes) if bytes.trim_ascii().is_empty() => {
+                self.pending.not_fetched.push((url.span, format!("`{shown}` answers with an empty text")));
+            }
             Ok(bytes) => {
                 if self.reader.admit(Path::new(&shown), bytes.len(), Some(url.span)) {
                     self.reader.fetched = true;

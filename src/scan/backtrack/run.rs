@@ -48,6 +48,11 @@ impl Thread {
         self.stack.capacity() * size_of::<Frame>() + self.slots.capacity() * size_of::<u32>() + self.memo.memory()
     }
 
+    /// Gives memory back that an ordinary search does not need.
+    pub(crate) fn rest(&mut self) {
+        self.shrink(super::KEPT);
+    }
+
     /// Gives memory back that is above `bytes`.
     pub(crate) fn shrink(&mut self, bytes: usize) {
         self.memo.shrink(bytes);

@@ -213,7 +213,8 @@ pub(in crate::lang::seclang) const TABLE: &[Name<Kind>] = &[
 ];
 
 impl Kind {
-    /// Whether the directive names a place on this machine, or another one. Rules that were fetched do not choose such places.
+    /// Whether the directive names a place on this machine, or another one, or decides what stays there and who may read it.
+    /// Rules that were fetched do not choose that.
     pub const fn names_a_place(self) -> bool {
         matches!(
             self,
@@ -225,6 +226,9 @@ impl Kind {
                 | Kind::Include
                 | Kind::IncludeOptional
                 | Kind::RemoteRules
+                | Kind::RemoteRulesFailAction
+                | Kind::UploadFileMode
+                | Kind::UploadKeepFiles
                 | Kind::TmpDir
                 | Kind::UnicodeMapFile
                 | Kind::UploadDir
