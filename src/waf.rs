@@ -276,7 +276,7 @@ impl Waf {
     /// The report, if there is an error in it, or rules are missing.
     pub fn replace(&self, source: &RuleSource) -> Result<(u64, LoadReport), LoadReport> {
         let (loaded, mut report) = load(source, &*self.shared.files, &self.shared.loading)?;
-        let missing = report.diagnostics.iter().any(|found| found.code == codes::NOT_FETCHED);
+        let missing = report.diagnostics.has(codes::NOT_FETCHED);
         if missing || !can_store(self.shared.uploads.as_deref(), loaded.program(), &mut report.diagnostics) {
             return Err(report);
         }

@@ -95,12 +95,14 @@ pub struct Diagnostics {
     limit: usize,
     errors: usize,
     dropped: usize,
+    /// The codes of all findings, kept or not, each once.
+    codes: Vec<&'static str>,
 }
 
 impl Diagnostics {
     /// Keeps at most `limit` findings.
     pub fn new(limit: usize) -> Self {
-        Diagnostics { kept: Vec::new(), limit, errors: 0, dropped: 0 }
+        Diagnostics { kept: Vec::new(), limit, errors: 0, dropped: 0, codes: Vec::new() }
     }
 
     /// Adds a finding. Past the limit it is only counted.
@@ -108,11 +110,19 @@ impl Diagnostics {
         if diagnostic.severity == Severity::Error {
             self.errors += 1;
         }
+        if !self.has(diagnostic.code) {
+            self.codes.push(diagnostic.code);
+        }
         if self.kept.len() < self.limit {
             self.kept.push(diagnostic);
         } else {
             self.dropped += 1;
         }
+    }
+
+    /// Whether there was a finding with this code, kept or not.
+    pub fn has(&self, code: &str) -> bool {
+        self.codes.contains(&code)
     }
 
     /// How many errors were found, kept or not.

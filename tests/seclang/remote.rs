@@ -88,6 +88,10 @@ fn a_reload_without_fetched_rules_leaves_those_in_service() {
     let report = waf.replace(&source("none")).expect_err("a reload does not");
     assert!(report.to_string().contains("W0717"), "{report}");
     assert!(waf.replace(&source("rules")).is_ok());
+    // Nor does one with more findings than a report keeps.
+    let many = "SecRuleRemoveById 999\n".repeat(5000) + text + "none\n";
+    let source = fusewall::store::RuleSource::Text { name: "r.conf".into(), text: many };
+    assert!(waf.replace(&source).is_err());
 }
 
 #[test]
