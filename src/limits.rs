@@ -48,7 +48,8 @@ pub struct Limits {
     /// Bytes of the table in which a pattern with look-around or atomic groups remembers what it has tried in one value, and bytes
     /// of its stack. A value whose table would be larger is searched without one: still exactly, but bounded by `fuel_rule`
     /// alone. A stack that would be larger ends the rule like its budget. 16 MB are a stack for a loop over a megabyte, and the
-    /// table of a value of 64 KB under a pattern with two thousand branches and loops. Held while such a search runs, not longer.
+    /// table of a value of 64 KB under a pattern with two thousand branches and loops. Held while such a search runs, not longer,
+    /// and never more than `request_memory` has left.
     pub backtrack_bytes: usize,
     /// Phrases of one `@pm` list and entries of one IP list. More: diagnostic.
     pub list_entries: usize,

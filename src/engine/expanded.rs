@@ -137,6 +137,7 @@ fn search(
             return Ok(Tested::Miss);
         }
     };
+    cache.admit(scratch.memory.left());
     if global {
         let search = |haystack: &[u8], cursor: &mut Cursor, groups: &mut scan::Groups, meter: &mut Meter| {
             matcher.scan(cache, haystack, cursor, u64::MAX, groups, meter)

@@ -101,6 +101,11 @@ impl Memory {
         if fits { Ok(()) } else { Err(Exhausted { scope: Scope::Memory }) }
     }
 
+    /// Bytes that may still be held.
+    pub(super) fn left(&self) -> usize {
+        self.limit.saturating_sub(self.len())
+    }
+
     pub(super) fn len(&self) -> usize {
         self.fields.memory() + self.work.len() + self.request_body.len() + self.response_body.len()
     }

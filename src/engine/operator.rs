@@ -197,6 +197,7 @@ fn rx(
             return Ok(Tested::Miss);
         }
     }
+    cache.admit(scratch.memory.left());
     let haystack = scratch.memory.get(scratch.buffers.slice(buffer));
     Ok(match pattern.scan(cache, haystack, cursor, quantum, &mut scratch.groups, meter)? {
         Outcome::Pending => Tested::Pending,
@@ -218,6 +219,7 @@ fn every_match(
         return Ok(Tested::Miss);
     };
     let mut cache = std::mem::take(cache);
+    cache.admit(scratch.memory.left());
     let search = |haystack: &[u8], cursor: &mut Cursor, groups: &mut Groups, meter: &mut Meter| {
         pattern.scan(&mut cache, haystack, cursor, u64::MAX, groups, meter)
     };

@@ -28,6 +28,12 @@ impl Cache {
         self.backtrack.rest();
     }
 
+    /// Bytes that a search may take of what the request may hold: at most so many, however large the pattern's own limits are. A
+    /// search that needs more ends with [`Scope::Memory`](crate::meter::Scope::Memory). Without this call there is no such bound.
+    pub fn admit(&mut self, bytes: usize) {
+        self.backtrack.admit(bytes);
+    }
+
     /// Bytes held.
     pub fn memory(&self) -> usize {
         self.forward.memory() + self.reverse.memory() + self.captures.memory() + self.backtrack.memory()

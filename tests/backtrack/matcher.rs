@@ -8,6 +8,8 @@ use fusewall::scan::{Backtrack, Cache, Cursor, Exact, Groups, Outcome, Pattern, 
 use pcre2::bytes::{Regex, RegexBuilder};
 use proptest::prelude::*;
 
+const OUT_OF_MEMORY: Result<Option<Spans>, Exhausted> = Err(Exhausted { scope: Scope::Memory });
+
 /// Groups 0 to 9.
 type Spans = Vec<Option<(usize, usize)>>;
 
@@ -317,6 +319,13 @@ fn a_table_or_a_stack_that_does_not_fit_changes_the_cost_only_or_ends_the_rule()
     };
     let sizes = [16 << 20, 300_000, 1000];
     assert_eq!(sizes.map(run), [Ok(None), Ok(None), Err(Exhausted { scope: Scope::Rule })]);
+    // Nor does it take what the request has no memory for: wherever that ends, it is the memory that ends it.
+    let held = |room: usize| {
+        let mut cache = Cache::default();
+        cache.admit(room);
+        scan(&build(source, Want::Span), &mut cache, &text, 0, u64::MAX, u64::MAX).map(|(found, _)| found)
+    };
+    assert_eq!([8 << 20, 200_000, 0].map(held), [Ok(None), OUT_OF_MEMORY, OUT_OF_MEMORY]);
     // Enough for the stack, not for the table: the same answer.
     let short = [b"aab".repeat(6).as_slice(), b"c"].concat();
     let mut limits = Limits::default();

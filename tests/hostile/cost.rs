@@ -196,7 +196,11 @@ fn time_follows_fuel() {
 
 /// The request ends for want of memory, and not without memory.
 fn fills_the_memory(rules: &str, headers: &[(String, String)], body: &[u8]) {
-    let transaction = post(&waf(rules, unbounded()), headers, body);
+    fills(unbounded(), rules, headers, body);
+}
+
+fn fills(limits: Limits, rules: &str, headers: &[(String, String)], body: &[u8]) {
+    let transaction = post(&waf(rules, limits), headers, body);
     let verdict = transaction.verdict().expect("the engine does not fail");
     let exhausted = verdict.exhausted.map(|exhausted| exhausted.scope);
     assert_eq!(exhausted, Some(fusewall::meter::Scope::Memory), "{} fuel", verdict.fuel);
@@ -222,6 +226,16 @@ fn tables_count_to_the_memory() {
         &cookies,
         b"",
     );
+}
+
+#[test]
+fn a_backtracking_search_counts_to_the_memory() {
+    let rule = r#"SecRule ARGS "@rx (?:(?>a*)b|a)*(?=x)c" "id:1,phase:2,pass,nolog""#;
+    let body = format!("x={}c", "aab".repeat(10_000)).into_bytes();
+    let mut limits = unbounded();
+    assert!(post(&waf(rule, limits.clone()), &[], &body).verdict().unwrap().exhausted.is_none());
+    limits.request_memory = 400_000;
+    fills(limits, rule, &[], &body);
 }
 
 #[test]

@@ -23,6 +23,8 @@ struct Frame {
     /// The type that it is described by, and whether each of its fields so far is one of that type.
     described: Option<TypeId>,
     fits: bool,
+    /// It lies in a field that may be no message either.
+    inside: bool,
     /// Length of the path of what it is in, and of its own.
     base: usize,
     name: usize,
@@ -111,6 +113,7 @@ impl Message {
             groups: Vec::new(),
             described: described.map(Described::message),
             fits: true,
+            inside: false,
             base: root.len(),
             name: root.len(),
             depth: 1,
@@ -316,8 +319,10 @@ impl Message {
             _ => None,
         };
         let (name, before) = (self.path.len(), out.fields.mark());
+        let inside = self.frames.last().is_some_and(|frame| frame.inside || frame.depth > 1 && !self.certain(frame));
         let groups = Vec::new();
-        self.frames.push(Frame { start, end, groups, described, fits: true, base, name, depth, before, limit: None });
+        let (fits, limit) = (true, None);
+        self.frames.push(Frame { start, end, groups, described, fits, inside, base, name, depth, before, limit });
         self.state = match shape {
             Some(Shape::String) if certain => State::Skip(end),
             Some(Shape::Message(Some(_))) if certain => State::Tag,
@@ -367,10 +372,9 @@ impl Message {
         if self.at < frame.end {
             out.error("the message breaks off");
         }
-        // What the recipient reads as a message, and what has no field that it would not know, is no text.
-        let certain =
-            frame.described.is_some() && frame.fits && self.described.as_ref().is_some_and(Described::certain);
-        if !is_message || is_text && !certain {
+        // Bytes that only happen to form a message are shown as they are, too. What is no text is shown by the outermost such field: so
+        // each byte once, however deep messages nest.
+        if !is_message || !self.certain(&frame) && (is_text || !frame.inside) {
             self.bytes(frame.start, frame.end, seen, out)?;
         }
         if let Some(limit) = frame.limit.filter(|_| !is_text || !self.text.is_printable_from(frame.start)) {
@@ -378,6 +382,11 @@ impl Message {
         }
         self.path.truncate(frame.base);
         Ok(())
+    }
+
+    /// Whether a field, so far, is what its recipient reads as a message, with no field that it would not know.
+    fn certain(&self, frame: &Frame) -> bool {
+        frame.described.is_some() && frame.fits && self.described.as_ref().is_some_and(Described::certain)
     }
 
     /// Gives out bytes of the message as they are.

@@ -38,7 +38,7 @@ fn fields_are_named_by_their_numbers() {
     for (message, expected) in [
         (&b"\x08\x96\x01"[..], &[("protobuf.1", &b"150"[..])][..]),
         (b"\x12\x07testing", &[("protobuf.2", b"testing")]),
-        (b"\x1a\x03\x08\x96\x01", &[("protobuf.3.1", b"150")]),
+        (b"\x1a\x03\x08\x96\x01", &[("protobuf.3.1", b"150"), ("protobuf.3", b"\x08\x96\x01")]),
         (b"\x0d\x01\0\0\x80\x11\x02\0\0\0\0\0\0\0", &[("protobuf.1", b"2147483649"), ("protobuf.2", b"2")]),
         (b"\x0b\x10\x05\x0c\x12\x01x", &[("protobuf.1.2", b"5"), ("protobuf.2", b"x")]),
         (b"\x12\0", &[("protobuf.2", b"")]),
@@ -63,6 +63,22 @@ fn what_may_be_text_or_a_message_is_both() {
     ];
     assert_eq!(fields, all);
     assert!(!report.error);
+}
+
+#[test]
+fn bytes_that_form_a_message_are_shown_as_they_are_however_deep() {
+    // Eight bytes after `)` are a number, and \xff makes it no text.
+    let hidden = b")' or 1=1\x0a\x01\xff";
+    for message in [field(1, hidden), field(1, &field(3, &field(2, hidden)))] {
+        let (fields, report) = read(&message);
+        let shown = |field: &&(String, Vec<u8>)| field.1.windows(hidden.len()).any(|part| part == hidden);
+        assert_eq!(
+            fields.iter().filter(shown).map(|field| &*field.0).collect::<Vec<_>>(),
+            ["protobuf.1"],
+            "{fields:?}"
+        );
+        assert!(!report.error, "{}", report.error_message);
+    }
 }
 
 #[test]
@@ -201,6 +217,11 @@ fn a_string_of_a_method_is_no_message_and_a_message_no_string() {
     assert_eq!(leaves(&field(4, &field(2, text)), true).0.len(), 1, "all its fields are known");
     let bytes = leaves(&field(6, text), true).0;
     assert_eq!(bytes.len(), 3, "bytes may hold a message: {bytes:?}");
+    let binary = [&text[..], b"\x0a\x01\xff"].concat();
+    assert!(leaves(&field(6, &binary), true).0.iter().any(|leaf| leaf.1 == binary), "and are shown as they are");
+    let inner = field(6, &binary);
+    assert!(leaves(&field(4, &inner), true).0.iter().all(|leaf| leaf.1 != inner), "a message is no bytes");
+    assert!(leaves(&field(4, &inner), true).0.iter().any(|leaf| leaf.1 == binary));
     // A sender that chooses the type chooses names only.
     assert_eq!(leaves(&field(2, text), false).0.len(), 3);
     assert_eq!(leaves(&field(4, &field(2, text)), false).0.len(), 4);

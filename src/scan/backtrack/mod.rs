@@ -162,8 +162,7 @@ impl Backtrack {
         quantum: u64,
         meter: &mut Meter,
     ) -> Result<Step, Exhausted> {
-        let frames = Matcher::frames(self.bytes);
-        let mut matcher = Matcher { program: &self.program, thread, haystack, frames };
+        let mut matcher = Matcher::new(&self.program, thread, haystack, self.bytes);
         if run.place == Place::Fresh {
             matcher.begin(run.at, self.bytes, meter)?;
             run.place = Place::Simulated;

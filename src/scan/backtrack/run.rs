@@ -30,6 +30,10 @@ pub(crate) struct Thread {
     /// Where each kept group began last; then start and end of what it has captured.
     slots: Vec<u32>,
     memo: Memo,
+    /// Bytes that may be held at all, if somebody has said so.
+    room: Option<usize>,
+    /// Bytes of the table.
+    table: usize,
     /// Where this attempt began.
     start: usize,
     pc: Pc,
@@ -46,6 +50,11 @@ impl Thread {
     /// Bytes held.
     pub(crate) fn memory(&self) -> usize {
         self.stack.capacity() * size_of::<Frame>() + self.slots.capacity() * size_of::<u32>() + self.memo.memory()
+    }
+
+    /// Bytes that may be held at all.
+    pub(crate) fn admit(&mut self, bytes: usize) {
+        self.room = Some(bytes);
     }
 
     /// Gives memory back that an ordinary search does not need.
@@ -76,14 +85,29 @@ pub(super) struct Matcher<'a> {
     pub(super) program: &'a Program,
     pub(super) thread: &'a mut Thread,
     pub(super) haystack: &'a [u8],
-    /// The largest stack, in frames.
-    pub(super) frames: usize,
+    /// The largest stack that the pattern may have, in frames.
+    most: usize,
+    /// The largest that the request has memory for as well.
+    frames: usize,
 }
 
-impl Matcher<'_> {
-    /// The largest stack that takes so many bytes.
-    pub(super) fn frames(bytes: usize) -> usize {
-        bytes / size_of::<Frame>()
+/// A stack that grows is there twice, once at double its size.
+const GROWING: usize = 3;
+
+impl<'a> Matcher<'a> {
+    /// A call with a stack of at most `bytes`.
+    pub(super) fn new(program: &'a Program, thread: &'a mut Thread, haystack: &'a [u8], bytes: usize) -> Matcher<'a> {
+        let most = bytes / size_of::<Frame>();
+        let mut matcher = Matcher { program, thread, haystack, most, frames: most };
+        matcher.divide();
+        matcher
+    }
+
+    /// What the table leaves of the request's memory is for the stack. Nothing here looks at what happens to be allocated: that
+    /// depends on the requests before.
+    fn divide(&mut self) {
+        let room = self.thread.room.map(|room| room.saturating_sub(self.thread.table) / size_of::<Frame>() / GROWING);
+        self.frames = room.map_or(self.most, |room| self.most.min(room));
     }
 
     /// Begins at `start`, with a table of at most `bytes`.
@@ -92,6 +116,12 @@ impl Matcher<'_> {
         let places = (self.haystack.len() + 1).saturating_sub(base);
         let size = Memo::bytes(self.program, places);
         let places = if size > bytes || size == 0 { 0 } else { places };
+        // Not without the table instead: the price counts on it.
+        self.thread.table = if places > 0 { size } else { 0 };
+        self.divide();
+        if places > 0 && self.thread.room.is_some_and(|room| size > room) {
+            return Err(Exhausted { scope: Scope::Memory });
+        }
         if places > 0 {
             meter.charge_rule(size as u64 / fuel::CLEARED_BYTES)?;
         }
@@ -161,8 +191,10 @@ impl Matcher<'_> {
     }
 
     fn push(&mut self, frame: Frame) -> Result<(), Exhausted> {
-        if self.thread.stack.len() >= self.frames {
-            return Err(Exhausted { scope: Scope::Rule });
+        let len = self.thread.stack.len();
+        if len >= self.frames {
+            let scope = if len < self.most { Scope::Memory } else { Scope::Rule };
+            return Err(Exhausted { scope });
         }
         self.thread.stack.push(frame);
         Ok(())
