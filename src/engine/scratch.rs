@@ -9,6 +9,7 @@ use super::persist::{Collections, Forgetful, Opened};
 use super::record::MatchRecord;
 use super::sanitise::Marks;
 use super::selection::{Item, Selections};
+use super::sieve::Sieved;
 use super::trace::Trace;
 use super::tx::Tx;
 use super::upload::Uploads;
@@ -30,6 +31,7 @@ pub struct Scratch {
     pub(super) buffers: Buffers,
     pub(super) values: Values,
     pub(super) selections: Selections,
+    pub(super) sieved: Sieved,
     pub(super) tx: Tx,
     /// GLOBAL, IP, RESOURCE, SESSION and USER, as far as they are initialised.
     pub(super) opened: Opened,
@@ -149,6 +151,7 @@ impl Scratch {
             buffers: Buffers::default(),
             values: Values::default(),
             selections: Selections::default(),
+            sieved: Sieved::default(),
             tx: Tx::default(),
             opened: Opened::default(),
             environment: Vec::new(),
@@ -209,6 +212,7 @@ impl Scratch {
         self.buffers.clear();
         self.values.clear();
         self.selections.clear(program.selections.len());
+        self.sieved.clear(program.sieves.len());
         self.tx.reset(program);
         self.opened.clear();
         self.environment.clear();
@@ -260,6 +264,7 @@ impl Scratch {
         self.memory.shrink_to(KEPT);
         self.buffers.clear();
         self.buffers.shrink_to(KEPT);
+        self.sieved.shrink_to(KEPT);
         self.records.clear();
         self.uploads.clear();
         self.caches.iter_mut().for_each(scan::Cache::rest);

@@ -328,8 +328,9 @@ impl Transaction {
             return;
         }
         self.scratch.note(|| Event::Phase(phase));
-        let count = self.loaded.program().selections.len();
-        self.scratch.selections.clear(count);
+        let program = self.loaded.program();
+        self.scratch.selections.clear(program.selections.len());
+        self.scratch.sieved.clear(program.sieves.len());
         self.cursor = Cursor::default();
         self.stage = Stage::Rules(phase);
     }

@@ -5,7 +5,7 @@ use crate::diag::{Diagnostic, Diagnostics};
 use crate::lang::pcre;
 use crate::lang::seclang::codes;
 use crate::limits::Limits;
-use crate::program::{Need, PatternPlan, Screen};
+use crate::program::{ALPHABETS, LEVELS, Need, PatternPlan, Screen};
 use crate::scan::{self, Exact, require};
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -18,7 +18,8 @@ type Compiled = Result<Done, Box<Diagnostic>>;
 
 struct Done {
     automaton: scan::Pattern,
-    requirement: require::Requirement,
+    /// By level; `None` where it cannot match.
+    requirements: [Option<require::Requirement>; LEVELS],
     warning: Option<Diagnostic>,
 }
 
@@ -52,16 +53,19 @@ pub(super) fn compile(
     let mut automata = Vec::with_capacity(drafts.len());
     for (draft, slot) in drafts.into_iter().zip(done) {
         match slot.into_inner().ok().flatten() {
-            Some(Ok(Done { automaton, requirement, warning })) => {
+            Some(Ok(Done { automaton, requirements, warning })) => {
                 warning.into_iter().for_each(|warning| diagnostics.push(warning));
-                let screen = if prefilter { literals.screen(&requirement) } else { Screen::OPEN };
+                let screens = requirements.map(|requirement| match requirement {
+                    _ if !prefilter => Some(Screen::OPEN),
+                    requirement => requirement.map(|requirement| literals.screen(&requirement)),
+                });
                 plans.push(PatternPlan {
                     pattern: draft.pattern,
                     want: draft.want,
                     engine: automaton.engine(),
                     exact: automaton.exact(),
                     price: automaton.price(),
-                    screen,
+                    screens,
                 });
                 automata.push(automaton);
             }
@@ -88,9 +92,15 @@ fn compile_one(draft: &PatternDraft, limits: &Limits) -> Compiled {
             .help("shorten its counted repeats or split it into several rules")
     });
     let automaton = automaton.map_err(Box::new)?;
-    let requirement = require::require(&parsed.hir, &require::Bounds::default());
+    let bounds = require::Bounds::default();
+    let possible =
+        |hir: &_| Some(require::require(hir, &bounds)).filter(|found| found.literals != require::Need::Never);
+    let requirements = std::array::from_fn(|level| match ALPHABETS.get(level) {
+        Some(alphabet) => possible(&require::restrict(&parsed.hir, alphabet)),
+        None => possible(&parsed.hir),
+    });
     let warning = if automaton.exact() == Exact::Metered { captures_inside(draft, &parsed) } else { None };
-    Ok(Done { automaton, requirement, warning })
+    Ok(Done { automaton, requirements, warning })
 }
 
 /// The warning that groups which the rule reads stand where finding them cannot be done in linear time. (The reader of the
@@ -119,6 +129,20 @@ fn decides(need: &require::Need) -> bool {
         require::Need::Literal(literal) => literal.len() >= MIN_LITERAL,
         require::Need::All(needs) => needs.iter().any(decides),
         require::Need::Any(needs) => needs.iter().all(decides),
+    }
+}
+
+/// One of some needs: a set of literals where that says it.
+fn any(needs: Vec<Need>) -> Need {
+    let mut words: BTreeMap<u32, u64> = BTreeMap::new();
+    for need in &needs {
+        let Need::Literal(at) = need else { return Need::Any(needs) };
+        *words.entry(at / 64).or_default() |= 1 << (at % 64);
+    }
+    match needs.as_slice() {
+        [] => Need::Any(needs),
+        [one] => one.clone(),
+        _ => Need::AnyOf(words.into_iter().collect()),
     }
 }
 
@@ -156,7 +180,7 @@ impl Literals {
                 if !needs.iter().all(decides) {
                     return Need::Always;
                 }
-                Need::Any(needs.iter().map(|need| self.need(need)).collect())
+                any(needs.iter().map(|need| self.need(need)).collect())
             }
         }
     }
