@@ -147,7 +147,7 @@ fn sites(waf: &Waf, requests: &[Request]) {
 
 /// Allocations of a JSON document: its reader, the names and containers on the way to a leaf; and tables of long bodies, whose
 /// memory the pool does not keep.
-const JSON: usize = 12;
+const JSON: usize = 16;
 /// Those of a multipart body: its boundary, the search for it, and for each part what its header lines say.
 const MULTIPART: usize = 6;
 const PART: usize = 4;

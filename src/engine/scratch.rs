@@ -272,6 +272,12 @@ impl Scratch {
         self.buffers.shrink_to(KEPT);
         [&mut self.text, &mut self.name, &mut self.expanded].into_iter().for_each(|text| text.shrink_to(KEPT));
         self.tx.rest();
+        self.values.clear();
+        self.values.shrink_to(KEPT);
+        self.selections.clear(0);
+        self.selections.shrink_to(4 * KEPT);
+        self.found.clear();
+        self.found.shrink_to(4 * KEPT / size_of::<Item>());
         self.records.clear();
         self.uploads.clear();
         self.caches.iter_mut().for_each(scan::Cache::rest);
