@@ -93,7 +93,7 @@ fn parallel_hostile_bodies_stay_within_the_declared_memory() {
     say(&format!(
         "{count} hostile bodies of 12 MB at once: {} MB more at the peak, {} MB for each, {} MB afterwards; declared {} MB for each; {}",
         peak >> 20,
-        peak / count >> 20,
+        (peak / count) >> 20,
         account("VmRSS").saturating_sub(before) >> 20,
         declared >> 20,
         ends.join(", ")
