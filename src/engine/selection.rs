@@ -61,6 +61,13 @@ impl Selections {
         self.current = None;
     }
 
+    /// Gives back what is not in use beyond about `bytes` for each list.
+    pub(super) fn shrink_to(&mut self, bytes: usize) {
+        self.items.shrink_to(bytes / size_of::<Item>());
+        self.dynamic.shrink_to(bytes / size_of::<Item>());
+        self.roots.shrink_to(bytes / size_of::<Option<BufferId>>());
+    }
+
     /// Bytes of the lists, to bound them.
     fn memory(&self) -> usize {
         (self.items.len() + self.dynamic.len()) * size_of::<Item>() + self.roots.len() * size_of::<Option<BufferId>>()

@@ -9,7 +9,7 @@ use super::collections;
 use super::cursor::Cursor;
 use super::env::{Env, Resolver};
 use super::eval::{self, Progress};
-use super::persist::{Collections, Forgetful};
+use super::persist::Collections;
 use super::prepare;
 use super::scratch::Scratch;
 use super::trace::Event;
@@ -91,7 +91,6 @@ impl Transaction {
     pub fn new(loaded: Arc<Loaded>, mut scratch: Box<Scratch>, env: Arc<dyn Env>, unique_id: &str) -> Transaction {
         scratch.reset(loaded.program());
         scratch.env = env;
-        scratch.collections = Arc::new(Forgetful);
         scratch.state.started = scratch.now();
         scratch.state.unique_id.push_str(unique_id);
         let mut transaction = Transaction {

@@ -92,6 +92,11 @@ impl Values {
         self.indexed = 0;
     }
 
+    /// Gives back what is not in use beyond about `bytes` for each list.
+    pub(super) fn shrink_to(&mut self, bytes: usize) {
+        self.groups.iter_mut().chain(&mut self.tags).for_each(|list| list.shrink_to(bytes / size_of::<u32>()));
+    }
+
     pub(super) fn set(&mut self, variable: Variable, slice: Slice) {
         if let Some(place) = self.scalars.get_mut(variable as usize) {
             *place = Some(slice);
