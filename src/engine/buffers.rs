@@ -221,12 +221,19 @@ impl Buffers {
         }
     }
 
-    /// The tests of a sieve that the buffer may pass.
-    pub(super) fn sieve(&self, id: BufferId, sieve: &Sieve, meter: &mut Meter) -> Result<u64, Exhausted> {
-        let Some(buffer) = self.list.get(id.0 as usize) else { return Ok(u64::MAX) };
+    /// Those of `slots` of a sieve that the buffer may pass.
+    pub(super) fn sieve(&self, id: BufferId, slots: u64, sieve: &Sieve, meter: &mut Meter) -> Result<u64, Exhausted> {
+        let Some(buffer) = self.list.get(id.0 as usize) else { return Ok(slots) };
         let level = usize::from(buffer.level);
         meter.charge(sieve.price(level))?;
-        Ok(sieve.pass(level, buffer.len, &buffer.mask))
+        Ok(sieve.pass(slots, level, buffer.len, &buffer.mask))
+    }
+
+    /// Whether any pipeline of a sieve may change the buffer.
+    pub(super) fn is_changed(&self, id: BufferId, sieve: &Sieve) -> bool {
+        self.list
+            .get(id.0 as usize)
+            .is_some_and(|buffer| buffer.mask.intersects(&sieve.triggers) || buffer.len == 0 && sieve.changes_empty)
     }
 
     /// Whether a pattern with this screen may match the buffer. Searches the buffer for all literals when first asked.

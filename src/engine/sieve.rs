@@ -6,6 +6,13 @@ use super::selection::{ItemValue, resolve};
 use crate::meter::{Exhausted, Meter};
 use crate::program::{Loaded, NodeId, Sieve, SlotId};
 
+/// Looking whether a pipeline changes a value.
+const NODE: u64 = 1;
+/// What pipelines make of a longer value is not made for a sieve: each test looks at it when its rule comes up.
+const LONG: usize = 16 << 10;
+/// Nor is anything made that would fill the work arena, which is emptied between rules only.
+const WORK_BYTES: usize = 8 << 20;
+
 /// What the sieves of a phase have let through.
 #[derive(Debug, Default)]
 pub(super) struct Sieved {
@@ -117,9 +124,22 @@ fn row(
             root
         }
     };
-    let buffer = match scratch.buffers.leaves_alone(root, sieve.node, source.program) {
-        true => root,
-        false => scratch.buffers.of_cell(cell, slice, sieve.node, &mut source)?,
-    };
-    scratch.buffers.sieve(buffer, sieve, source.meter)
+    let mut row = scratch.buffers.sieve(root, u64::MAX, sieve, source.meter)?;
+    if !scratch.buffers.is_changed(root, sieve) {
+        return Ok(row);
+    }
+    let long = scratch.buffers.len(root) > LONG;
+    for (node, slots) in &sieve.nodes {
+        source.meter.charge(NODE)?;
+        if scratch.buffers.leaves_alone(root, *node, source.program) {
+            continue;
+        }
+        if long || source.memory.work.len() > WORK_BYTES {
+            row |= slots;
+            continue;
+        }
+        let buffer = scratch.buffers.of_cell(cell, slice, *node, &mut source)?;
+        row = row & !slots | scratch.buffers.sieve(buffer, *slots, sieve, source.meter)?;
+    }
+    Ok(row)
 }

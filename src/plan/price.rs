@@ -76,7 +76,7 @@ fn shared_price(program: &Program) -> Price {
         sum.plus(step.price()).plus(Price::new(16, 1024)).plus(Price::new(16, 6 * 1024))
     });
     // Each sieve looks at each value of its selection.
-    let sieves = program.sieves.iter().fold(0, |sum, sieve| sum + 8 + sieve.most());
+    let sieves = program.sieves.iter().fold(0, |sum, sieve| sum + 8 + sieve.nodes.len() as u64 + sieve.most());
     nodes.plus(Price::new(1000 + sieves, 16 * 1024))
 }
 

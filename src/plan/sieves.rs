@@ -3,7 +3,7 @@
 use crate::byteset::ByteSet;
 use crate::detect;
 use crate::program::{
-    ALPHABETS, Conditions, LEVELS, Link, Look, NodeId, Program, RuleIx, Screen, SelectionId, Sieve, SlotId, Test,
+    ALPHABETS, Conditions, LEVELS, Link, Look, Node, NodeId, Program, RuleIx, Screen, SelectionId, Sieve, SlotId, Test,
     TestId, TextTest,
 };
 use crate::scan::require;
@@ -11,7 +11,7 @@ use std::collections::HashMap;
 
 /// Gives every test that can be screened a slot.
 pub(super) fn set(program: &mut Program) {
-    let mut open: HashMap<(usize, SelectionId, NodeId), u32> = HashMap::new();
+    let mut open: HashMap<(usize, SelectionId), u32> = HashMap::new();
     let mut sieves: Vec<Draft> = Vec::new();
     let all: Vec<Option<Screens>> = program.tests.iter().map(|test| screens(program, test)).collect();
     let fixed = |selection: SelectionId| program.selections.get(selection.index()).is_some_and(|found| !found.dynamic);
@@ -26,18 +26,18 @@ pub(super) fn set(program: &mut Program) {
                 if !fixed(*selection) {
                     continue;
                 }
-                let at = open.entry((phase, *selection, *node)).or_insert_with(|| {
-                    sieves.push(Draft::new(*selection, *node));
+                let at = open.entry((phase, *selection)).or_insert_with(|| {
+                    sieves.push(Draft::new(*selection));
                     sieves.len() as u32 - 1
                 });
-                let full = |sieve: &Draft| sieve.sieve.tests.len() >= Sieve::SLOTS && !sieve.sieve.tests.contains(test);
-                if sieves.get(*at as usize).is_some_and(full) {
-                    sieves.push(Draft::new(*selection, *node));
+                let slot = (*test, *node);
+                if sieves.get(*at as usize).is_some_and(|draft| draft.is_full() && !draft.slots.contains(&slot)) {
+                    sieves.push(Draft::new(*selection));
                     *at = sieves.len() as u32 - 1;
                 }
                 if let Some(draft) = sieves.get_mut(*at as usize) {
-                    let known = draft.sieve.tests.iter().position(|other| other == test);
-                    let bit = known.unwrap_or_else(|| draft.add(*test, screens));
+                    let known = draft.slots.iter().position(|other| *other == slot);
+                    let bit = known.unwrap_or_else(|| draft.add(slot, screens));
                     *sieve = Some(SlotId { sieve: *at, bit: bit as u8 });
                 }
             }
@@ -47,12 +47,13 @@ pub(super) fn set(program: &mut Program) {
         let first = |rule: &RuleIx| program.rules.get(rule.index())?.links.first()?.look?.sieve;
         live.iter().map(first).collect()
     });
-    program.sieves = sieves.into_iter().map(Draft::finish).collect();
+    program.sieves = sieves.into_iter().map(|draft| draft.finish(&program.nodes)).collect();
 }
 
 /// A sieve in the making.
 struct Draft {
-    sieve: Sieve,
+    selection: SelectionId,
+    slots: Vec<(TestId, NodeId)>,
     levels: [Open; LEVELS],
 }
 
@@ -65,15 +66,18 @@ struct Open {
 }
 
 impl Draft {
-    fn new(selection: SelectionId, node: NodeId) -> Draft {
-        let sieve = Sieve { selection, node, tests: Vec::new(), levels: Default::default() };
-        Draft { sieve, levels: Default::default() }
+    fn new(selection: SelectionId) -> Draft {
+        Draft { selection, slots: Vec::new(), levels: Default::default() }
     }
 
-    /// Adds a test; answers its slot.
-    fn add(&mut self, test: TestId, screens: &Screens) -> usize {
-        let slot = self.sieve.tests.len();
-        self.sieve.tests.push(test);
+    fn is_full(&self) -> bool {
+        self.slots.len() >= Sieve::SLOTS
+    }
+
+    /// Adds a test behind a pipeline; answers its slot.
+    fn add(&mut self, slot: (TestId, NodeId), screens: &Screens) -> usize {
+        self.slots.push(slot);
+        let slot = self.slots.len() - 1;
         for (open, screen) in self.levels.iter_mut().zip(screens) {
             let Some(screen) = screen else { continue };
             open.slots |= 1 << slot;
@@ -87,8 +91,19 @@ impl Draft {
         slot
     }
 
-    fn finish(mut self) -> Sieve {
-        self.sieve.levels = self.levels.map(|open| {
+    fn finish(self, all: &[Node]) -> Sieve {
+        let mut nodes: Vec<(NodeId, u64)> = Vec::new();
+        for (slot, (_, node)) in self.slots.iter().enumerate() {
+            match nodes.iter_mut().find(|(other, _)| other == node) {
+                Some((_, slots)) => *slots |= 1 << slot,
+                None => nodes.push((*node, 1 << slot)),
+            }
+        }
+        let found = || nodes.iter().filter_map(|(node, _)| all.get(node.index()));
+        let triggers = found().fold(ByteSet::EMPTY, |set, node| set.union(node.path_triggers));
+        let changes_empty = found().any(|node| node.path_changes_empty);
+        let tests = self.slots.iter().map(|(test, _)| *test).collect();
+        let levels = self.levels.map(|open| {
             let mut lengths: Vec<_> = open.lengths.into_iter().collect();
             lengths.sort_unstable();
             let mut sets: Vec<_> = open.sets.into_iter().collect();
@@ -99,7 +114,7 @@ impl Draft {
             });
             Conditions { slots: open.slots, lengths, sets }
         });
-        self.sieve
+        Sieve { selection: self.selection, tests, nodes, triggers, changes_empty, levels }
     }
 }
 

@@ -23,15 +23,19 @@ pub fn level(mask: &ByteSet) -> usize {
     ALPHABETS.iter().position(|alphabet| mask.is_subset(alphabet)).unwrap_or(LEVELS - 1)
 }
 
-/// The screens of tests that look at the same values after the same transformations, in one phase. Each test has a slot.
+/// The screens of tests that look at the same values in one phase. Each test after its transformations has a slot.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sieve {
     /// The values.
     pub selection: SelectionId,
-    /// After which transformations.
-    pub node: NodeId,
     /// The test of each slot; at most [`Sieve::SLOTS`].
     pub tests: Vec<TestId>,
+    /// The slots behind each pipeline. Most values come out of all of them as they went in: one look is enough.
+    pub nodes: Vec<(NodeId, u64)>,
+    /// Bytes without which no pipeline changes anything.
+    pub triggers: ByteSet,
+    /// Whether some pipeline changes the empty value.
+    pub changes_empty: bool,
     /// What values of each level must have.
     pub levels: [Conditions; LEVELS],
 }
@@ -51,10 +55,10 @@ impl Sieve {
     /// The most tests that one sieve holds.
     pub const SLOTS: usize = 64;
 
-    /// The slots whose tests a value may pass that has `len` bytes, `mask` among them. Those left out cannot match.
-    pub fn pass(&self, level: usize, len: usize, mask: &ByteSet) -> u64 {
-        let Some(conditions) = self.levels.get(level) else { return u64::MAX };
-        let mut slots = conditions.slots;
+    /// Those of `slots` whose tests a value may pass that has `len` bytes, `mask` among them. Those left out cannot match.
+    pub fn pass(&self, slots: u64, level: usize, len: usize, mask: &ByteSet) -> u64 {
+        let Some(conditions) = self.levels.get(level) else { return slots };
+        let mut slots = slots & conditions.slots;
         for (least, want) in &conditions.lengths {
             if len < *least {
                 slots &= !want;
@@ -76,9 +80,10 @@ impl Sieve {
         4 + self.levels.get(level).map_or(0, |conditions| conditions.lengths.len() + conditions.sets.len()) as u64 / 2
     }
 
-    /// Fuel of a look at any value.
+    /// Fuel of all looks at any value, after each of its transformations.
     pub fn most(&self) -> u64 {
-        (0..LEVELS).map(|level| self.price(level)).max().unwrap_or_default()
+        let once = (0..LEVELS).map(|level| self.price(level)).max().unwrap_or_default();
+        once.saturating_mul(1 + self.nodes.len() as u64)
     }
 }
 

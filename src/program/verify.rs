@@ -1,7 +1,8 @@
 //! Checks that every index of a program leads somewhere, so that the engine's look-ups cannot miss.
 
 use super::{
-    CtlStep, Link, Need, PatternId, Program, RuleSetId, SetStep, Sieve, Source, Step, Test, Text, TextPart, Which,
+    CtlStep, Link, Need, NodeId, PatternId, Program, RuleSetId, SetStep, Sieve, Source, Step, Test, Text, TextPart,
+    Which,
 };
 use crate::rule::Variable;
 use std::fmt;
@@ -113,7 +114,17 @@ impl Check<'_> {
             let place = || format!("sieve {at}");
             let selection = self.program.selections.get(sieve.selection.index());
             ensure(selection.is_some_and(|selection| !selection.dynamic), place, "no such fixed selection")?;
-            ensure(sieve.node.index() < self.program.nodes.len(), place, "no such pipeline node")?;
+            for (node, _) in &sieve.nodes {
+                let Some(node) = self.program.nodes.get(node.index()) else {
+                    return fault(place, "no such pipeline node");
+                };
+                let told = node.path_triggers.is_subset(&sieve.triggers);
+                ensure(
+                    told && (sieve.changes_empty || !node.path_changes_empty),
+                    place,
+                    "a pipeline that may be missed",
+                )?;
+            }
             ensure(sieve.tests.len() <= Sieve::SLOTS, place, "too many tests")?;
         }
         for (at, set) in self.program.rule_sets.iter().enumerate() {
@@ -173,7 +184,9 @@ impl Check<'_> {
             ensure(look.test.index() < self.program.tests.len(), place, "no such operator")?;
             if let Some(slot) = look.sieve {
                 let sieve = self.program.sieves.get(slot.sieve as usize);
-                let own = sieve.filter(|sieve| sieve.selection == look.selection && sieve.node == look.node);
+                let bit = 1_u64.checked_shl(u32::from(slot.bit)).unwrap_or_default();
+                let behind = |(node, slots): &(NodeId, u64)| slots & bit != 0 && *node == look.node;
+                let own = sieve.filter(|sieve| sieve.selection == look.selection && sieve.nodes.iter().any(behind));
                 let test = own.and_then(|sieve| sieve.tests.get(usize::from(slot.bit)));
                 let plain = !look.negated && !look.multi_match;
                 ensure(plain && test == Some(&look.test), place, "a slot of a sieve that is not its own")?;
