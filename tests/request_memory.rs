@@ -60,10 +60,13 @@ fn begin(waf: &Waf, request: &Request) -> Transaction {
 
 #[test]
 fn parallel_hostile_bodies_stay_within_the_declared_memory() {
+    if cfg!(debug_assertions) {
+        say("left out: hostile bodies of 12 MB (needs a release build)");
+        return;
+    }
     let full = std::env::var_os("FUSEWALL_HOSTILE").is_some_and(|value| value == "full");
-    let path = setup("crs-pl1").filter(|_| !cfg!(debug_assertions));
-    let waf = match &path {
-        Some(path) => traffic::waf(path),
+    let waf = match setup("crs-pl1") {
+        Some(path) => traffic::waf(&path),
         None => Waf::builder().rules_builtin().build().unwrap_or_else(|report| panic!("{report}")),
     };
     let bodies = bodies();
