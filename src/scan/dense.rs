@@ -38,7 +38,8 @@ impl Dense {
             .dfa_size_limit(Some(limits.dense_dfa_bytes))
             .determinize_size_limit(Some(limits.determinize_bytes));
         let dfa = dense::Builder::new().configure(config).build_from_nfa(nfa).ok()?;
-        Some(Dense { dfa, order })
+        // A copy: what the builder leaves has room for more states than there are.
+        Some(Dense { dfa: dfa.to_owned(), order })
     }
 
     /// Bytes held.

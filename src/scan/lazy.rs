@@ -50,11 +50,6 @@ impl Lazy {
         Price::per_byte(start + 2 * state + step, fuel::LAZY_BYTE + step + state)
     }
 
-    /// The automaton below.
-    pub(super) fn nfa(&self) -> &Thompson {
-        &self.nfa
-    }
-
     /// Transitions of a state: one for each class of bytes, and the last for the edge of the haystack.
     pub(super) fn stride(&self) -> usize {
         self.nfa.class_count() + 1

@@ -29,6 +29,7 @@ mod captures;
 mod compact;
 mod cursor;
 mod dense;
+mod determinize;
 mod error;
 mod fuel;
 mod lazy;

@@ -218,10 +218,15 @@ impl Thompson {
         stack.clear();
         stack.extend_from_slice(targets);
         let (mut leaves, mut waits) = (0u64, false);
-        let mut by_byte = [0u64; 256];
+        // What each byte leads to, as differences to the byte before it: a range touches two of them.
+        let mut rises = [0i64; 257];
         let mut add = |lo: u8, hi: u8, next: u32| {
-            for sum in by_byte.iter_mut().take(usize::from(hi) + 1).skip(usize::from(lo)) {
-                *sum += self.weight(next);
+            let weight = i64::try_from(self.weight(next)).unwrap_or(i64::MAX);
+            if let Some(rise) = rises.get_mut(usize::from(lo)) {
+                *rise += weight;
+            }
+            if let Some(fall) = rises.get_mut(usize::from(hi) + 1) {
+                *fall -= weight;
             }
         };
         while let Some(id) = stack.pop() {
@@ -251,7 +256,12 @@ impl Thompson {
         }
         let walk = targets.iter().map(|&target| self.weight(target)).sum::<u64>().min(self.total());
         let first = if waits { leaves.max(targets.len() as u64 + walk) } else { leaves };
-        let second = by_byte.into_iter().max().unwrap_or_default().min(self.total());
+        let mut sum = 0;
+        let by_byte = rises.into_iter().map(|rise| {
+            sum += rise;
+            sum
+        });
+        let second = by_byte.max().map_or(0, i64::unsigned_abs).min(self.total());
         (first + second, leaves.max(targets.len() as u64) + 1)
     }
 
@@ -267,7 +277,9 @@ impl Thompson {
         self.edges.get(from as usize..to as usize).unwrap_or_default()
     }
 
-    fn ranges(&self, from: u32, to: u32) -> &[(u8, u8, u32)] {
+    /// The sorted ranges of a [`Node::Ranges`], and where each leads.
+    #[inline]
+    pub(super) fn ranges(&self, from: u32, to: u32) -> &[(u8, u8, u32)] {
         self.ranges.get(from as usize..to as usize).unwrap_or_default()
     }
 
