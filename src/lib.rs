@@ -23,6 +23,7 @@ pub mod scan;
 pub mod store;
 pub mod transform;
 mod waf;
+pub mod wire;
 
 pub use engine::{AuditRecord, Interruption, InterruptionAction, MatchRecord, Policy, Reason, Step, Verdict};
 pub use limits::Limits;

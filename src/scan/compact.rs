@@ -12,6 +12,9 @@ use super::table::DEAD;
 use super::thompson::{Order, Thompson};
 use crate::limits::Limits;
 use crate::meter::{Exhausted, Meter};
+use crate::wire::{Damaged, Reader, Writer};
+
+const OUTSIDE: Damaged = Damaged("a table has an entry that leads out of it");
 
 /// A dense DFA with two bytes a transition.
 #[derive(Debug, Clone)]
@@ -39,6 +42,41 @@ impl Compact {
         let Determinized { transitions, starts } =
             determinize(&nfa, order, Caps { states, bytes: limits.determinize_bytes })?;
         Some(Compact { transitions, stride, classes, sides: nfa.sides(), starts, order })
+    }
+
+    /// Writes it.
+    pub(super) fn store(&self, writer: &mut Writer) {
+        writer.raw(&*self.classes);
+        writer.byte(self.sides.bits());
+        writer.number(self.stride);
+        self.starts.iter().for_each(|&start| writer.number(usize::from(start)));
+        writer.number(self.transitions.len() / self.stride);
+        let mut bytes = Vec::with_capacity(2 * self.transitions.len());
+        self.transitions.iter().for_each(|transition| bytes.extend_from_slice(&transition.to_le_bytes()));
+        writer.raw(&bytes);
+    }
+
+    /// Reads what [`Compact::store`] has written.
+    pub(super) fn restore(reader: &mut Reader<'_>, order: Order, limits: &Limits) -> Result<Compact, Damaged> {
+        let classes = Box::new(<[u8; 256]>::try_from(reader.raw(256)?).map_err(|_| OUTSIDE)?);
+        let sides = Sides::from_bits(reader.byte()?).ok_or(Damaged("assertions of an unknown kind"))?;
+        let stride = reader.number(257)?;
+        // The last column is the edge of the haystack.
+        if classes.iter().any(|&class| usize::from(class) + 1 >= stride) {
+            return Err(OUTSIDE);
+        }
+        let mut starts = [0; 5];
+        for start in &mut starts {
+            *start = u16::try_from(reader.number(usize::from(!MATCHED))?).map_err(|_| OUTSIDE)?;
+        }
+        let states = reader.count(2 * stride, (limits.dense_dfa_bytes / (2 * stride)).min(usize::from(MATCHED)))?;
+        let bytes = reader.raw(2 * stride * states)?;
+        let transitions: Vec<u16> = bytes.as_chunks().0.iter().map(|&pair| u16::from_le_bytes(pair)).collect();
+        let targets = transitions.iter().map(|transition| transition & !MATCHED);
+        if starts.into_iter().chain(targets).max().is_some_and(|most| usize::from(most) >= states) {
+            return Err(OUTSIDE);
+        }
+        Ok(Compact { transitions, stride, classes, sides, starts, order })
     }
 
     /// Bytes of the same table as the library holds it: four a transition, rows padded to a power of two.

@@ -8,9 +8,11 @@ use regex_automata::{Anchored, MatchKind};
 
 use super::cursor::{Place, Run, Step};
 use super::fuel;
+use super::stored::StoredPattern;
 use super::thompson::Order;
 use crate::limits::Limits;
 use crate::meter::{Exhausted, Meter};
+use crate::wire::{Damaged, Reader, Writer};
 
 /// A skip of fewer bytes than this would have been faster byte by byte.
 const WORTHWHILE_SKIP: usize = 16;
@@ -40,6 +42,28 @@ impl Dense {
         let dfa = dense::Builder::new().configure(config).build_from_nfa(nfa).ok()?;
         // A copy: what the builder leaves has room for more states than there are.
         Some(Dense { dfa: dfa.to_owned(), order })
+    }
+
+    /// Writes it.
+    pub(super) fn store(&self, writer: &mut Writer) {
+        let (bytes, padding) = self.dfa.to_bytes_little_endian();
+        writer.bytes(bytes.get(padding..).unwrap_or_default());
+    }
+
+    /// Reads what [`Dense::store`] has written; the library checks it.
+    pub(super) fn restore(reader: &mut Reader<'_>, order: Order, limits: &Limits) -> Result<Dense, Damaged> {
+        const NO_DFA: Damaged = Damaged("this is no DFA of the automata library");
+        let stored = reader.bytes(StoredPattern::max_bytes(limits))?;
+        // The library wants its tables aligned.
+        let mut aligned = vec![0; stored.len() + align_of::<u32>()];
+        let padding = aligned.as_ptr().align_offset(align_of::<u32>());
+        let place = aligned.get_mut(padding..).and_then(|rest| rest.get_mut(..stored.len())).ok_or(NO_DFA)?;
+        place.copy_from_slice(stored);
+        let (dfa, read) = dense::DFA::from_bytes(place).map_err(|_| NO_DFA)?;
+        if read != stored.len() || dfa.memory_usage() > limits.dense_dfa_bytes {
+            return Err(NO_DFA);
+        }
+        Ok(Dense { dfa: dfa.to_owned(), order })
     }
 
     /// Bytes held.

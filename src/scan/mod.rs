@@ -40,6 +40,7 @@ mod phrases;
 pub mod require;
 mod simulation;
 mod sparse_set;
+mod stored;
 mod table;
 mod thompson;
 
@@ -50,3 +51,4 @@ pub use error::BuildError;
 pub use literals::Literals;
 pub use pattern::{Engine, Pattern, Want};
 pub use phrases::Phrases;
+pub use stored::StoredPattern;

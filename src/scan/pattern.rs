@@ -45,7 +45,7 @@ pub enum Want {
 
 /// One direction of a pattern.
 #[derive(Debug, Clone)]
-enum Machine {
+pub(super) enum Machine {
     Dense(Box<Dense>),
     Compact(Box<Compact>),
     Lazy(Box<Lazy>),
@@ -55,13 +55,13 @@ enum Machine {
 #[derive(Debug, Clone)]
 pub struct Pattern {
     /// Tells caches whose states they hold.
-    id: u64,
-    engine: Engine,
-    forward: Machine,
-    reverse: Option<Machine>,
-    captures: Option<Captures>,
+    pub(super) id: u64,
+    pub(super) engine: Engine,
+    pub(super) forward: Machine,
+    pub(super) reverse: Option<Machine>,
+    pub(super) captures: Option<Captures>,
     /// What verifies that a match of the automata is one of the pattern, if they find more than the pattern does.
-    exact: Option<Box<Backtrack>>,
+    pub(super) exact: Option<Box<Backtrack>>,
 }
 
 pub(super) static NEXT_ID: AtomicU64 = AtomicU64::new(1);
@@ -278,7 +278,7 @@ impl Machine {
         })
     }
 
-    fn lazy(nfa: &NFA, order: Order, engine: Engine, limits: &Limits) -> Machine {
+    pub(super) fn lazy(nfa: &NFA, order: Order, engine: Engine, limits: &Limits) -> Machine {
         let bytes = if engine == Engine::Nfa { 0 } else { limits.lazy_dfa_bytes };
         Machine::Lazy(Box::new(Lazy::new(nfa, order, bytes)))
     }

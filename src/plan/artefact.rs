@@ -1,0 +1,180 @@
+//! What takes long to make for a pattern, in a form that can be stored: its automata and what it requires.
+//!
+//! An artefact belongs to the text of its pattern, to the limits, and to this version of the engine; whoever keeps artefacts sees
+//! to the last two. Prices are not in it: they are worked out from the automata, wherever these come from.
+
+use super::patterns::{Made, make};
+use crate::lang::pcre;
+use crate::limits::Limits;
+use crate::rule::Pattern;
+use crate::scan::StoredPattern;
+use crate::scan::require::Requirement;
+use crate::wire::{Damaged, Reader, Writer};
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// Bytes of the requirements of one pattern. Those of the largest patterns of CRS have a few thousand.
+const REQUIREMENT_BYTES: usize = 1 << 20;
+
+/// The stored form of one compiled pattern.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Artefact {
+    /// Where the pattern has its first back-reference, and bytes of that: what the reader of rules has to know of it.
+    pub back_reference: Option<(usize, usize)>,
+    /// Bytes before compression.
+    len: usize,
+    /// LZ4.
+    packed: Box<[u8]>,
+}
+
+/// The artefacts of a ruleset, by their patterns.
+pub type Artefacts = BTreeMap<Pattern, Artefact>;
+
+/// Artefacts that have become automata again.
+#[derive(Debug, Default)]
+pub struct Unpacked {
+    pub(super) made: BTreeMap<Pattern, Made>,
+    /// How many were of no use: damaged, or beyond the limits.
+    pub refused: usize,
+}
+
+impl Artefact {
+    pub(super) fn of(made: &Made) -> Artefact {
+        let mut writer = Writer::default();
+        made.automaton.store(made.want, &mut writer);
+        // A list, for conditions that hold for some values only.
+        writer.number(1);
+        made.requirement.store(&mut writer);
+        let bytes = writer.into_bytes();
+        Artefact {
+            back_reference: pcre::back_reference(&made.constructs),
+            len: bytes.len(),
+            packed: lz4_flex::block::compress(&bytes).into(),
+        }
+    }
+
+    /// The automata and requirements that it holds.
+    ///
+    /// # Errors
+    /// What cannot come from [`Artefact::of`] under these limits.
+    pub(super) fn open(&self, pattern: &Pattern, limits: &Limits) -> Result<Made, Damaged> {
+        let bytes = self.unpack(limits)?;
+        let mut reader = Reader::new(&bytes);
+        let stored = StoredPattern::read(&mut reader, limits)?;
+        reader.number(1)?;
+        let requirement = Requirement::restore(&mut reader)?;
+        reader.end()?;
+        let parsed = match stored.needs_pattern() {
+            false => None,
+            true => Some(
+                pcre::parse(&pattern.text, pattern.fold_case, limits)
+                    .map_err(|_| Damaged("the pattern of an artefact is none"))?,
+            ),
+        };
+        let want = stored.want();
+        let parts = parsed.as_ref().map(|parsed| (&parsed.hir, parsed.exact.as_ref()));
+        let automaton = stored.complete(parts, limits)?;
+        let constructs = parsed.map(|parsed| parsed.constructs).unwrap_or_default();
+        Ok(Made { want, automaton, requirement, constructs })
+    }
+
+    fn unpack(&self, limits: &Limits) -> Result<Vec<u8>, Damaged> {
+        const COMPRESSED: Damaged = Damaged("an artefact is compressed in a wrong way");
+        if self.len > StoredPattern::max_bytes(limits).saturating_add(REQUIREMENT_BYTES) {
+            return Err(Damaged("an artefact is larger than any automata within the limits"));
+        }
+        let mut bytes = vec![0; self.len];
+        match lz4_flex::block::decompress_into(&self.packed, &mut bytes) {
+            Ok(len) if len == bytes.len() => Ok(bytes),
+            _ => Err(COMPRESSED),
+        }
+    }
+
+    /// Compiles the pattern again and compares, byte by byte. False too if it does not compile.
+    pub fn is_of(&self, pattern: &Pattern, limits: &Limits) -> bool {
+        let Ok(bytes) = self.unpack(limits) else { return false };
+        let want = StoredPattern::read(&mut Reader::new(&bytes), limits).map(|stored| stored.want());
+        let made = want.ok().and_then(|want| make(pattern, want, limits).ok());
+        made.is_some_and(|made| {
+            let again = Artefact::of(&made);
+            again.back_reference == self.back_reference && again.unpack(limits).is_ok_and(|other| other == bytes)
+        })
+    }
+
+    /// Bytes before compression.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there is nothing in it.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Writes it.
+    pub fn store(&self, writer: &mut Writer) {
+        let (offset, bytes) = self.back_reference.unzip();
+        writer.maybe(offset);
+        writer.maybe(bytes);
+        writer.number(self.len);
+        writer.bytes(&self.packed);
+    }
+
+    /// Reads what [`Artefact::store`] has written. What is in it is looked at when it is unpacked.
+    ///
+    /// # Errors
+    /// Bytes that are no artefact.
+    pub fn restore(reader: &mut Reader<'_>) -> Result<Artefact, Damaged> {
+        let (offset, bytes) = (reader.maybe(usize::MAX)?, reader.maybe(usize::MAX)?);
+        let len = reader.number(usize::MAX)?;
+        Ok(Artefact { back_reference: offset.zip(bytes), len, packed: reader.bytes(usize::MAX)?.into() })
+    }
+}
+
+/// Makes automata of artefacts, on `threads` threads. What is damaged is left out.
+pub fn unpack(artefacts: &Artefacts, limits: &Limits, threads: usize) -> Unpacked {
+    let list: Vec<_> = artefacts.iter().collect();
+    let opened = in_parallel(&list, threads, |(pattern, artefact)| artefact.open(pattern, limits));
+    let mut unpacked = Unpacked::default();
+    for ((pattern, _), opened) in list.into_iter().zip(opened) {
+        match opened {
+            Some(Ok(made)) => {
+                unpacked.made.insert(pattern.clone(), made);
+            }
+            _ => unpacked.refused += 1,
+        }
+    }
+    unpacked
+}
+
+/// Does something with each item, on at most `threads` threads. The results stand in the order of the items, whichever thread was
+/// faster; `None` where the work has panicked.
+pub(super) fn in_parallel<T: Sync, R: Send>(
+    items: &[T],
+    threads: usize,
+    work: impl Fn(&T) -> R + Sync,
+) -> Vec<Option<R>> {
+    let next = AtomicUsize::new(0);
+    let done: Vec<Mutex<Option<R>>> = items.iter().map(|_| Mutex::new(None)).collect();
+    let one = || {
+        while let Some(at) = Some(next.fetch_add(1, Ordering::Relaxed))
+            && let (Some(item), Some(slot)) = (items.get(at), done.get(at))
+        {
+            let result = work(item);
+            if let Ok(mut slot) = slot.lock() {
+                *slot = Some(result);
+            }
+        }
+    };
+    if threads <= 1 {
+        one();
+    } else {
+        std::thread::scope(|scope| {
+            (0..threads.min(items.len().max(1))).for_each(|_| {
+                scope.spawn(one);
+            });
+        });
+    }
+    done.into_iter().map(|slot| slot.into_inner().ok().flatten()).collect()
+}
