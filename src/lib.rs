@@ -28,7 +28,7 @@ pub mod wire;
 pub use engine::{AuditRecord, Interruption, InterruptionAction, MatchRecord, Policy, Reason, Step, Verdict};
 pub use limits::Limits;
 pub use rule::Phase;
-pub use waf::{Transaction, Waf, WafBuilder};
+pub use waf::{Transaction, Verification, Waf, WafBuilder};
 
 /// The examples of the README, run as tests.
 #[cfg(doctest)]

@@ -7,7 +7,7 @@ use super::cache::{self, Cache, Found};
 use super::unverified::Unverified;
 use crate::diag::{Diagnostic, Diagnostics, Severity, SourceMap, json, text};
 use crate::engine::{FixedEnv, Scratch, Transaction};
-use crate::files::Files;
+use crate::files::{Files, MemoryFiles};
 use crate::lang::seclang::{self, Accepted, Entry, codes};
 use crate::limits::Limits;
 use crate::plan::{self, Artefacts, Options, Unpacked};
@@ -106,8 +106,20 @@ pub fn load(
             Err(error) => Err(found.and(error).report()),
             Ok(bundle) => load_bundle(bundle, &path, loading, found),
         },
-        Ok(None) => load_source(source, files, loading, found),
+        Ok(None) => match source {
+            RuleSource::Builtin => {
+                let (source, files) = builtin();
+                load_source(&source, &files, loading, found)
+            }
+            _ => load_source(source, files, loading, found),
+        },
     }
+}
+
+/// The rules that come with this version of the engine, as any others.
+fn builtin() -> (RuleSource, MemoryFiles) {
+    let (entry, files) = builtin_files();
+    (RuleSource::Paths(vec![PathBuf::from(entry)]), files)
 }
 
 /// A compiled ruleset, to be written to a file.
@@ -141,11 +153,11 @@ pub fn compile(source: &RuleSource, files: &dyn Files, loading: &Loading) -> Res
             Ok(bundle) => Some(bundle),
         },
     };
-    let (entry, builtin) = builtin_files();
+    let (own, own_files) = builtin();
     let (source, files): (RuleSource, &dyn Files) = match (&opened, source) {
         (Some(bundle), _) => (bundle.source.clone(), &bundle.carried),
         // The rules of this version, whatever version loads the bundle.
-        (None, RuleSource::Builtin) => (RuleSource::Paths(vec![PathBuf::from(entry)]), &builtin),
+        (None, RuleSource::Builtin) => (own, &own_files),
         (None, other) => (other.clone(), files),
     };
     let recorder = Recorder::new(files, true);
@@ -229,7 +241,7 @@ fn load_source(
     let (loaded, artefacts, mut report) = finish(ruleset, loading, unpacked, keep, found)?;
     if keep {
         // Nothing but what was slow: the rules are read where they are.
-        let (source, carried) = (RuleSource::Builtin, Carried::default());
+        let (source, carried) = (RuleSource::Paths(Vec::new()), Carried::default());
         let bundle = Bundle { engine: bundle::ENGINE.to_owned(), identity, source, carried, artefacts };
         if let Err(warning) = cache.keep(&bundle) {
             report.diagnostics.push(warning);
@@ -320,12 +332,11 @@ fn parse(
     known: &Artefacts,
     found: &mut Findings,
 ) -> Ruleset {
-    let (entry, builtin) = builtin_files();
-    let entry = [PathBuf::from(entry)];
-    let (entry, files): (Entry<'_>, &dyn Files) = match source {
-        RuleSource::Paths(paths) => (Entry::Paths(paths), files),
-        RuleSource::Text { name, text } => (Entry::Text { name, text: text.as_bytes() }, files),
-        RuleSource::Builtin => (Entry::Paths(&entry), &builtin),
+    let entry = match source {
+        RuleSource::Paths(paths) => Entry::Paths(paths),
+        RuleSource::Text { name, text } => Entry::Text { name, text: text.as_bytes() },
+        // `builtin` has made files of it.
+        RuleSource::Builtin => Entry::Paths(&[]),
     };
     let known =
         |pattern: &Pattern| known.get(pattern).map(|artefact| Accepted { back_reference: artefact.back_reference });

@@ -163,7 +163,6 @@ fn restore_source(reader: &mut Reader<'_>, limits: &Limits) -> Result<RuleSource
             name: reader.text(NAME_BYTES)?.to_owned(),
             text: reader.text(limits.rule_file_bytes)?.to_owned(),
         },
-        2 => RuleSource::Builtin,
         _ => return Err(Damaged("its rules come from an unknown place")),
     })
 }
