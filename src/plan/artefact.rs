@@ -65,7 +65,7 @@ impl Artefact {
         reader.number(1)?;
         let requirement = Requirement::restore(&mut reader)?;
         reader.end()?;
-        let parsed = match stored.needs_pattern() {
+        let parsed = match stored.needs_tree() {
             false => None,
             true => Some(
                 pcre::parse(&pattern.text, pattern.fold_case, limits)
@@ -73,8 +73,7 @@ impl Artefact {
             ),
         };
         let want = stored.want();
-        let parts = parsed.as_ref().map(|parsed| (&parsed.hir, parsed.exact.as_ref()));
-        let automaton = stored.complete(parts, limits)?;
+        let automaton = stored.complete(parsed.as_ref().and_then(|parsed| parsed.exact.as_ref()), limits)?;
         let constructs = parsed.map(|parsed| parsed.constructs).unwrap_or_default();
         Ok(Made { want, automaton, requirement, constructs })
     }

@@ -40,19 +40,26 @@ impl Loaded {
         if !fits {
             return Err(LoadError("the compiled patterns belong to another program".to_owned()));
         }
-        let literals = if program.literals.is_empty() {
-            None
-        } else {
-            let built = scan::Literals::build(&program.literals);
-            Some(built.map_err(|error| LoadError(format!("the shared literals: {error}")))?)
+        let build_literals = || match program.literals.is_empty() {
+            true => Ok(None),
+            false => scan::Literals::build(&program.literals)
+                .map(Some)
+                .map_err(|error| LoadError(format!("the shared literals: {error}"))),
         };
-        let mut phrases = Vec::with_capacity(program.phrases.len());
-        for list in &program.phrases {
-            let built = scan::Phrases::build(&list.list);
-            phrases.push(
-                built.map_err(|error| LoadError(format!("a phrase list of {} entries: {error}", list.list.len())))?,
-            );
-        }
+        let build_phrases = || {
+            let built = program.phrases.iter().map(|list| {
+                scan::Phrases::build(&list.list)
+                    .map_err(|error| LoadError(format!("a phrase list of {} entries: {error}", list.list.len())))
+            });
+            built.collect::<Result<Vec<_>, _>>()
+        };
+        let (literals, phrases) = std::thread::scope(|scope| {
+            let literals = scope.spawn(build_literals);
+            let phrases = build_phrases();
+            let failed = |_| Err(LoadError("building the shared literals failed unexpectedly".to_owned()));
+            (literals.join().unwrap_or_else(failed), phrases)
+        });
+        let (literals, phrases) = (literals?, phrases?);
         Ok(Loaded { program, patterns, phrases, literals })
     }
 

@@ -149,23 +149,18 @@ impl<'n> Work<'n> {
         let mut matched = 0;
         for &leaf in leaves {
             let node = self.nfa.node(leaf);
-            let ranges = match node {
-                Node::Byte { lo, hi, next } => &[(lo, hi, next)][..],
-                Node::Ranges { from, to } => self.nfa.ranges(from, to),
-                Node::Match => {
-                    matched = MATCHED;
-                    match self.order {
-                        Order::First => break,
-                        Order::Any => {
-                            self.classes.iter_mut().for_each(|(_, targets)| targets.clear());
-                            break;
-                        }
-                        Order::All => continue,
+            if matches!(node, Node::Match) {
+                matched = MATCHED;
+                match self.order {
+                    Order::First => break,
+                    Order::Any => {
+                        self.classes.iter_mut().for_each(|(_, targets)| targets.clear());
+                        break;
                     }
+                    Order::All => continue,
                 }
-                _ => continue,
-            };
-            for &(lo, hi, next) in ranges {
+            }
+            for &(lo, hi, next) in self.nfa.steps(&node.step()) {
                 // Classes are intervals of bytes, in their order.
                 let classes = self.classes.get_mut(self.nfa.class(lo)..=self.nfa.class(hi)).unwrap_or_default();
                 self.steps += classes.len();

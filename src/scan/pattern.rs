@@ -278,7 +278,7 @@ impl Machine {
         })
     }
 
-    pub(super) fn lazy(nfa: &NFA, order: Order, engine: Engine, limits: &Limits) -> Machine {
+    fn lazy(nfa: &NFA, order: Order, engine: Engine, limits: &Limits) -> Machine {
         let bytes = if engine == Engine::Nfa { 0 } else { limits.lazy_dfa_bytes };
         Machine::Lazy(Box::new(Lazy::new(nfa, order, bytes)))
     }

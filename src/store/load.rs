@@ -276,7 +276,7 @@ fn load_bundle(
     }
     let limits = &loading.limits;
     let (ruleset, unpacked) = std::thread::scope(|scope| {
-        let unpacking = scope.spawn(|| plan::unpack(&artefacts, limits, threads().saturating_sub(1).max(1)));
+        let unpacking = scope.spawn(|| plan::unpack(&artefacts, limits, threads()));
         let ruleset = parse(&source, &carried, loading, &artefacts, &mut found);
         (ruleset, unpacking.join().unwrap_or_default())
     });

@@ -1,21 +1,22 @@
 //! Automata as bytes and back.
 //!
-//! Stored is what takes long to make: tables. What is small is made anew from the pattern, together with its price: an NFA and
-//! what stands behind it, capture groups, the program of a backtracking matcher. That an automaton was given up as too
-//! large is stored too.
+//! Stored is what takes long to make: tables and NFAs. Prices are worked out anew, and the program of a backtracking matcher, which
+//! is small, is compiled from its pattern. That a pattern has no table is stored too: nobody tries again.
 //!
 //! What is read is checked until nothing in it can lead a search astray: every state and every class has its place in the table.
 //! Whether a table is that of the pattern cannot be seen from it; only compiling the pattern again can tell.
 
-use regex_syntax::hir::Hir;
+mod nfa;
+
 use std::sync::atomic::Ordering as Atomic;
 
 use super::backtrack::Tree;
 use super::captures::Captures;
 use super::compact::Compact;
 use super::dense::Dense;
+use super::lazy::Lazy;
 use super::pattern::{Machine, NEXT_ID};
-use super::thompson::{Order, Shape, compile};
+use super::thompson::Order;
 use super::{Backtrack, Engine, Pattern, Want};
 use crate::limits::Limits;
 use crate::meter::Meter;
@@ -26,21 +27,13 @@ const LAZY: u8 = 0;
 const COMPACT: u8 = 1;
 const LIBRARY: u8 = 2;
 
-/// What a stored machine is.
-#[derive(Debug)]
-enum StoredMachine {
-    Ready(Machine),
-    /// It had no DFA.
-    Lazy,
-}
-
 /// The stored part of a [`Pattern`].
 #[derive(Debug)]
 pub struct StoredPattern {
     want: Want,
-    forward: StoredMachine,
-    reverse: Option<StoredMachine>,
-    captures: bool,
+    forward: Machine,
+    reverse: Option<Machine>,
+    captures: Option<Captures>,
     exact: bool,
 }
 
@@ -58,11 +51,15 @@ impl Pattern {
     /// Writes what takes long to make of it. `want` is what it was built for.
     pub fn store(&self, want: Want, writer: &mut Writer) {
         writer.byte(want.number());
-        writer.byte(u8::from(self.captures.is_some()) | u8::from(self.exact.is_some()) << 1);
+        writer.byte(u8::from(self.exact.is_some()));
         self.forward.store(writer);
         writer.byte(u8::from(self.reverse.is_some()));
         if let Some(reverse) = &self.reverse {
             reverse.store(writer);
+        }
+        writer.byte(u8::from(self.captures.is_some()));
+        if let Some(captures) = &self.captures {
+            captures.store(writer);
         }
     }
 }
@@ -70,8 +67,9 @@ impl Pattern {
 impl StoredPattern {
     /// The most bytes that [`Pattern::store`] writes.
     pub fn max_bytes(limits: &Limits) -> usize {
+        /// Start states, classes, accelerators.
         const HEADS: usize = 64 << 10;
-        limits.dense_dfa_bytes.saturating_add(HEADS).saturating_mul(2)
+        limits.dense_dfa_bytes.max(limits.nfa_bytes).saturating_add(HEADS).saturating_mul(3)
     }
 
     /// Reads what [`Pattern::store`] has written.
@@ -85,19 +83,14 @@ impl StoredPattern {
             2 => Want::Groups,
             _ => return Err(Damaged("a pattern is wanted for something unknown")),
         };
-        let flags = reader.number(3)?;
-        let (captures, exact) = (flags & 1 != 0, flags & 2 != 0);
+        let exact = reader.number(1)? == 1;
         // A backtracking matcher looks from the start of a match on.
         let inner = if exact { Want::Span } else { want };
         let order = if inner == Want::Match { Order::Any } else { Order::First };
-        let forward = StoredMachine::read(reader, order, limits)?;
-        let reverse =
-            if reader.number(1)? == 1 { Some(StoredMachine::read(reader, Order::All, limits)?) } else { None };
-        let lazy = matches!(forward, StoredMachine::Lazy);
-        if reverse.is_some() != (inner != Want::Match)
-            || captures && (exact || want != Want::Groups)
-            || lazy && matches!(reverse, Some(StoredMachine::Ready(_)))
-        {
+        let forward = Machine::restore(reader, order, limits)?;
+        let reverse = if reader.number(1)? == 1 { Some(Machine::restore(reader, Order::All, limits)?) } else { None };
+        let captures = if reader.number(1)? == 1 { Some(Captures::restore(reader, limits)?) } else { None };
+        if reverse.is_some() != (inner != Want::Match) || captures.is_some() && inner != Want::Groups {
             return Err(Damaged("the automata of a pattern do not fit together"));
         }
         Ok(StoredPattern { want, forward, reverse, captures, exact })
@@ -108,44 +101,19 @@ impl StoredPattern {
         self.want
     }
 
-    /// Whether it can only be completed with the pattern itself.
-    pub fn needs_pattern(&self) -> bool {
-        let lazy = |machine: &StoredMachine| matches!(machine, StoredMachine::Lazy);
-        self.captures || self.exact || lazy(&self.forward) || self.reverse.as_ref().is_some_and(lazy)
+    /// Whether it can only be completed with the pattern itself, which is not regular.
+    pub fn needs_tree(&self) -> bool {
+        self.exact
     }
 
-    /// The automata, with what the pattern adds: what it was compiled to, and what it is if it is not regular.
+    /// The automata; `tree` is the pattern itself, if it is not regular.
     ///
     /// # Errors
     /// A pattern that is not there, or that these automata cannot belong to.
-    pub fn complete(self, pattern: Option<(&Hir, Option<&Tree>)>, limits: &Limits) -> Result<Pattern, Damaged> {
+    pub fn complete(self, tree: Option<&Tree>, limits: &Limits) -> Result<Pattern, Damaged> {
         const FOREIGN: Damaged = Damaged("these are not the automata of this pattern");
         let StoredPattern { want, forward, reverse, captures, exact } = self;
-        let hir = pattern.map(|(hir, _)| hir);
-        let tree = pattern.and_then(|(_, tree)| tree);
-        if pattern.is_some() && tree.is_some() != exact {
-            return Err(FOREIGN);
-        }
-        let engine = match forward {
-            StoredMachine::Ready(_) => Engine::Dense,
-            StoredMachine::Lazy => Engine::Lazy,
-        };
-        let machine = |stored: StoredMachine, shape: Shape, order: Order| match stored {
-            StoredMachine::Ready(machine) => Ok(machine),
-            StoredMachine::Lazy => {
-                let nfa = compile(hir.ok_or(FOREIGN)?, shape, limits.nfa_bytes).map_err(|_| FOREIGN)?;
-                Ok(Machine::lazy(&nfa, order, engine, limits))
-            }
-        };
-        let order = if reverse.is_none() { Order::Any } else { Order::First };
-        let forward = machine(forward, Shape::Forward, order)?;
-        let reverse = reverse.map(|reverse| machine(reverse, Shape::Reverse, Order::All)).transpose()?;
-        let captures = if captures {
-            let nfa = compile(hir.ok_or(FOREIGN)?, Shape::Groups, limits.nfa_bytes).map_err(|_| FOREIGN)?;
-            Some(Captures::new(&nfa))
-        } else {
-            None
-        };
+        let engine = if matches!(forward, Machine::Lazy(_)) { Engine::Lazy } else { Engine::Dense };
         let exact = if exact {
             let mut unmetered = Meter::unlimited();
             let built = Backtrack::build(tree.ok_or(FOREIGN)?, want, limits.nfa_bytes, limits, &mut unmetered);
@@ -160,7 +128,10 @@ impl StoredPattern {
 impl Machine {
     fn store(&self, writer: &mut Writer) {
         match self {
-            Machine::Lazy(_) => writer.byte(LAZY),
+            Machine::Lazy(lazy) => {
+                writer.byte(LAZY);
+                lazy.store(writer);
+            }
             Machine::Compact(compact) => {
                 writer.byte(COMPACT);
                 compact.store(writer);
@@ -171,14 +142,12 @@ impl Machine {
             }
         }
     }
-}
 
-impl StoredMachine {
-    fn read(reader: &mut Reader<'_>, order: Order, limits: &Limits) -> Result<StoredMachine, Damaged> {
+    fn restore(reader: &mut Reader<'_>, order: Order, limits: &Limits) -> Result<Machine, Damaged> {
         Ok(match reader.byte()? {
-            LAZY => StoredMachine::Lazy,
-            COMPACT => StoredMachine::Ready(Machine::Compact(Box::new(Compact::restore(reader, order, limits)?))),
-            LIBRARY => StoredMachine::Ready(Machine::Dense(Box::new(Dense::restore(reader, order, limits)?))),
+            LAZY => Machine::Lazy(Box::new(Lazy::restore(reader, order, limits)?)),
+            COMPACT => Machine::Compact(Box::new(Compact::restore(reader, order, limits)?)),
+            LIBRARY => Machine::Dense(Box::new(Dense::restore(reader, order, limits)?)),
             _ => return Err(Damaged("an automaton of an unknown kind")),
         })
     }
