@@ -29,6 +29,11 @@ pub struct Writer {
 }
 
 impl Writer {
+    /// With room for so many bytes.
+    pub fn with_capacity(bytes: usize) -> Self {
+        Writer { bytes: Vec::with_capacity(bytes) }
+    }
+
     /// A byte.
     pub fn byte(&mut self, byte: u8) {
         self.bytes.push(byte);
@@ -58,6 +63,13 @@ impl Writer {
     /// Bytes whose number the reader knows.
     pub fn raw(&mut self, bytes: &[u8]) {
         self.bytes.extend_from_slice(bytes);
+    }
+
+    /// `len` bytes that `fill` writes into their place.
+    pub fn place(&mut self, len: usize, fill: impl FnOnce(&mut [u8])) {
+        let start = self.bytes.len();
+        self.bytes.resize(start + len, 0);
+        self.bytes.get_mut(start..).map(fill);
     }
 
     /// All that was written.

@@ -41,7 +41,8 @@ pub struct Unpacked {
 
 impl Artefact {
     pub(super) fn of(made: &Made) -> Artefact {
-        let mut writer = Writer::default();
+        // What stores it takes little more than the automata themselves.
+        let mut writer = Writer::with_capacity(made.automaton.memory() + (4 << 10));
         made.automaton.store(made.want, &mut writer);
         // A list, for conditions that hold for some values only.
         writer.number(1);
@@ -58,9 +59,9 @@ impl Artefact {
     ///
     /// # Errors
     /// What cannot come from [`Artefact::of`] under these limits.
-    pub(super) fn open(&self, pattern: &Pattern, limits: &Limits) -> Result<Made, Damaged> {
-        let bytes = self.unpack(limits)?;
-        let mut reader = Reader::new(&bytes);
+    pub(super) fn open(&self, pattern: &Pattern, limits: &Limits, scratch: &mut Vec<u8>) -> Result<Made, Damaged> {
+        self.unpack(limits, scratch)?;
+        let mut reader = Reader::new(scratch);
         let stored = StoredPattern::read(&mut reader, limits)?;
         reader.number(1)?;
         let requirement = Requirement::restore(&mut reader)?;
@@ -78,32 +79,44 @@ impl Artefact {
         Ok(Made { want, automaton, requirement, constructs })
     }
 
-    fn unpack(&self, limits: &Limits) -> Result<Vec<u8>, Damaged> {
+    fn unpack(&self, limits: &Limits, bytes: &mut Vec<u8>) -> Result<(), Damaged> {
         const COMPRESSED: Damaged = Damaged("an artefact is compressed in a wrong way");
         if self.len > StoredPattern::max_bytes(limits).saturating_add(REQUIREMENT_BYTES) {
             return Err(Damaged("an artefact is larger than any automata within the limits"));
         }
-        let mut bytes = vec![0; self.len];
-        match lz4_flex::block::decompress_into(&self.packed, &mut bytes) {
-            Ok(len) if len == bytes.len() => Ok(bytes),
+        // LZ4 makes at most 255 bytes of one.
+        if self.len / 255 > self.packed.len() {
+            return Err(COMPRESSED);
+        }
+        bytes.resize(self.len, 0);
+        match lz4_flex::block::decompress_into(&self.packed, bytes) {
+            Ok(len) if len == bytes.len() => Ok(()),
             _ => Err(COMPRESSED),
         }
     }
 
     /// Compiles the pattern again and compares, byte by byte. False too if it does not compile.
     pub fn is_of(&self, pattern: &Pattern, limits: &Limits) -> bool {
-        let Ok(bytes) = self.unpack(limits) else { return false };
+        let (mut bytes, mut others) = (Vec::new(), Vec::new());
+        if self.unpack(limits, &mut bytes).is_err() {
+            return false;
+        }
         let want = StoredPattern::read(&mut Reader::new(&bytes), limits).map(|stored| stored.want());
         let made = want.ok().and_then(|want| make(pattern, want, limits).ok());
         made.is_some_and(|made| {
             let again = Artefact::of(&made);
-            again.back_reference == self.back_reference && again.unpack(limits).is_ok_and(|other| other == bytes)
+            again.back_reference == self.back_reference && again.unpack(limits, &mut others).is_ok() && others == bytes
         })
     }
 
     /// Bytes before compression.
     pub fn len(&self) -> usize {
         self.len
+    }
+
+    /// Bytes after compression.
+    pub fn packed_len(&self) -> usize {
+        self.packed.len()
     }
 
     /// Whether there is nothing in it.
@@ -134,7 +147,7 @@ impl Artefact {
 /// Makes automata of artefacts, on `threads` threads. What is damaged is left out.
 pub fn unpack(artefacts: &Artefacts, limits: &Limits, threads: usize) -> Unpacked {
     let list: Vec<_> = artefacts.iter().collect();
-    let opened = in_parallel(&list, threads, |(pattern, artefact)| artefact.open(pattern, limits));
+    let opened = in_parallel(&list, threads, |(pattern, artefact), scratch| artefact.open(pattern, limits, scratch));
     let mut unpacked = Unpacked::default();
     for ((pattern, _), opened) in list.into_iter().zip(opened) {
         match opened {
@@ -147,20 +160,21 @@ pub fn unpack(artefacts: &Artefacts, limits: &Limits, threads: usize) -> Unpacke
     unpacked
 }
 
-/// Does something with each item, on at most `threads` threads. The results stand in the order of the items, whichever thread was
+/// Does something with each item, on at most `threads` threads; each thread has some memory for it. The results stand in the order of the items, whichever thread was
 /// faster; `None` where the work has panicked.
 pub(super) fn in_parallel<T: Sync, R: Send>(
     items: &[T],
     threads: usize,
-    work: impl Fn(&T) -> R + Sync,
+    work: impl Fn(&T, &mut Vec<u8>) -> R + Sync,
 ) -> Vec<Option<R>> {
     let next = AtomicUsize::new(0);
     let done: Vec<Mutex<Option<R>>> = items.iter().map(|_| Mutex::new(None)).collect();
     let one = || {
+        let mut scratch = Vec::new();
         while let Some(at) = Some(next.fetch_add(1, Ordering::Relaxed))
             && let (Some(item), Some(slot)) = (items.get(at), done.get(at))
         {
-            let result = work(item);
+            let result = work(item, &mut scratch);
             if let Ok(mut slot) = slot.lock() {
                 *slot = Some(result);
             }

@@ -65,7 +65,7 @@ pub(super) fn compile(
         .map(|draft| Mutex::new(known.remove(&draft.pattern).filter(|made| made.want == draft.want)))
         .collect();
     let work: Vec<_> = drafts.iter().zip(&known).collect();
-    let done = in_parallel(&work, threads, |(draft, known)| {
+    let done = in_parallel(&work, threads, |(draft, known), _| {
         let known = known.lock().ok().and_then(|mut known| known.take());
         compile_one(draft, known, keep, limits)
     });

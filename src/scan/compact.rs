@@ -51,9 +51,10 @@ impl Compact {
         writer.number(self.stride);
         self.starts.iter().for_each(|&start| writer.number(usize::from(start)));
         writer.number(self.transitions.len() / self.stride);
-        let mut bytes = Vec::with_capacity(2 * self.transitions.len());
-        self.transitions.iter().for_each(|transition| bytes.extend_from_slice(&transition.to_le_bytes()));
-        writer.raw(&bytes);
+        writer.place(2 * self.transitions.len(), |place| {
+            let pairs = place.as_chunks_mut().0.iter_mut();
+            pairs.zip(&self.transitions).for_each(|(pair, transition)| *pair = transition.to_le_bytes());
+        });
     }
 
     /// Reads what [`Compact::store`] has written.

@@ -46,8 +46,10 @@ impl Dense {
 
     /// Writes it.
     pub(super) fn store(&self, writer: &mut Writer) {
-        let (bytes, padding) = self.dfa.to_bytes_little_endian();
-        writer.bytes(bytes.get(padding..).unwrap_or_default());
+        let len = self.dfa.write_to_len();
+        writer.number(len);
+        // The length is the library's own, so there is nothing that could fail.
+        writer.place(len, |place| drop(self.dfa.write_to_little_endian(place)));
     }
 
     /// Reads what [`Dense::store`] has written; the library checks it.

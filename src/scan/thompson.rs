@@ -253,11 +253,16 @@ impl Thompson {
             targets.sort_unstable();
             targets.dedup();
         }
-        behind.sort_unstable();
-        behind.dedup();
+        // What leads to fewer nodes costs no more, so only the largest lists count.
+        behind.sort_by_key(|targets| std::cmp::Reverse(targets.len()));
+        let mut kept: Vec<Vec<u32>> = Vec::new();
         for targets in behind {
+            if kept.iter().any(|larger| is_subset(&targets, larger)) {
+                continue;
+            }
             let (step, set) = self.step_behind(&targets, &mut seen, &mut stack);
             (dearest, largest) = (dearest.max(step), largest.max(set));
+            kept.push(targets);
         }
         (dearest, largest)
     }
@@ -415,4 +420,10 @@ impl Thompson {
             + (self.edges.len() + self.weights.len()) * size_of::<u32>()
             + 256
     }
+}
+
+/// Whether all of `some` are among `others`; both are sorted.
+fn is_subset(some: &[u32], others: &[u32]) -> bool {
+    let mut rest = others.iter();
+    some.iter().all(|wanted| rest.find(|other| *other >= wanted) == Some(wanted))
 }

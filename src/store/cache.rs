@@ -39,10 +39,11 @@ impl Cache {
     ///
     /// # Errors
     /// A warning: the folder cannot be used, and why.
-    pub(super) fn open(folder: &Path) -> Result<Cache, Diagnostic> {
+    pub(super) fn open(folder: &Path) -> Result<Cache, Box<Diagnostic>> {
         let refused = |problem: String| {
-            warning(format!("the cache `{}` is not used: {problem}", folder.display()))
-                .help("name a folder of the user that runs the process, and let nobody else write to it: `chmod 700`")
+            let found = warning(format!("the cache `{}` is not used: {problem}", folder.display()));
+            let help = "name a folder of the user that runs the process, and let nobody else write to it: `chmod 700`";
+            Box::new(found.help(help))
         };
         make(folder).map_err(|problem| refused(format!("it cannot be made: {problem}")))?;
         is_private(folder).map_err(refused)?;
@@ -61,7 +62,7 @@ impl Cache {
             Err(problem) if problem.kind() == io::ErrorKind::NotFound => return Found::Nothing,
             Err(problem) => return Found::Useless(useless(&path, &problem)),
         };
-        match Bundle::read(&bytes, limits) {
+        match Bundle::read(&bytes, false, limits) {
             Ok(bundle) if bundle.identity == *identity => Found::Artefacts(bundle.artefacts),
             Ok(_) => Found::Useless(useless(&path, &"it belongs to other rules")),
             Err(problem) => Found::Useless(useless(&path, &problem)),
@@ -72,11 +73,11 @@ impl Cache {
     ///
     /// # Errors
     /// A warning.
-    pub(super) fn keep(&self, bundle: &Bundle) -> Result<(), Diagnostic> {
+    pub(super) fn keep(&self, bundle: &Bundle) -> Result<(), Box<Diagnostic>> {
         let path = self.path(&bundle.identity);
         write_atomically(&path, &bundle.to_bytes()).map_err(|problem| {
-            warning(format!("`{}` cannot be written: {problem}", path.display()))
-                .help("the rules were loaded all the same; the next load takes as long again")
+            let found = warning(format!("`{}` cannot be written: {problem}", path.display()));
+            Box::new(found.help("the rules were loaded all the same; the next load takes as long again"))
         })?;
         self.forget();
         Ok(())

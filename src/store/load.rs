@@ -101,9 +101,9 @@ pub fn load(
 ) -> Result<(Arc<Loaded>, LoadReport), LoadReport> {
     let found = Findings::new(&loading.limits);
     match bundle::find(source, files) {
-        Err(error) => Err(found.and(error).report()),
+        Err(error) => Err(found.and(*error).report()),
         Ok(Some(path)) => match bundle::open(&path, files, loading.bundle_key.as_ref(), &loading.limits) {
-            Err(error) => Err(found.and(error).report()),
+            Err(error) => Err(found.and(*error).report()),
             Ok(bundle) => load_bundle(bundle, &path, loading, found),
         },
         Ok(None) => match source {
@@ -146,10 +146,10 @@ pub struct Compiled {
 pub fn compile(source: &RuleSource, files: &dyn Files, loading: &Loading) -> Result<Compiled, LoadReport> {
     let mut found = Findings::new(&loading.limits);
     let opened = match bundle::find(source, files) {
-        Err(error) => return Err(found.and(error).report()),
+        Err(error) => return Err(found.and(*error).report()),
         Ok(None) => None,
         Ok(Some(path)) => match bundle::open(&path, files, loading.bundle_key.as_ref(), &loading.limits) {
-            Err(error) => return Err(found.and(error).report()),
+            Err(error) => return Err(found.and(*error).report()),
             Ok(bundle) => Some(bundle),
         },
     };
@@ -213,7 +213,7 @@ fn load_source(
     let cache = match loading.cache.as_deref().map(Cache::open).transpose() {
         Ok(cache) => cache,
         Err(warning) => {
-            found.diagnostics.push(warning);
+            found.diagnostics.push(*warning);
             None
         }
     };
@@ -244,7 +244,7 @@ fn load_source(
         let (source, carried) = (RuleSource::Paths(Vec::new()), Carried::default());
         let bundle = Bundle { engine: bundle::ENGINE.to_owned(), identity, source, carried, artefacts };
         if let Err(warning) = cache.keep(&bundle) {
-            report.diagnostics.push(warning);
+            report.diagnostics.push(*warning);
         }
     }
     if !known.is_empty() {

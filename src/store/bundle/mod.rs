@@ -41,18 +41,17 @@ const SIGNATURE_BYTES: usize = 4096;
 ///
 /// # Errors
 /// A bundle among other paths.
-pub(super) fn find(source: &RuleSource, files: &dyn Files) -> Result<Option<PathBuf>, Diagnostic> {
+pub(super) fn find(source: &RuleSource, files: &dyn Files) -> Result<Option<PathBuf>, Box<Diagnostic>> {
     let RuleSource::Paths(paths) = source else { return Ok(None) };
     let bundle = |path: &&PathBuf| files.beginning(path, container::MAGIC.len()).is_ok_and(|start| is_bundle(&start));
     match (paths.iter().find(bundle), paths.len()) {
         (None, _) => Ok(None),
         (Some(path), 1) => Ok(Some(path.clone())),
-        (Some(path), _) => Err(Diagnostic::error(
-            codes::BUNDLE,
-            None,
-            format!("the compiled bundle `{}` stands among other rules", path.display()),
-        )
-        .help("a bundle is a whole ruleset: name it alone, or compile all the rules into one")),
+        (Some(path), _) => {
+            let message = format!("the compiled bundle `{}` stands among other rules", path.display());
+            let help = "a bundle is a whole ruleset: name it alone, or compile all the rules into one";
+            Err(Box::new(Diagnostic::error(codes::BUNDLE, None, message).help(help)))
+        }
     }
 }
 
@@ -65,15 +64,22 @@ pub(super) fn open(
     files: &dyn Files,
     key: Option<&BundleKey>,
     limits: &Limits,
-) -> Result<Bundle, Diagnostic> {
+) -> Result<Bundle, Box<Diagnostic>> {
     let bytes = signed(path, files, key, limits)?;
-    Bundle::read(&bytes, limits).map_err(|problem| damaged(path, problem))
+    Bundle::read(&bytes, true, limits).map_err(|problem| Box::new(damaged(path, problem)))
 }
 
-fn signed(path: &Path, files: &dyn Files, key: Option<&BundleKey>, limits: &Limits) -> Result<Vec<u8>, Diagnostic> {
+fn signed(
+    path: &Path,
+    files: &dyn Files,
+    key: Option<&BundleKey>,
+    limits: &Limits,
+) -> Result<Vec<u8>, Box<Diagnostic>> {
     let shown = path.display();
-    let unsigned = |message: String, help: String| Diagnostic::error(codes::UNSIGNED, None, message).help(help);
-    let unreadable = |problem| Diagnostic::error(codes::UNREADABLE, None, format!("cannot read `{shown}`: {problem}"));
+    let unsigned =
+        |message: String, help: String| Box::new(Diagnostic::error(codes::UNSIGNED, None, message).help(help));
+    let unreadable =
+        |problem| Box::new(Diagnostic::error(codes::UNREADABLE, None, format!("cannot read `{shown}`: {problem}")));
     let Some(key) = key else {
         let message = format!("`{shown}` is a compiled bundle, and no key says whose bundles are trusted");
         let help = "give the public key of whoever signs it: `--bundle-key minisign.pub`, or `bundle_key` in the configuration; \
@@ -84,7 +90,8 @@ fn signed(path: &Path, files: &dyn Files, key: Option<&BundleKey>, limits: &Limi
     let most = limits.bundle_bytes;
     if len > most as u64 {
         let message = format!("the compiled bundle `{shown}` has {len} bytes, at most {most} are read");
-        return Err(Diagnostic::error(codes::FILE_TOO_LARGE, None, message).help("split it, or raise `bundle_bytes`"));
+        let error = Diagnostic::error(codes::FILE_TOO_LARGE, None, message).help("split it, or raise `bundle_bytes`");
+        return Err(Box::new(error));
     }
     let beside = signature_path(path);
     let signature = files.beginning(&beside, SIGNATURE_BYTES).map_err(|problem| {
