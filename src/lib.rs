@@ -16,6 +16,7 @@ pub mod limits;
 pub mod meter;
 pub mod net;
 pub mod ops;
+mod parallel;
 pub mod plan;
 pub mod program;
 pub mod rule;

@@ -6,13 +6,12 @@
 use super::patterns::{Made, make};
 use crate::lang::pcre;
 use crate::limits::Limits;
+use crate::parallel::in_parallel;
 use crate::rule::Pattern;
 use crate::scan::StoredPattern;
 use crate::scan::require::Requirement;
 use crate::wire::{Damaged, Reader, Writer};
 use std::collections::BTreeMap;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Bytes of the requirements of one pattern. Those of the largest patterns of CRS have a few thousand.
 const REQUIREMENT_BYTES: usize = 1 << 20;
@@ -158,36 +157,4 @@ pub fn unpack(artefacts: &Artefacts, limits: &Limits, threads: usize) -> Unpacke
         }
     }
     unpacked
-}
-
-/// Does something with each item, on at most `threads` threads; each thread has some memory for it. The results stand in the order of the items, whichever thread was
-/// faster; `None` where the work has panicked.
-pub(super) fn in_parallel<T: Sync, R: Send>(
-    items: &[T],
-    threads: usize,
-    work: impl Fn(&T, &mut Vec<u8>) -> R + Sync,
-) -> Vec<Option<R>> {
-    let next = AtomicUsize::new(0);
-    let done: Vec<Mutex<Option<R>>> = items.iter().map(|_| Mutex::new(None)).collect();
-    let one = || {
-        let mut scratch = Vec::new();
-        while let Some(at) = Some(next.fetch_add(1, Ordering::Relaxed))
-            && let (Some(item), Some(slot)) = (items.get(at), done.get(at))
-        {
-            let result = work(item, &mut scratch);
-            if let Ok(mut slot) = slot.lock() {
-                *slot = Some(result);
-            }
-        }
-    };
-    if threads <= 1 {
-        one();
-    } else {
-        std::thread::scope(|scope| {
-            (0..threads.min(items.len().max(1))).for_each(|_| {
-                scope.spawn(one);
-            });
-        });
-    }
-    done.into_iter().map(|slot| slot.into_inner().ok().flatten()).collect()
 }

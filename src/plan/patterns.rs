@@ -1,11 +1,12 @@
 //! Patterns: parsed once, compiled in parallel, each with its engine, price and screen.
 
-use super::artefact::{Artefact, Artefacts, Unpacked, in_parallel};
+use super::artefact::{Artefact, Artefacts, Unpacked};
 use super::draft::PatternDraft;
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::lang::pcre;
 use crate::lang::seclang::codes;
 use crate::limits::Limits;
+use crate::parallel::{in_parallel, threads};
 use crate::program::{Need, PatternPlan, Screen};
 use crate::rule::Pattern;
 use crate::scan::{self, BuildError, Exact, Want, require};
@@ -58,14 +59,13 @@ pub(super) fn compile(
     keep: bool,
     diagnostics: &mut Diagnostics,
 ) -> Patterns {
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let mut known = unpacked.made;
     let known: Vec<_> = drafts
         .iter()
         .map(|draft| Mutex::new(known.remove(&draft.pattern).filter(|made| made.want == draft.want)))
         .collect();
     let work: Vec<_> = drafts.iter().zip(&known).collect();
-    let done = in_parallel(&work, threads, |(draft, known), _| {
+    let done = in_parallel(&work, threads(), |(draft, known), _| {
         let known = known.lock().ok().and_then(|mut known| known.take());
         compile_one(draft, known, keep, limits)
     });

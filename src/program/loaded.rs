@@ -1,6 +1,7 @@
 //! The automata of a program.
 
 use super::{PatternId, PhrasesId, Program};
+use crate::parallel::{in_parallel, threads};
 use crate::scan;
 use std::fmt;
 use std::sync::Arc;
@@ -26,6 +27,12 @@ impl fmt::Display for LoadError {
 
 impl std::error::Error for LoadError {}
 
+/// An automaton of words.
+enum Built {
+    Literals(Box<Result<scan::Literals, scan::BuildError>>),
+    Phrases(Box<Result<scan::Phrases, scan::BuildError>>),
+}
+
 impl Loaded {
     /// Puts a program and its compiled patterns together; builds what is left.
     ///
@@ -40,26 +47,32 @@ impl Loaded {
         if !fits {
             return Err(LoadError("the compiled patterns belong to another program".to_owned()));
         }
-        let build_literals = || match program.literals.is_empty() {
-            true => Ok(None),
-            false => scan::Literals::build(&program.literals)
-                .map(Some)
-                .map_err(|error| LoadError(format!("the shared literals: {error}"))),
-        };
-        let build_phrases = || {
-            let built = program.phrases.iter().map(|list| {
-                scan::Phrases::build(&list.list)
-                    .map_err(|error| LoadError(format!("a phrase list of {} entries: {error}", list.list.len())))
-            });
-            built.collect::<Result<Vec<_>, _>>()
-        };
-        let (literals, phrases) = std::thread::scope(|scope| {
-            let literals = scope.spawn(build_literals);
-            let phrases = build_phrases();
-            let failed = |_| Err(LoadError("building the shared literals failed unexpectedly".to_owned()));
-            (literals.join().unwrap_or_else(failed), phrases)
+        // The shared literals are a list among the others; the longest first, so that no thread is left with it at the end.
+        let mut lists: Vec<(usize, &[Box<[u8]>])> =
+            program.phrases.iter().map(|list| &*list.list).enumerate().collect();
+        lists.sort_by_key(|(_, list)| std::cmp::Reverse(list.len()));
+        let work: Vec<_> = std::iter::once(None).chain(lists.iter().copied().map(Some)).collect();
+        let built = in_parallel(&work, threads(), |list, _| match list {
+            None => Built::Literals(Box::new(scan::Literals::build(&program.literals))),
+            Some((_, list)) => Built::Phrases(Box::new(scan::Phrases::build(list))),
         });
-        let (literals, phrases) = (literals?, phrases?);
+        let mut literals = None;
+        let mut phrases: Vec<Option<scan::Phrases>> = program.phrases.iter().map(|_| None).collect();
+        for (list, built) in work.iter().zip(built) {
+            match (list, built) {
+                (None, Some(Built::Literals(built))) => {
+                    let built = built.map_err(|error| LoadError(format!("the shared literals: {error}")))?;
+                    literals = (!program.literals.is_empty()).then_some(built);
+                }
+                (Some((at, list)), Some(Built::Phrases(built))) => {
+                    let entries = list.len();
+                    let failed = |error| LoadError(format!("a phrase list of {entries} entries: {error}"));
+                    phrases[*at] = Some(built.map_err(failed)?);
+                }
+                _ => return Err(LoadError("building a list failed unexpectedly".to_owned())),
+            }
+        }
+        let phrases = phrases.into_iter().flatten().collect();
         Ok(Loaded { program, patterns, phrases, literals })
     }
 

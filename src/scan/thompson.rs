@@ -249,6 +249,8 @@ impl Thompson {
                 classes.iter_mut().for_each(|targets| targets.push(next));
             }
         }
+        behind.sort_unstable();
+        behind.dedup();
         for targets in &mut behind {
             targets.sort_unstable();
             targets.dedup();

@@ -10,6 +10,7 @@ use crate::engine::{FixedEnv, Scratch, Transaction};
 use crate::files::{Files, MemoryFiles};
 use crate::lang::seclang::{self, Accepted, Entry, codes};
 use crate::limits::Limits;
+use crate::parallel::threads;
 use crate::plan::{self, Artefacts, Options, Unpacked};
 use crate::program::{Loaded, verify};
 use crate::rule::{Pattern, Ruleset};
@@ -294,10 +295,6 @@ fn load_bundle(
     let (limits, from) = (limits.clone(), path.to_path_buf());
     report.unverified = Some(Arc::new(Unverified { artefacts, limits, source, carried: Some(carried), from }));
     Ok((loaded, report))
-}
-
-fn threads() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 /// From the ruleset to what can go into service.
