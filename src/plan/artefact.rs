@@ -158,3 +158,88 @@ pub fn unpack(artefacts: &Artefacts, limits: &Limits, threads: usize) -> Unpacke
     }
     unpacked
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::meter::Meter;
+    use crate::scan::{Cache, Cursor, Groups, Want};
+    use proptest::prelude::*;
+
+    /// Small tables and NFAs of every kind: the library's, our own, none, captures, back-references, assertions.
+    const PATTERNS: &[(&str, Want, usize)] = &[
+        ("(?i)un(ion)\\s+select", Want::Groups, 1 << 20),
+        ("\\bon[a-z]{3,9}\\s*=", Want::Span, 1 << 14),
+        ("[ab]x.{9}y|^z", Want::Match, 1 << 8),
+        ("^(a+)=\\1$", Want::Groups, 1 << 16),
+    ];
+
+    fn limits(dense_dfa_bytes: usize) -> Limits {
+        Limits { dense_dfa_bytes, ..Limits::default() }
+    }
+
+    fn pattern(text: &str) -> Pattern {
+        Pattern { text: text.as_bytes().into(), fold_case: false }
+    }
+
+    fn made(which: usize) -> (Pattern, Made, Limits) {
+        let (text, want, bytes) = PATTERNS[which];
+        let limits = limits(bytes);
+        let made = make(&pattern(text), want, &limits).unwrap_or_else(|_| panic!("{text}"));
+        (pattern(text), made, limits)
+    }
+
+    /// All that a scan says: what it finds and what it costs.
+    fn scan(made: &Made, haystack: &[u8]) -> (bool, Groups, u64) {
+        let (mut cache, mut cursor, mut groups) = (Cache::default(), Cursor::default(), Groups::default());
+        let mut meter = Meter::new(1 << 24);
+        let outcome = made.automaton.scan(&mut cache, haystack, &mut cursor, u64::MAX, &mut groups, &mut meter);
+        (outcome.is_ok_and(|outcome| outcome == crate::scan::Outcome::Hit), groups, meter.spent())
+    }
+
+    #[test]
+    fn what_is_kept_is_what_was_made() {
+        let haystacks: [&[u8]; 5] = [b"1 UNION  select", b"x onload =", b"axabcdefghiy", b"aa=aa", b"z"];
+        for which in 0..PATTERNS.len() {
+            let (pattern, made, limits) = made(which);
+            let artefact = Artefact::of(&made);
+            let opened = artefact.open(&pattern, &limits, &mut Vec::new()).unwrap();
+            assert_eq!(opened.automaton.price(), made.automaton.price());
+            assert_eq!(opened.requirement, made.requirement);
+            assert_eq!(opened.constructs, made.constructs);
+            assert!(haystacks.iter().all(|haystack| scan(&opened, haystack) == scan(&made, haystack)), "{which}");
+            assert!(artefact.is_of(&pattern, &limits));
+            let other = Pattern { text: (*b"other").into(), fold_case: false };
+            assert!(!artefact.is_of(&other, &limits));
+            let mut writer = Writer::default();
+            artefact.store(&mut writer);
+            let bytes = writer.into_bytes();
+            assert_eq!(Artefact::restore(&mut Reader::new(&bytes)).as_ref(), Ok(&artefact));
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(400))]
+
+        #[test]
+        fn any_byte_of_an_artefact_may_be_wrong(
+            which in 0..PATTERNS.len(),
+            changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
+            haystack in prop::collection::vec(prop::sample::select(b"aonxyz=_ \n\xff".to_vec()), 0..200),
+        ) {
+            let (pattern, made, limits) = made(which);
+            let mut bytes = Vec::new();
+            Artefact::of(&made).unpack(&limits, &mut bytes).unwrap();
+            // What stands at the start steers what follows: it is hit more often than chance would have it.
+            for (place, byte) in &changes {
+                let len = if byte % 2 == 0 { bytes.len() } else { bytes.len().min(400) };
+                bytes[place.index(len)] = *byte;
+            }
+            let packed = lz4_flex::block::compress(&bytes).into();
+            let forged = Artefact { back_reference: None, len: bytes.len(), packed };
+            if let Ok(opened) = forged.open(&pattern, &limits, &mut Vec::new()) {
+                scan(&opened, &haystack);
+            }
+        }
+    }
+}

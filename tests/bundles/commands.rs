@@ -57,9 +57,8 @@ fn every_command_takes_a_bundle() {
     assert!(text(&without).contains("--bundle-key"), "{}", text(&without));
 }
 
-#[test]
-fn checking_finds_a_forged_automaton() {
-    let (_folder, path) = prepared();
+/// Replaces the bundle by one with the automaton of other rules, signed all the same.
+fn forge(path: &impl Fn(&str) -> String) {
     let other = fs::read_to_string(path("my.conf")).unwrap().replace("attack", "absent");
     fs::write(path("other.conf"), other).unwrap();
     assert!(fusewall(&["compile", "--rules", &path("other.conf"), "-o", &path("other.fwb")]).status.success());
@@ -70,7 +69,12 @@ fn checking_finds_a_forged_automaton() {
     forged.extend_from_slice(&foreign[behind(&foreign, b"absent[0-9]")..]);
     fs::write(path("my.fwb"), sealed(forged)).unwrap();
     sign(Path::new(&path("my.fwb")));
+}
 
+#[test]
+fn checking_finds_a_forged_automaton() {
+    let (_folder, path) = prepared();
+    forge(&path);
     let rules = ["--rules", &path("my.fwb"), "--bundle-key", &path("key.pub")];
     assert!(fusewall(&[&["check"][..], &rules].concat()).status.success(), "without comparing it looks well");
     let found = fusewall(&[&["check", "--verify", "--json"][..], &rules].concat());
@@ -113,4 +117,28 @@ fn a_cache_is_written_and_used() {
     };
     assert!(!check().contains("compared with"));
     assert!(check().contains("compared with"));
+}
+
+#[cfg(feature = "serve")]
+#[test]
+fn serving_finds_a_forged_automaton_by_itself() {
+    use std::io::{BufRead, BufReader};
+    let (_folder, path) = prepared();
+    forge(&path);
+    let mut server = Command::new(env!("CARGO_BIN_EXE_fusewall"))
+        .args(["serve", "--listen", "127.0.0.1:0", "--rules", &path("my.fwb"), "--bundle-key", &path("key.pub")])
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .expect("the command runs");
+    let lines = BufReader::new(server.stderr.take().unwrap()).lines();
+    let (found, waiting) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let line = lines.map_while(Result::ok).find(|line| line.contains("not those of the rules"));
+        let _ = found.send(line);
+    });
+    let found = waiting.recv_timeout(std::time::Duration::from_secs(30));
+    server.kill().unwrap();
+    server.wait().unwrap();
+    let line = found.ok().flatten().expect("it is found and logged");
+    assert!(line.contains("ERROR") && line.contains("generation 2 is in service"), "{line}");
 }

@@ -2,7 +2,7 @@
 
 use super::*;
 use fusewall::Verification;
-use fusewall::files::Files;
+use fusewall::files::{Files, RemoteRules, WithRemote};
 
 #[test]
 fn a_bundle_is_its_rules() {
@@ -102,4 +102,24 @@ fn other_limits_or_another_version_compile_again() {
     let waf = from_bundle(signed(&sealed(other))).unwrap();
     assert!(waf.report().render(false).contains("was compiled by `fusewall 9."), "{}", waf.report());
     assert_alike(&super::plain(), &waf);
+}
+
+struct Far;
+
+impl RemoteRules for Far {
+    fn fetch(&self, _url: &str, _key: &str, _most: usize) -> std::io::Result<Vec<u8>> {
+        Ok(b"SecRule ARGS \"@rx ^far$\" \"id:50,phase:1,deny\"\n".to_vec())
+    }
+}
+
+#[test]
+fn fetched_rules_are_carried() {
+    let text = "SecRuleEngine On\nSecRemoteRules secret https://rules.example/far.conf\n".to_owned();
+    let source = RuleSource::Text { name: "my.conf".into(), text };
+    let files = WithRemote { files: MemoryFiles::new(), remote: Box::new(Far) };
+    let compiled = compile(&source, &files, &Default::default()).unwrap_or_else(|report| panic!("{report}"));
+    // Nobody fetches anything here.
+    let waf = from_bundle(signed(&compiled.bytes)).unwrap_or_else(|report| panic!("{report}"));
+    assert!(get(&waf, "far").interruption().is_some());
+    assert!(get(&waf, "near").interruption().is_none());
 }
