@@ -135,7 +135,8 @@ pub struct Limits {
     /// Bytes of one written audit record, and of each body in it. Longer: texts are cut, bodies first, and the record says which.
     /// 256 KB are fifty times an ordinary record, and fit into the messages of the common log shippers (1 MB).
     pub audit_record_bytes: usize,
-    /// Bytes of all buffers of one request: body, decoded values, transformed buffers.
+    /// Bytes of all buffers of one request: body, decoded values, transformed buffers. The value that is being transformed is held
+    /// beside them, once.
     pub request_memory: usize,
     /// Fuel of one request: the constant part. The three numbers are the smallest round ones at which no benign request of the
     /// corpora trips with CRS at paranoia level 4: the dearest of 42,000 small ones took 8.5 million on 3.9 KB, forms of 1 MB

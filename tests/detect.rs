@@ -212,3 +212,79 @@ proptest! {
         check_fuel(&input);
     }
 }
+
+/// Pieces that an attack is made of, without the bytes of a set.
+fn pieces(without: fusewall::byteset::ByteSet) -> impl Strategy<Value = Vec<u8>> {
+    const WORDS: &[&str] = &[
+        "onload",
+        "onerror",
+        "style",
+        "href",
+        "javascript:",
+        "script",
+        "svg",
+        "xmlns",
+        "!--",
+        "-->",
+        "![CDATA[",
+        "?import",
+        "/",
+        ">",
+        "'",
+        "\"",
+        "`",
+        "x",
+        "0",
+        "union",
+        "select",
+        "or",
+        "and",
+        "1",
+        "b",
+        "n",
+        "x27",
+        "sp_password",
+        "--",
+        "#",
+        "/*",
+        "*/",
+        "sleep",
+        "null",
+        "not",
+        "in",
+        "like",
+        "group",
+        "by",
+        "waitfor",
+        "delay",
+        "_utf8",
+        "\\N",
+        "@",
+        "$",
+        ".",
+        ",",
+        "(",
+        ")",
+    ];
+    let piece = prop_oneof![
+        4 => prop::sample::select(WORDS).prop_map(|word| word.as_bytes().to_vec()),
+        1 => any::<u8>().prop_map(|byte| vec![byte]),
+        1 => Just(b" ".to_vec()),
+    ];
+    prop::collection::vec(piece, 0..12)
+        .prop_map(move |pieces| pieces.concat().into_iter().filter(|byte| !without.contains(*byte)).collect())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(20_000))]
+
+    #[test]
+    fn without_the_bytes_that_an_attack_needs_there_is_none(
+        plain in pieces(detect::XSS_NEEDS),
+        letters in pieces(detect::SQLI_NEEDS),
+    ) {
+        let mut meter = Meter::unlimited();
+        prop_assert!(!detect::xss(&plain, &mut meter).unwrap(), "{:?}", plain.escape_ascii().to_string());
+        prop_assert!(detect::sqli(&letters, &mut meter).unwrap().is_none(), "{:?}", letters.escape_ascii().to_string());
+    }
+}

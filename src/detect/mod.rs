@@ -12,5 +12,5 @@ mod input;
 mod sqli;
 mod xss;
 
-pub use sqli::{Dialect, Fingerprint, Quote, Reading, SQLI_PRICE, sqli, sqli_fingerprint};
-pub use xss::{Context, XSS_PRICE, xss, xss_in};
+pub use sqli::{Dialect, Fingerprint, Quote, Reading, SQLI_NEEDS, SQLI_PRICE, sqli, sqli_fingerprint};
+pub use xss::{Context, XSS_NEEDS, XSS_PRICE, xss, xss_in};

@@ -19,11 +19,16 @@ pub(super) fn run(step: &Step, loaded: &Loaded, scratch: &mut Scratch, meter: &m
     match step {
         Step::SetTx(key, right) => set_tx(*key, right, loaded, scratch, meter),
         Step::SetVar(Variable::Tx, name, right) => {
-            let name = expanded(name, loaded, scratch, meter)?;
-            let lower = name.to_ascii_lowercase();
-            meter.charge_rule(SET.of(lower.len()))?;
+            let mut lower = std::mem::take(&mut scratch.name);
+            lower.clear();
             let limit = loaded.program().limits.tx_entries;
-            match scratch.tx.find_or_add(loaded.program(), &lower, limit) {
+            let key = expand(name, &mut lower, loaded, scratch, meter).and_then(|()| {
+                lower.make_ascii_lowercase();
+                meter.charge_rule(SET.of(lower.len()))?;
+                Ok(scratch.tx.find_or_add(loaded.program(), &lower, limit))
+            });
+            scratch.name = lower;
+            match key? {
                 Some(key) => set_tx(key, right, loaded, scratch, meter),
                 None => {
                     scratch.flags.note("tx entries");

@@ -4,7 +4,7 @@
 use super::memory::{Memory, Slice};
 use crate::byteset::ByteSet;
 use crate::meter::{Exhausted, Meter, Price};
-use crate::program::{NodeId, Program, Screen};
+use crate::program::{LEVELS, Need, NodeId, Program, Screen, Sieve, level};
 use crate::rule::Variable;
 use crate::scan;
 use crate::transform::{Changed, Context};
@@ -23,8 +23,20 @@ struct Buffer {
     slice: Slice,
     len: usize,
     mask: ByteSet,
-    /// Offset of its literals in `hits`, once searched.
-    hits: Option<u32>,
+    /// The level of `mask`.
+    level: u8,
+    hits: Hits,
+}
+
+/// What is known of the literals in a buffer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Hits {
+    /// It was not searched.
+    Unknown,
+    /// It contains none.
+    None,
+    /// Those that it contains are the words from here on in `hits`.
+    At(u32),
 }
 
 /// A value of the request that pipelines start from.
@@ -106,7 +118,8 @@ impl Buffers {
         source.meter.charge(CLASSIFY.of(len))?;
         source.memory.admit(self.memory())?;
         let mask = ByteSet::in_bytes(source.memory.get(slice));
-        self.list.push(Buffer { slice, len, mask, hits: None });
+        let level = level(&mask) as u8;
+        self.list.push(Buffer { slice, len, mask, level, hits: Hits::Unknown });
         Ok(BufferId((self.list.len() - 1) as u32))
     }
 
@@ -120,11 +133,13 @@ impl Buffers {
     ) -> Result<BufferId, Exhausted> {
         source.meter.charge(LOOK_UP)?;
         let nodes = source.program.nodes.len();
-        source.memory.admit(self.memory().saturating_add(nodes * size_of::<u32>()))?;
-        let row = self.row(cell, nodes);
-        if let Some(known) = self.known(row, node) {
-            return Ok(known);
-        }
+        let row = match self.row(cell, nodes) {
+            Some(row) => row,
+            None => {
+                source.memory.admit(self.memory().saturating_add(nodes * size_of::<u32>()))?;
+                self.new_row(cell, nodes)
+            }
+        };
         let mut id = match self.known(row, NodeId::ROOT) {
             Some(root) => root,
             None => {
@@ -133,8 +148,14 @@ impl Buffers {
                 root
             }
         };
-        let path = source.program.nodes.get(node.index()).map(|node| node.path.as_slice()).unwrap_or_default();
-        for &step in path {
+        if self.leaves_alone(id, node, source.program) {
+            return Ok(id);
+        }
+        let Some(planned) = source.program.nodes.get(node.index()) else { return Ok(id) };
+        if let Some(known) = self.known(row, node) {
+            return Ok(known);
+        }
+        for &step in &planned.path {
             id = match self.known(row, step) {
                 Some(known) => known,
                 None => {
@@ -145,6 +166,15 @@ impl Buffers {
             };
         }
         Ok(id)
+    }
+
+    /// Whether the transformations that lead to `node` change nothing: most values come out of most pipelines as they went in.
+    #[inline]
+    pub(super) fn leaves_alone(&self, root: BufferId, node: NodeId, program: &Program) -> bool {
+        let (Some(planned), Some(root)) = (program.nodes.get(node.index()), self.list.get(root.0 as usize)) else {
+            return true;
+        };
+        !root.mask.intersects(&planned.path_triggers) && !(root.len == 0 && planned.path_changes_empty)
     }
 
     /// The same for a buffer that no cell holds.
@@ -170,14 +200,15 @@ impl Buffers {
         source: &mut Source<'_>,
     ) -> Result<BufferId, Exhausted> {
         source.meter.charge(LOOK_UP)?;
-        let Some((_, step)) = source.program.nodes.get(node.index()).and_then(|node| node.step) else {
+        let (Some(node), Some(buffer)) = (source.program.nodes.get(node.index()), self.list.get(from.0 as usize))
+        else {
             return Ok(from);
         };
-        let Some(buffer) = self.list.get(from.0 as usize).copied() else { return Ok(from) };
-        let triggered = buffer.mask.intersects(&step.triggers()) || buffer.len == 0 && step.changes_empty();
-        if !triggered {
+        if !buffer.mask.intersects(&node.triggers) && !(buffer.len == 0 && node.changes_empty) {
             return Ok(from);
         }
+        let Some((_, step)) = node.step else { return Ok(from) };
+        let buffer = *buffer;
         source.meter.charge(step.price().of(buffer.len))?;
         source.memory.admit(self.memory().saturating_add(step.max_output(buffer.len)))?;
         let context = Context { unicode_map: source.program.ruleset.settings.unicode_map.as_deref() };
@@ -190,43 +221,69 @@ impl Buffers {
         }
     }
 
+    /// The tests of a sieve that the buffer may pass.
+    pub(super) fn sieve(&self, id: BufferId, sieve: &Sieve, meter: &mut Meter) -> Result<u64, Exhausted> {
+        let Some(buffer) = self.list.get(id.0 as usize) else { return Ok(u64::MAX) };
+        let level = usize::from(buffer.level);
+        meter.charge(sieve.price(level))?;
+        Ok(sieve.pass(level, buffer.len, &buffer.mask))
+    }
+
     /// Whether a pattern with this screen may match the buffer. Searches the buffer for all literals when first asked.
     pub(super) fn passes(
         &mut self,
         id: BufferId,
-        screen: &Screen,
+        screens: &[Option<Screen>; LEVELS],
         literals: Option<&scan::Literals>,
         source: &mut Source<'_>,
     ) -> Result<bool, Exhausted> {
-        let Some(buffer) = self.list.get(id.0 as usize).copied() else { return Ok(false) };
+        let Some(buffer) = self.list.get(id.0 as usize) else { return Ok(false) };
+        let Some(Some(screen)) = screens.get(usize::from(buffer.level)) else { return Ok(false) };
         if buffer.len < screen.min_len || !screen.any_of.iter().all(|set| set.intersects(&buffer.mask)) {
             return Ok(false);
         }
-        let (crate::program::Need::All(_) | crate::program::Need::Any(_) | crate::program::Need::Literal(_)) =
-            screen.need
-        else {
+        if screen.need == Need::Always {
             return Ok(true);
-        };
+        }
         let Some(literals) = literals else { return Ok(true) };
+        let buffer = *buffer;
         let words = source.program.literal_words();
-        let start = match buffer.hits {
-            Some(start) => start as usize,
-            None => {
+        let hits = match buffer.hits {
+            Hits::Unknown => {
                 let start = self.hits.len();
                 source.memory.admit(self.memory().saturating_add(words * size_of::<u64>()))?;
                 self.hits.resize(start + words, 0);
-                let hits = self.hits.get_mut(start..).unwrap_or_default();
-                literals.scan(source.memory.get(buffer.slice), hits, source.meter)?;
-                if let Some(buffer) = self.list.get_mut(id.0 as usize) {
-                    buffer.hits = Some(start as u32);
+                let found = self.hits.get_mut(start..).unwrap_or_default();
+                literals.scan(source.memory.get(buffer.slice), found, source.meter)?;
+                let hits = if found.iter().all(|word| *word == 0) { Hits::None } else { Hits::At(start as u32) };
+                if hits == Hits::None {
+                    self.hits.truncate(start);
                 }
-                start
+                if let Some(buffer) = self.list.get_mut(id.0 as usize) {
+                    buffer.hits = hits;
+                }
+                hits
             }
+            known => known,
         };
+        // Most values contain no literal at all, and no need is met by none.
+        let Hits::At(start) = hits else { return Ok(false) };
+        let start = start as usize;
         Ok(screen.need.holds(self.hits.get(start..start + words).unwrap_or_default()))
     }
 
-    fn row(&mut self, cell: Cell, nodes: usize) -> usize {
+    /// Where the row of a cell begins, if it has one.
+    fn row(&self, cell: Cell, nodes: usize) -> Option<usize> {
+        let row = match cell {
+            Cell::Value(at) => self.fields.get(at as usize).map(|[value, _]| *value),
+            Cell::Name(at) => self.fields.get(at as usize).map(|[_, name]| *name),
+            Cell::Scalar(variable) => self.scalars.get(variable as usize).copied(),
+        };
+        Some((row?.checked_sub(1)? as usize) * nodes)
+    }
+
+    /// Gives a cell a row.
+    fn new_row(&mut self, cell: Cell, nodes: usize) -> usize {
         let place = match cell {
             Cell::Value(at) | Cell::Name(at) => {
                 let at = at as usize;
@@ -243,13 +300,12 @@ impl Buffers {
                 self.scalars.get_mut(at)
             }
         };
-        let Some(place) = place else { return 0 };
-        if *place == 0 {
-            let next = self.rows.len() / nodes.max(1);
-            self.rows.resize(self.rows.len() + nodes, 0);
-            *place = next as u32 + 1;
+        let start = self.rows.len();
+        if let Some(place) = place {
+            *place = (start / nodes.max(1)) as u32 + 1;
         }
-        (*place as usize - 1) * nodes
+        self.rows.resize(start + nodes, 0);
+        start
     }
 
     fn known(&self, row: usize, node: NodeId) -> Option<BufferId> {

@@ -7,6 +7,7 @@ use super::operator::{self, Captured, Tested};
 use super::record::{self, MatchRecord};
 use super::scratch::Scratch;
 use super::selection::{self, Item, ItemValue, resolve};
+use super::sieve;
 use super::trace::{self, Event, LeftOut};
 use super::verdict::{Interruption, InterruptionAction, Reason};
 use crate::meter::{Exhausted, Meter, Price, Scope};
@@ -53,6 +54,8 @@ pub(super) fn run(
 ) -> Result<Progress, Exhausted> {
     let program = loaded.program().as_ref();
     let Some(schedule) = program.schedule.get(phase.index()) else { return Ok(Progress::Done) };
+    // A trace shows what did not match as well.
+    let gates = program.gates.get(phase.index()).filter(|_| scratch.trace.is_none());
     loop {
         // A rule that turns the engine off is still run to its end, paused or not.
         if scratch.state.mode == EngineMode::Off && !cursor.entered {
@@ -71,10 +74,17 @@ pub(super) fn run(
             }
             if scratch.memory.work.len() > WORK_BYTES || scratch.buffers.memory() > BUFFER_BYTES {
                 scratch.buffers.clear();
+                scratch.selections.forget_roots();
+                scratch.sieved.clear(program.sieves.len());
                 scratch.matched.rescue(&mut scratch.memory)?;
             }
-            scratch.matched.enter_rule();
             scratch.state.rule = Some(rule);
+            let gate = gates.and_then(|gates| gates.get(cursor.position).copied().flatten());
+            if gate.is_some_and(|slot| scratch.sieved.excludes(slot)) {
+                cursor.position += 1;
+                continue;
+            }
+            scratch.matched.enter_rule();
             cursor.entered = true;
             cursor.narrowed = scratch.narrowed.len();
         }
@@ -158,11 +168,24 @@ fn run_link(
         }
         return Ok(LinkEnd::Hit);
     };
+    let slot = look.sieve.filter(|_| scratch.trace.is_none());
+    if let Some(slot) = slot.filter(|_| !cursor.resolved) {
+        if !sieve::run(slot, pause_at, loaded, scratch, meter)? {
+            return Ok(LinkEnd::Pending);
+        }
+        if scratch.sieved.excludes(slot) {
+            return Ok(LinkEnd::Miss);
+        }
+    }
     if !cursor.resolved {
         resolve(look.selection, loaded, scratch, meter)?;
         cursor.resolved = true;
     }
-    while let Some(item) = scratch.selections.item(cursor.item) {
+    loop {
+        if let Some(slot) = slot {
+            cursor.item = scratch.sieved.next(slot, cursor.item);
+        }
+        let Some(item) = scratch.selections.item(cursor.item) else { break };
         if cursor.testing.is_none() {
             if meter.spent() >= pause_at {
                 return Ok(LinkEnd::Pending);

@@ -27,6 +27,7 @@ mod record;
 mod sanitise;
 mod scratch;
 mod selection;
+mod sieve;
 mod trace;
 mod transaction;
 mod tx;

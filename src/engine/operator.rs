@@ -193,7 +193,7 @@ fn rx(
     if *cursor == Cursor::default() {
         meter.charge(SCREEN)?;
         let mut source = Source { program, memory: &mut scratch.memory, meter };
-        if !scratch.buffers.passes(buffer, &plan.screen, loaded.literals(), &mut source)? {
+        if !scratch.buffers.passes(buffer, &plan.screens, loaded.literals(), &mut source)? {
             return Ok(Tested::Miss);
         }
     }

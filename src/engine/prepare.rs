@@ -37,57 +37,15 @@ pub(super) fn parse_limits(program: &Program) -> ParseLimits {
 /// Request line, query string, cookies: phase 1.
 pub(super) fn request(program: &Program, scratch: &mut Scratch, meter: &mut Meter) -> Result<(), Exhausted> {
     let limits = parse_limits(program);
-    let target = bytes_of(scratch, Variable::RequestUriRaw);
-    meter.charge(COPY.of(target.len()))?;
-    let uri = http::uri::split(&target);
-    keep(scratch, Variable::RequestUri, uri.uri)?;
-    if uri.has_query {
-        keep(scratch, Variable::QueryString, uri.query)?;
-    }
-    let mut path = Vec::with_capacity(uri.path.len());
-    http::uri::decode_path(uri.path, &mut path);
-    keep(scratch, Variable::RequestFilename, &path)?;
-    keep(scratch, Variable::RequestBasename, http::uri::basename(&path))?;
-    keep(scratch, Variable::PathInfo, &path)?;
-    if target.contains(&b'#') {
-        // Recipients that know no fragments read on: the rest of the target is then path or arguments.
-        scratch.flags.note("fragment of the request target");
-    }
-    let query = uri.query.to_vec();
-    http::args::parse_query(&query, &limits, &mut scratch.memory.fields, &mut scratch.report, meter)?;
-
-    let headers: Vec<_> =
-        scratch.memory.fields.items().iter().filter(|field| field.kind == Kind::RequestHeader).copied().collect();
-    let mut content_type = None;
-    let mut header_bytes = 0;
-    for header in headers {
-        header_bytes += header.name.len() + header.value.len() + 4;
-        let name = scratch.memory.fields.bytes(header.name);
-        if name.eq_ignore_ascii_case(b"cookie") {
-            let value = scratch.memory.fields.bytes(header.value).to_vec();
-            let settings = &program.ruleset.settings;
-            let (format, separator) = (settings.cookie_format, settings.cookie_separator);
-            if !http::cookies::parse_cookies(&value, format, separator, &mut scratch.memory.fields, meter)? {
-                scratch.flags.note("cookie without a name");
-            }
-        } else if name.eq_ignore_ascii_case(b"host") {
-            let host = host_of(scratch.memory.fields.bytes(header.value)).to_vec();
-            keep(scratch, Variable::ServerName, &host)?;
-        } else if name.eq_ignore_ascii_case(b"content-type") && content_type.is_none() {
-            content_type = Some(scratch.memory.fields.bytes(header.value).to_vec());
-        } else if name.eq_ignore_ascii_case(b"authorization") {
-            let value = scratch.memory.fields.bytes(header.value);
-            let scheme = value.split(|&byte| byte == b' ').next().unwrap_or_default().to_vec();
-            let user = basic_user(value);
-            keep(scratch, Variable::AuthType, &scheme)?;
-            if let Some(user) = user {
-                keep(scratch, Variable::RemoteUser, &user)?;
-            }
-        }
-    }
-    scratch.state.processor = content_type.as_deref().and_then(processor_of);
-    let line = bytes_of(scratch, Variable::RequestLine).len();
-    number(scratch, Variable::FullRequestLength, (line + 2 + header_bytes + 2) as u64)?;
+    meter.charge(COPY.of(scalar(scratch, Variable::RequestUriRaw).len()))?;
+    // What is stored next stands behind it in the same arena.
+    let mut target = std::mem::take(&mut scratch.text);
+    target.clear();
+    target.extend_from_slice(scalar(scratch, Variable::RequestUriRaw));
+    let split = request_target(&target, &limits, scratch, meter);
+    scratch.text = target;
+    split?;
+    request_headers(program, scratch, meter)?;
     for (variable, text) in [
         (Variable::ReqbodyError, "0"),
         (Variable::ReqbodyErrorMsg, ""),
@@ -116,6 +74,92 @@ pub(super) fn request(program: &Program, scratch: &mut Scratch, meter: &mut Mete
     multipart_flags(scratch);
     arguments(scratch, meter)?;
     full_request(program, scratch, meter)
+}
+
+/// The parts of the target: path and arguments.
+fn request_target(
+    target: &[u8],
+    limits: &ParseLimits,
+    scratch: &mut Scratch,
+    meter: &mut Meter,
+) -> Result<(), Exhausted> {
+    let uri = http::uri::split(target);
+    keep(scratch, Variable::RequestUri, uri.uri)?;
+    if uri.has_query {
+        keep(scratch, Variable::QueryString, uri.query)?;
+    }
+    let mut path = std::mem::take(&mut scratch.name);
+    path.clear();
+    http::uri::decode_path(uri.path, &mut path);
+    let kept = keep(scratch, Variable::RequestFilename, &path)
+        .and_then(|()| keep(scratch, Variable::RequestBasename, http::uri::basename(&path)))
+        .and_then(|()| keep(scratch, Variable::PathInfo, &path));
+    scratch.name = path;
+    kept?;
+    if target.contains(&b'#') {
+        // Recipients that know no fragments read on: the rest of the target is then path or arguments.
+        scratch.flags.note("fragment of the request target");
+    }
+    http::args::parse_query(uri.query, limits, &mut scratch.memory.fields, &mut scratch.report, meter)
+}
+
+/// What headers say: cookies, the host, the user, the type of the body.
+fn request_headers(program: &Program, scratch: &mut Scratch, meter: &mut Meter) -> Result<(), Exhausted> {
+    let mut content_type = None;
+    let mut header_bytes = 0;
+    // Cookies join the list behind the headers.
+    for at in 0..scratch.memory.fields.items().len() {
+        let Some(header) = scratch.memory.fields.items().get(at).copied() else { break };
+        if header.kind != Kind::RequestHeader {
+            continue;
+        }
+        header_bytes += header.name.len() + header.value.len() + 4;
+        let name = scratch.memory.fields.bytes(header.name);
+        if name.eq_ignore_ascii_case(b"content-type") && content_type.is_none() {
+            content_type = Some(header.value);
+            continue;
+        }
+        let told = [&b"cookie"[..], b"host", b"authorization"].into_iter().find(|told| name.eq_ignore_ascii_case(told));
+        let Some(told) = told else { continue };
+        let mut value = std::mem::take(&mut scratch.text);
+        value.clear();
+        value.extend_from_slice(scratch.memory.fields.bytes(header.value));
+        let taken = request_header(told, &value, program, scratch, meter);
+        scratch.text = value;
+        taken?;
+    }
+    scratch.state.processor = content_type.and_then(|value| processor_of(scratch.memory.fields.bytes(value)));
+    let line = scalar(scratch, Variable::RequestLine).len();
+    number(scratch, Variable::FullRequestLength, (line + 2 + header_bytes + 2) as u64)
+}
+
+/// What one of the headers says that more than itself is made of; `name` is in lower case.
+fn request_header(
+    name: &[u8],
+    value: &[u8],
+    program: &Program,
+    scratch: &mut Scratch,
+    meter: &mut Meter,
+) -> Result<(), Exhausted> {
+    match name {
+        b"cookie" => {
+            let settings = &program.ruleset.settings;
+            let (format, separator) = (settings.cookie_format, settings.cookie_separator);
+            if !http::cookies::parse_cookies(value, format, separator, &mut scratch.memory.fields, meter)? {
+                scratch.flags.note("cookie without a name");
+            }
+        }
+        b"host" => keep(scratch, Variable::ServerName, host_of(value))?,
+        b"authorization" => {
+            let scheme = value.split(|&byte| byte == b' ').next().unwrap_or_default();
+            keep(scratch, Variable::AuthType, scheme)?;
+            if let Some(user) = basic_user(value) {
+                keep(scratch, Variable::RemoteUser, &user)?;
+            }
+        }
+        _ => {}
+    }
+    Ok(())
 }
 
 /// Marks a body whose part outside of files is longer than its limit. Whether it is. Of a multipart body headers and values of
@@ -215,15 +259,21 @@ fn body_headers(scratch: &mut Scratch, meter: &mut Meter) -> Result<(), Exhauste
 /// Status line and headers: phase 3. An unknown length is 0.
 pub(super) fn response(scratch: &mut Scratch, meter: &mut Meter) -> Result<(), Exhausted> {
     scratch.set_scalar(Variable::ResponseContentLength, Slice::Static(b"0"));
-    let headers: Vec<_> =
-        scratch.memory.fields.items().iter().filter(|field| field.kind == Kind::ResponseHeader).copied().collect();
-    for header in headers {
+    for at in 0..scratch.memory.fields.items().len() {
+        let Some(header) = scratch.memory.fields.items().get(at).copied() else { break };
+        if header.kind != Kind::ResponseHeader {
+            continue;
+        }
         meter.charge(COPY.of(header.name.len()))?;
         let name = scratch.memory.fields.bytes(header.name);
         if name.eq_ignore_ascii_case(b"content-type") {
             let value = scratch.memory.fields.bytes(header.value);
-            let media = value.split(|&byte| byte == b';').next().unwrap_or_default().trim_ascii().to_vec();
-            keep(scratch, Variable::ResponseContentType, &media)?;
+            let mut media = std::mem::take(&mut scratch.text);
+            media.clear();
+            media.extend_from_slice(value.split(|&byte| byte == b';').next().unwrap_or_default().trim_ascii());
+            let kept = keep(scratch, Variable::ResponseContentType, &media);
+            scratch.text = media;
+            kept?;
         } else if name.eq_ignore_ascii_case(b"content-length") {
             scratch.set_scalar(Variable::ResponseContentLength, Slice::Field(header.value));
         }
@@ -297,9 +347,12 @@ fn arguments(scratch: &mut Scratch, meter: &mut Meter) -> Result<(), Exhausted> 
 
 /// FILES_SIZES.
 fn file_sizes(scratch: &mut Scratch, meter: &mut Meter) -> Result<(), Exhausted> {
-    let contents: Vec<_> =
-        scratch.memory.fields.items().iter().filter(|field| field.kind == Kind::FileContent).copied().collect();
-    for content in contents {
+    // The sizes join the list behind them.
+    for at in 0..scratch.memory.fields.items().len() {
+        let Some(content) = scratch.memory.fields.items().get(at).copied() else { break };
+        if content.kind != Kind::FileContent {
+            continue;
+        }
         meter.charge(COPY.of(0))?;
         let size = scratch.memory.fields.store(itoa(content.value.len() as u64).as_bytes())?;
         scratch.memory.fields.push_stored(Kind::FileSize, content.name, size);
@@ -340,7 +393,7 @@ fn full_request(program: &Program, scratch: &mut Scratch, meter: &mut Meter) -> 
     if !program.full_request {
         return Ok(());
     }
-    let mut text = bytes_of(scratch, Variable::RequestLine);
+    let mut text = scalar(scratch, Variable::RequestLine).to_vec();
     text.extend_from_slice(b"\r\n");
     for field in scratch.memory.fields.items() {
         if field.kind == Kind::RequestHeader {
@@ -357,8 +410,9 @@ fn full_request(program: &Program, scratch: &mut Scratch, meter: &mut Meter) -> 
     keep(scratch, Variable::FullRequest, &text)
 }
 
-pub(super) fn bytes_of(scratch: &Scratch, variable: Variable) -> Vec<u8> {
-    scratch.values.scalar(variable).map(|slice| scratch.memory.get(slice).to_vec()).unwrap_or_default()
+/// The bytes of a scalar; none if it has no value.
+pub(super) fn scalar(scratch: &Scratch, variable: Variable) -> &[u8] {
+    scratch.memory.get(scratch.values.scalar(variable).unwrap_or(Slice::EMPTY))
 }
 
 /// Stores a scalar's value.

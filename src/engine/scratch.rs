@@ -9,13 +9,14 @@ use super::persist::{Collections, Forgetful, Opened};
 use super::record::MatchRecord;
 use super::sanitise::Marks;
 use super::selection::{Item, Selections};
+use super::sieve::Sieved;
 use super::trace::Trace;
 use super::tx::Tx;
 use super::upload::Uploads;
 use super::values::Values;
 use super::verdict::{Exhaustion, Interruption};
 use crate::geo::Place;
-use crate::http::{Descriptors, Report};
+use crate::http::{BodyParser, Descriptors, Report, nested::Nested};
 use crate::program::{Program, RuleIx, RuleSetId, Source};
 use crate::rule::{AuditEngine, AuditParts, BodyProcessor, EngineMode, LimitAction, Variable, XmlIntoArgs};
 use crate::scan;
@@ -30,6 +31,7 @@ pub struct Scratch {
     pub(super) buffers: Buffers,
     pub(super) values: Values,
     pub(super) selections: Selections,
+    pub(super) sieved: Sieved,
     pub(super) tx: Tx,
     /// GLOBAL, IP, RESOURCE, SESSION and USER, as far as they are initialised.
     pub(super) opened: Opened,
@@ -70,6 +72,12 @@ pub struct Scratch {
     pub(super) trace: Option<Box<Trace>>,
     pub(super) env: Arc<dyn Env>,
     pub(super) collections: Arc<dyn Collections>,
+    /// What stands there until the host says where collections are kept.
+    forgetful: Arc<dyn Collections>,
+    /// Room for the parser of the next body.
+    pub(super) parser: Option<Box<BodyParser>>,
+    /// Room for the reader of the next request's documents inside values.
+    pub(super) nested: Option<Box<Nested>>,
 }
 
 /// A set of small numbers.
@@ -149,6 +157,7 @@ impl Scratch {
             buffers: Buffers::default(),
             values: Values::default(),
             selections: Selections::default(),
+            sieved: Sieved::default(),
             tx: Tx::default(),
             opened: Opened::default(),
             environment: Vec::new(),
@@ -197,6 +206,9 @@ impl Scratch {
             trace: None,
             env: Arc::new(FixedEnv::default()),
             collections: Arc::new(Forgetful),
+            forgetful: Arc::new(Forgetful),
+            parser: None,
+            nested: None,
         };
         scratch.caches.resize_with(program.patterns.len(), scan::Cache::default);
         scratch.reset(program);
@@ -209,10 +221,12 @@ impl Scratch {
         self.buffers.clear();
         self.values.clear();
         self.selections.clear(program.selections.len());
+        self.sieved.clear(program.sieves.len());
         self.tx.reset(program);
         self.opened.clear();
         self.environment.clear();
         self.uploads.clear();
+        self.collections = self.forgetful.clone();
         self.descriptors = None;
         self.resolver = None;
         self.geo = None;
@@ -260,6 +274,15 @@ impl Scratch {
         self.memory.shrink_to(KEPT);
         self.buffers.clear();
         self.buffers.shrink_to(KEPT);
+        self.sieved.shrink_to(KEPT);
+        [&mut self.text, &mut self.name, &mut self.expanded].into_iter().for_each(|text| text.shrink_to(KEPT));
+        self.tx.rest();
+        self.values.clear();
+        self.values.shrink_to(KEPT);
+        self.selections.clear(0);
+        self.selections.shrink_to(4 * KEPT);
+        self.found.clear();
+        self.found.shrink_to(4 * KEPT / size_of::<Item>());
         self.records.clear();
         self.uploads.clear();
         self.caches.iter_mut().for_each(scan::Cache::rest);

@@ -1,12 +1,12 @@
 //! From targets to the values they select. A selection over fixed values is resolved once a phase; one over values that
 //! actions change is resolved each time.
 
-use super::buffers::Cell;
+use super::buffers::{BufferId, Cell};
 use super::env::Env;
 use super::matched::full_name;
 use super::memory::Slice;
 use super::scratch::Scratch;
-use super::values::{Part, shows};
+use super::values::{Part, shows, tag};
 use crate::meter::{Exhausted, Meter, Price};
 use crate::program::{Loaded, PatternId, Selection, SelectionId, Source, Step, Which};
 use crate::rule::Variable;
@@ -43,6 +43,8 @@ pub(super) struct Selections {
     /// For each selection of the program: range of `items`, if resolved in this phase.
     resolved: Vec<Option<(u32, u32)>>,
     items: Vec<Item>,
+    /// For each item: the buffer of its value, as far as it is known.
+    roots: Vec<Option<BufferId>>,
     /// The items of the link that runs, if its selection is dynamic.
     dynamic: Vec<Item>,
     current: Option<(u32, u32)>,
@@ -54,13 +56,43 @@ impl Selections {
         self.resolved.clear();
         self.resolved.resize(count, None);
         self.items.clear();
+        self.roots.clear();
         self.dynamic.clear();
         self.current = None;
     }
 
+    /// Gives back what is not in use beyond about `bytes` for each list.
+    pub(super) fn shrink_to(&mut self, bytes: usize) {
+        self.items.shrink_to(bytes / size_of::<Item>());
+        self.dynamic.shrink_to(bytes / size_of::<Item>());
+        self.roots.shrink_to(bytes / size_of::<Option<BufferId>>());
+    }
+
     /// Bytes of the lists, to bound them.
     fn memory(&self) -> usize {
-        (self.items.len() + self.dynamic.len()) * size_of::<Item>()
+        (self.items.len() + self.dynamic.len()) * size_of::<Item>() + self.roots.len() * size_of::<Option<BufferId>>()
+    }
+
+    /// Where the items of the link that runs begin and end, unless its selection is dynamic.
+    pub(super) fn range(&self) -> (usize, usize) {
+        self.current.map_or((0, 0), |(start, end)| (start as usize, end as usize))
+    }
+
+    /// The item at a place of [`Selections::range`], and the buffer of its value if that is known.
+    pub(super) fn at(&self, place: usize) -> Option<(ItemValue, Option<BufferId>)> {
+        Some((self.items.get(place)?.value, self.roots.get(place).copied().flatten()))
+    }
+
+    /// The buffer of the value of the item at a place of [`Selections::range`] is known.
+    pub(super) fn set_root(&mut self, place: usize, root: BufferId) {
+        if let Some(known) = self.roots.get_mut(place) {
+            *known = Some(root);
+        }
+    }
+
+    /// Forgets the buffers.
+    pub(super) fn forget_roots(&mut self) {
+        self.roots.fill(None);
     }
 
     /// The `at`-th item of the link that runs.
@@ -107,6 +139,7 @@ pub(super) fn resolve(
     } else {
         let start = selections.items.len() as u32;
         selections.items.extend_from_slice(&items);
+        selections.roots.resize(selections.items.len(), None);
         let range = (start, selections.items.len() as u32);
         selections.current = Some(range);
         if let Some(place) = selections.resolved.get_mut(id.index()) {
@@ -245,20 +278,27 @@ fn name_fits(
             let key = loaded.program().tx_keys.get(key.index()).map(|key| &**key).unwrap_or_default();
             Ok(text.eq_ignore_ascii_case(key))
         }
-        Which::Regex(id) => {
-            let (Some(pattern), Some(cache)) = (loaded.pattern(*id), scratch.caches.get_mut(id.index())) else {
-                return Ok(false);
-            };
-            let mut cursor = scan::Cursor::default();
-            let mut groups = scan::Groups::default();
-            loop {
-                // Names are short: no need to pause inside one.
-                match pattern.scan(cache, text, &mut cursor, u64::MAX, &mut groups, meter)? {
-                    scan::Outcome::Pending => {}
-                    scan::Outcome::Hit => return Ok(true),
-                    scan::Outcome::Miss => return Ok(false),
-                }
-            }
+        Which::Regex(id) => finds(*id, text, loaded, &mut scratch.caches, meter),
+    }
+}
+
+/// Whether a pattern finds anything in a name.
+fn finds(
+    id: PatternId,
+    text: &[u8],
+    loaded: &Loaded,
+    caches: &mut [scan::Cache],
+    meter: &mut Meter,
+) -> Result<bool, Exhausted> {
+    let (Some(pattern), Some(cache)) = (loaded.pattern(id), caches.get_mut(id.index())) else { return Ok(false) };
+    let mut cursor = scan::Cursor::default();
+    let mut groups = scan::Groups::default();
+    loop {
+        // Names are short: no need to pause inside one.
+        match pattern.scan(cache, text, &mut cursor, u64::MAX, &mut groups, meter)? {
+            scan::Outcome::Pending => {}
+            scan::Outcome::Hit => return Ok(true),
+            scan::Outcome::Miss => return Ok(false),
         }
     }
 }
@@ -289,10 +329,22 @@ fn members(
 ) -> Result<(), Exhausted> {
     let variable = source.variable;
     if let Some((group, part)) = shows(variable) {
-        for position in 0..scratch.values.members(group).len() {
+        let wanted = match &source.which {
+            Which::Key(key) => Some(tag(key)),
+            _ => None,
+        };
+        let count = scratch.values.members(group).len();
+        meter.charge(COMPARE * count as u64)?;
+        let mut position = 0;
+        while position < count {
+            if let Some(wanted) = wanted {
+                let rest = scratch.values.tags(group).get(position..).unwrap_or_default();
+                let Some(next) = rest.iter().position(|tag| *tag == wanted) else { break };
+                position += next;
+            }
             let Some(&at) = scratch.values.members(group).get(position) else { break };
             let Some(field) = scratch.memory.fields.items().get(at as usize).copied() else { break };
-            meter.charge(COMPARE)?;
+            position += 1;
             let name = Slice::Field(field.name);
             let fits = match &source.which {
                 Which::All => true,
@@ -440,15 +492,26 @@ fn tx_members(
         items.push(Item { variable: Variable::Tx, member: Some(member), value: ItemValue::Once(value) });
         return Ok(());
     }
-    let first = items.len();
     for (key, value) in scratch.tx.iter() {
         let name = scratch.tx.name(program, key);
-        meter.charge(MAKE.of(name.len() + value.len()))?;
-        let member = scratch.memory.keep(name)?;
-        let value = scratch.memory.keep(value)?;
-        items.push(Item { variable: Variable::Tx, member: Some(member), value: ItemValue::Once(value) });
+        meter.charge(COMPARE)?;
+        let fits = match &source.which {
+            Which::All => true,
+            Which::Key(key) => name.eq_ignore_ascii_case(key),
+            Which::Tx(wanted) => *wanted == key,
+            Which::Regex(id) => match loaded.names_tx_key(*id, key) {
+                Some(known) => known,
+                None => finds(*id, name, loaded, &mut scratch.caches, meter)?,
+            },
+        };
+        if fits {
+            meter.charge(MAKE.of(name.len() + value.len()))?;
+            let member = scratch.memory.keep(name)?;
+            let value = scratch.memory.keep(value)?;
+            items.push(Item { variable: Variable::Tx, member: Some(member), value: ItemValue::Once(value) });
+        }
     }
-    keep_named(source, first, loaded, scratch, meter, items)
+    Ok(())
 }
 
 /// Leaves, of the items from `first` on, those whose names the target selects.

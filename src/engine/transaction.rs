@@ -9,7 +9,7 @@ use super::collections;
 use super::cursor::Cursor;
 use super::env::{Env, Resolver};
 use super::eval::{self, Progress};
-use super::persist::{Collections, Forgetful};
+use super::persist::Collections;
 use super::prepare;
 use super::scratch::Scratch;
 use super::trace::Event;
@@ -91,7 +91,6 @@ impl Transaction {
     pub fn new(loaded: Arc<Loaded>, mut scratch: Box<Scratch>, env: Arc<dyn Env>, unique_id: &str) -> Transaction {
         scratch.reset(loaded.program());
         scratch.env = env;
-        scratch.collections = Arc::new(Forgetful);
         scratch.state.started = scratch.now();
         scratch.state.unique_id.push_str(unique_id);
         let mut transaction = Transaction {
@@ -328,8 +327,9 @@ impl Transaction {
             return;
         }
         self.scratch.note(|| Event::Phase(phase));
-        let count = self.loaded.program().selections.len();
-        self.scratch.selections.clear(count);
+        let program = self.loaded.program();
+        self.scratch.selections.clear(program.selections.len());
+        self.scratch.sieved.clear(program.sieves.len());
         self.cursor = Cursor::default();
         self.stage = Stage::Rules(phase);
     }

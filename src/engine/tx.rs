@@ -1,19 +1,26 @@
 //! The TX collection: keys that rules spell out have a fixed place, all others are added as they come.
 
 use crate::program::{KeyId, Program};
-use std::collections::BTreeMap;
+
+/// Entries that rules have named while requests ran whose buffers wait for the next request, and the bytes of each of them.
+const KEPT: usize = 256;
+const KEPT_BYTES: usize = 256;
 
 /// One transaction's TX entries.
 #[derive(Debug, Default)]
 pub(super) struct Tx {
-    /// By key: first those of the program, then those made while the request runs. The buffers are reused.
+    /// By key: first those of the program, then those made while the request runs, then buffers that wait to be used again.
     values: Vec<Vec<u8>>,
+    /// Keys that there are.
+    count: usize,
     set: Vec<bool>,
     /// Keys in order of their first `setvar`; entries that were unset later stay listed.
     order: Vec<u32>,
     listed: Vec<bool>,
-    names: Vec<Box<[u8]>>,
-    index: BTreeMap<Box<[u8]>, u32>,
+    /// The names made while the request runs, and buffers that wait.
+    names: Vec<Vec<u8>>,
+    /// Which of them there are, in order of the names.
+    index: Vec<u32>,
     fixed: usize,
     /// Bytes of all values and of the names made while the request runs.
     held: usize,
@@ -23,8 +30,10 @@ impl Tx {
     /// Empty, with a place for each key of the program.
     pub(super) fn reset(&mut self, program: &Program) {
         self.fixed = program.tx_keys.len();
-        self.values.truncate(self.fixed);
-        self.values.resize_with(self.fixed, Vec::new);
+        self.count = self.fixed;
+        if self.values.len() < self.fixed {
+            self.values.resize_with(self.fixed, Vec::new);
+        }
         self.values.iter_mut().for_each(Vec::clear);
         self.held = 0;
         self.set.clear();
@@ -32,8 +41,22 @@ impl Tx {
         self.listed.clear();
         self.listed.resize(self.fixed, false);
         self.order.clear();
-        self.names.clear();
         self.index.clear();
+    }
+
+    /// Gives back what is more than ordinary requests need.
+    pub(super) fn rest(&mut self) {
+        self.values.truncate(self.fixed + KEPT);
+        self.names.truncate(KEPT);
+        for buffer in self.values.iter_mut().skip(self.fixed).chain(&mut self.names) {
+            buffer.clear();
+            buffer.shrink_to(KEPT_BYTES);
+        }
+    }
+
+    /// Where a name made while the request runs is in the index, or belongs.
+    fn place(&self, name: &[u8]) -> Result<usize, usize> {
+        self.index.binary_search_by(|at| self.names.get(*at as usize).map(Vec::as_slice).unwrap_or_default().cmp(name))
     }
 
     /// Bytes of all entries.
@@ -73,7 +96,10 @@ impl Tx {
 
     /// The key of that (lower-case) name, if it has a place.
     pub(super) fn find(&self, program: &Program, name: &[u8]) -> Option<KeyId> {
-        program.tx_key(name).or_else(|| self.index.get(name).map(|at| KeyId::new(*at as usize)))
+        program.tx_key(name).or_else(|| {
+            let at = self.index.get(self.place(name).ok()?)?;
+            Some(KeyId::new(self.fixed + *at as usize))
+        })
     }
 
     /// The key of that (lower-case) name; makes a place for it. `None` when `limit` entries exist.
@@ -81,16 +107,26 @@ impl Tx {
         if let Some(key) = self.find(program, name) {
             return Some(key);
         }
-        if self.values.len() >= self.fixed + limit {
+        if self.count >= self.fixed + limit {
             return None;
         }
-        let at = self.values.len();
-        self.values.push(Vec::new());
+        let (at, number) = (self.count, self.count - self.fixed);
+        let place = self.place(name).unwrap_or_else(|place| place);
+        if self.values.len() <= at {
+            self.values.push(Vec::new());
+        }
+        match self.names.get_mut(number) {
+            Some(buffer) => {
+                buffer.clear();
+                buffer.extend_from_slice(name);
+            }
+            None => self.names.push(name.to_vec()),
+        }
+        self.index.insert(place, number as u32);
+        self.count += 1;
         self.set.push(false);
         self.listed.push(false);
         self.held += 2 * name.len();
-        self.names.push(name.into());
-        self.index.insert(name.into(), at as u32);
         Some(KeyId::new(at))
     }
 
@@ -99,7 +135,7 @@ impl Tx {
         if at < self.fixed {
             program.tx_keys.get(at).map(|name| &**name).unwrap_or_default()
         } else {
-            self.names.get(at - self.fixed).map(|name| &**name).unwrap_or_default()
+            self.names.get(at - self.fixed).map(Vec::as_slice).unwrap_or_default()
         }
     }
 

@@ -68,11 +68,19 @@ pub(super) fn shows(variable: Variable) -> Option<(Group, Part)> {
     })
 }
 
+/// Length, first and last byte of a name without regard to letter case: equal names have equal tags.
+pub(super) fn tag(name: &[u8]) -> u32 {
+    let end = |byte: Option<&u8>| u32::from(byte.copied().unwrap_or_default().to_ascii_lowercase());
+    (name.len() as u32) << 16 | end(name.first()) << 8 | end(name.last())
+}
+
 /// Scalars and members.
 #[derive(Debug, Default)]
 pub(super) struct Values {
     scalars: Vec<Option<Slice>>,
     groups: [Vec<u32>; GROUPS],
+    /// For each entry of the groups: the tag of its name.
+    tags: [Vec<u32>; GROUPS],
     indexed: usize,
 }
 
@@ -80,8 +88,13 @@ impl Values {
     pub(super) fn clear(&mut self) {
         self.scalars.clear();
         self.scalars.resize(Variable::ALL.len(), None);
-        self.groups.iter_mut().for_each(Vec::clear);
+        self.groups.iter_mut().chain(&mut self.tags).for_each(Vec::clear);
         self.indexed = 0;
+    }
+
+    /// Gives back what is not in use beyond about `bytes` for each list.
+    pub(super) fn shrink_to(&mut self, bytes: usize) {
+        self.groups.iter_mut().chain(&mut self.tags).for_each(|list| list.shrink_to(bytes / size_of::<u32>()));
     }
 
     pub(super) fn set(&mut self, variable: Variable, slice: Slice) {
@@ -96,6 +109,11 @@ impl Values {
 
     pub(super) fn members(&self, group: Group) -> &[u32] {
         self.groups.get(group as usize).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// The tags of their names.
+    pub(super) fn tags(&self, group: Group) -> &[u32] {
+        self.tags.get(group as usize).map(Vec::as_slice).unwrap_or_default()
     }
 
     /// Takes in the fields that have come since the last call.
@@ -115,9 +133,13 @@ impl Values {
                 Kind::XmlText => (Group::XmlText, None),
                 Kind::XmlAttribute => (Group::XmlAttributes, None),
             };
+            let tag = tag(fields.bytes(field.name));
             for group in [Some(group), also].into_iter().flatten() {
                 if let Some(list) = self.groups.get_mut(group as usize) {
                     list.push(at as u32);
+                }
+                if let Some(tags) = self.tags.get_mut(group as usize) {
+                    tags.push(tag);
                 }
             }
         }

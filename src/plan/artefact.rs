@@ -7,6 +7,7 @@ use super::patterns::{Made, make};
 use crate::lang::pcre;
 use crate::limits::Limits;
 use crate::parallel::in_parallel;
+use crate::program::LEVELS;
 use crate::rule::Pattern;
 use crate::scan::StoredPattern;
 use crate::scan::require::Requirement;
@@ -43,9 +44,10 @@ impl Artefact {
         // What stores it takes little more than the automata themselves.
         let mut writer = Writer::with_capacity(made.automaton.memory() + (4 << 10));
         made.automaton.store(made.want, &mut writer);
-        // A list, for conditions that hold for some values only.
-        writer.number(1);
-        made.requirement.store(&mut writer);
+        for requirement in &made.requirements {
+            writer.byte(u8::from(requirement.is_some()));
+            requirement.iter().for_each(|requirement| requirement.store(&mut writer));
+        }
         let bytes = writer.into_bytes();
         Artefact {
             back_reference: pcre::back_reference(&made.constructs),
@@ -62,8 +64,12 @@ impl Artefact {
         self.unpack(limits, scratch)?;
         let mut reader = Reader::new(scratch);
         let stored = StoredPattern::read(&mut reader, limits)?;
-        reader.number(1)?;
-        let requirement = Requirement::restore(&mut reader)?;
+        let mut requirements = [const { None }; LEVELS];
+        for requirement in &mut requirements {
+            if reader.number(1)? == 1 {
+                *requirement = Some(Requirement::restore(&mut reader)?);
+            }
+        }
         reader.end()?;
         let parsed = match stored.needs_tree() {
             false => None,
@@ -75,7 +81,7 @@ impl Artefact {
         let want = stored.want();
         let automaton = stored.complete(parsed.as_ref().and_then(|parsed| parsed.exact.as_ref()), limits)?;
         let constructs = parsed.map(|parsed| parsed.constructs).unwrap_or_default();
-        Ok(Made { want, automaton, requirement, constructs })
+        Ok(Made { want, automaton, requirements, constructs })
     }
 
     fn unpack(&self, limits: &Limits, bytes: &mut Vec<u8>) -> Result<(), Damaged> {
@@ -205,7 +211,7 @@ mod tests {
             let artefact = Artefact::of(&made);
             let opened = artefact.open(&pattern, &limits, &mut Vec::new()).unwrap();
             assert_eq!(opened.automaton.price(), made.automaton.price());
-            assert_eq!(opened.requirement, made.requirement);
+            assert_eq!(opened.requirements, made.requirements);
             assert_eq!(opened.constructs, made.constructs);
             assert!(haystacks.iter().all(|haystack| scan(&opened, haystack) == scan(&made, haystack)), "{which}");
             assert!(artefact.is_of(&pattern, &limits));

@@ -68,7 +68,7 @@ impl<'r> Draft<'r> {
             key_index,
             selections: Vec::new(),
             selection_index: HashMap::new(),
-            nodes: vec![Node { step: None, path: Vec::new() }],
+            nodes: vec![Node::ROOT],
             node_index: HashMap::new(),
             tests: Vec::new(),
             patterns: Vec::new(),
@@ -146,6 +146,7 @@ impl<'r> Draft<'r> {
                 test: self.test(rule, condition, place, &test.operator, want),
                 negated: test.negated,
                 multi_match: condition.multi_match,
+                sieve: None,
             }
         });
         Link { look, capture: condition.capture, actions: self.steps(condition) }
@@ -178,14 +179,20 @@ impl<'r> Draft<'r> {
 
     fn node(&mut self, pipeline: &[Transformation]) -> NodeId {
         pipeline.iter().fold(NodeId::ROOT, |parent, &step| {
-            if let Some(&node) = self.node_index.get(&(parent, step)) {
+            let key = (parent, step);
+            if let Some(&node) = self.node_index.get(&key) {
                 return node;
             }
             let node = NodeId::new(self.nodes.len());
             let mut path = self.nodes[parent.index()].path.clone();
             path.push(node);
-            self.nodes.push(Node { step: Some((parent, step)), path });
-            self.node_index.insert((parent, step), node);
+            let (triggers, changes_empty) = (step.triggers(), step.changes_empty());
+            let above = &self.nodes[parent.index()];
+            let path_triggers = above.path_triggers.union(triggers);
+            let path_changes_empty = above.path_changes_empty || changes_empty;
+            let step = Some((parent, step));
+            self.nodes.push(Node { step, path, triggers, changes_empty, path_triggers, path_changes_empty });
+            self.node_index.insert(key, node);
             node
         })
     }

@@ -68,8 +68,7 @@ impl Folded {
 pub(super) fn fold(ruleset: &Ruleset, limits: &Limits) -> Folded {
     let mut patterns = BTreeMap::new();
     let mut fates = vec![Fate::Live; ruleset.rules.len()];
-    // Rules that a ctl may remove (or narrow) while a request runs: nothing they do is certain.
-    let mut uncertain = vec![false; ruleset.rules.len()];
+    let mut doubts = vec![Doubt::None; ruleset.rules.len()];
     let keep_matches = ruleset.rules.iter().any(reads_match_of_others);
     let context = Context { unicode_map: ruleset.settings.unicode_map.as_deref() };
     let mut entry = State::new(limits);
@@ -92,11 +91,11 @@ pub(super) fn fold(ruleset: &Ruleset, limits: &Limits) -> Folded {
                 fates[at] = Fate::Unreachable;
                 continue;
             };
-            let outcome = run(rule, state, uncertain[at], &context, &mut |condition, text| {
+            let outcome = run(rule, state, doubts[at], &context, &mut |condition, text| {
                 patterns.insert((at, condition), text);
             });
             let left = (rule.disruptive != Disruptive::Pass).then(|| state.clone());
-            mark_uncertain(ruleset, rule, outcome.fate, &mut uncertain);
+            mark_doubts(ruleset, rule, outcome.fate, &mut doubts);
             fates[at] = match outcome.fate {
                 Fate::Always if keep_matches || reads_its_own_match(rule) => Fate::Live,
                 // Its first links may match.
@@ -130,6 +129,16 @@ pub(super) fn fold(ruleset: &Ruleset, limits: &Limits) -> Folded {
     Folded { fates, patterns }
 }
 
+/// What a `ctl` of an earlier rule may have done to a rule when it comes up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Doubt {
+    None,
+    /// It may be removed: if it matches at all, then as it always does. What it does is not certain.
+    Removed,
+    /// It may have lost targets: what matches may not match, and never the other way round.
+    Narrowed,
+}
+
 /// What running one rule abstractly comes to.
 struct Outcome {
     fate: Fate,
@@ -142,12 +151,13 @@ struct Outcome {
 fn run(
     rule: &Rule,
     state: &mut State,
-    uncertain: bool,
+    doubt: Doubt,
     context: &Context<'_>,
     constant: &mut dyn FnMut(usize, Vec<u8>),
 ) -> Outcome {
     let mut changes = Journal::new();
-    let mut certain = !uncertain;
+    // All conditions so far are known to match.
+    let mut certain = true;
     let mut acted = false;
     let mut repeated = false;
     for (at, condition) in rule.conditions.iter().enumerate() {
@@ -156,9 +166,16 @@ fn run(
             _ => None,
         };
         let before = pattern.and_then(|text| state.expand(text));
-        let decision = if certain { decide(condition, state, context) } else { Decision::Unknown };
+        let decision = match decide(condition, state, context) {
+            _ if !certain => Decision::Unknown,
+            Decision::True(_) if doubt == Doubt::Narrowed => Decision::Unknown,
+            decision => decision,
+        };
         match decision {
             Decision::False => {
+                if doubt != Doubt::None {
+                    state.doubt(&changes);
+                }
                 let fate = if acted { Fate::Live } else { Fate::Never };
                 return Outcome { fate, may_match: false, may_fall_through: true };
             }
@@ -196,7 +213,10 @@ fn run(
     }
     let silent = !rule.log && !rule.auditlog && rule.disruptive == Disruptive::Pass && rule.severity.is_none();
     let fate = if silent && !repeated { Fate::Always } else { Fate::Live };
-    Outcome { fate, may_match: true, may_fall_through: matches!(rule.flow, Flow::Next) }
+    if doubt != Doubt::None {
+        state.doubt(&changes);
+    }
+    Outcome { fate, may_match: true, may_fall_through: doubt != Doubt::None || matches!(rule.flow, Flow::Next) }
 }
 
 /// Decides one condition, if it depends on TX constants alone.
@@ -286,13 +306,17 @@ fn apply(action: &Action, state: &mut State, journal: &mut Journal) {
 }
 
 /// Marks the rules that a `ctl` of this rule may remove or narrow.
-fn mark_uncertain(ruleset: &Ruleset, rule: &Rule, fate: Fate, uncertain: &mut [bool]) {
+fn mark_doubts(ruleset: &Ruleset, rule: &Rule, fate: Fate, doubts: &mut [Doubt]) {
     if fate == Fate::Never {
         return;
     }
     for action in rule.conditions.iter().flat_map(|condition| &condition.actions) {
         if let Action::Ctl(ctl) = action {
-            named(ctl, ruleset).into_iter().for_each(|at| uncertain[at] = true);
+            let doubt = match ctl {
+                Ctl::RuleRemoveById(_) | Ctl::RuleRemoveByTag(_) | Ctl::RuleRemoveByMsg(_) => Doubt::Removed,
+                _ => Doubt::Narrowed,
+            };
+            named(ctl, ruleset).into_iter().for_each(|at| doubts[at] = doubts[at].max(doubt));
         }
     }
 }

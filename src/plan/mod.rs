@@ -2,7 +2,7 @@
 //!
 //! One file per pass: `fold` decides constant conditions and finds rules that no path leads to, `keys` collects TX names,
 //! `draft` interns selections, pipelines and operators, `patterns` compiles expressions and chooses their engine, `price`
-//! adds up what rules may cost. Each pass explains itself in `fusewall explain`.
+//! adds up what rules may cost, `sieves` finds tests that look at the same values. Each pass explains itself in `fusewall explain`.
 
 mod artefact;
 mod draft;
@@ -10,6 +10,7 @@ mod fold;
 mod keys;
 mod patterns;
 mod price;
+mod sieves;
 
 pub use artefact::{Artefact, Artefacts, Unpacked, unpack};
 pub use price::{RuleCost, RulesetCost, cost};
@@ -90,6 +91,7 @@ pub fn plan(
         ruleset: Arc::new(ruleset),
         limits: limits.clone(),
         rules,
+        gates: schedule.each_ref().map(|live| vec![None; live.len()]),
         schedule,
         selections,
         nodes,
@@ -97,12 +99,16 @@ pub fn plan(
         patterns: plans,
         phrases,
         literals,
+        sieves: Vec::new(),
         tx_keys,
         rule_sets,
         full_request,
         sanitises,
         stores_uploads,
     };
+    if options.prefilter {
+        sieves::set(&mut program);
+    }
     price::set(&mut program);
     let program = Arc::new(program);
     match Loaded::assemble(program.clone(), automata) {

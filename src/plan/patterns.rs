@@ -7,7 +7,7 @@ use crate::lang::pcre;
 use crate::lang::seclang::codes;
 use crate::limits::Limits;
 use crate::parallel::{in_parallel, threads};
-use crate::program::{Need, PatternPlan, Screen};
+use crate::program::{ALPHABETS, LEVELS, Need, PatternPlan, Screen};
 use crate::rule::Pattern;
 use crate::scan::{self, BuildError, Exact, Want, require};
 use std::collections::BTreeMap;
@@ -30,7 +30,8 @@ pub(super) struct Made {
     /// For what.
     pub(super) want: Want,
     pub(super) automaton: scan::Pattern,
-    pub(super) requirement: require::Requirement,
+    /// By level; `None` where it cannot match.
+    pub(super) requirements: [Option<require::Requirement>; LEVELS],
     /// What makes it irregular.
     pub(super) constructs: Vec<pcre::Construct>,
 }
@@ -77,19 +78,22 @@ pub(super) fn compile(
     for (draft, slot) in drafts.into_iter().zip(done) {
         match slot {
             Some(Ok(Done { made, warning, artefact })) => {
-                let Made { automaton, requirement, .. } = made;
+                let Made { automaton, requirements, .. } = made;
                 warning.into_iter().for_each(|warning| diagnostics.push(warning));
                 if let Some(artefact) = artefact {
                     artefacts.insert(draft.pattern.clone(), artefact);
                 }
-                let screen = if prefilter { literals.screen(&requirement) } else { Screen::OPEN };
+                let screens = requirements.map(|requirement| match requirement {
+                    _ if !prefilter => Some(Screen::OPEN),
+                    requirement => requirement.map(|requirement| literals.screen(&requirement)),
+                });
                 plans.push(PatternPlan {
                     pattern: draft.pattern,
                     want: draft.want,
                     engine: automaton.engine(),
                     exact: automaton.exact(),
                     price: automaton.price(),
-                    screen,
+                    screens,
                 });
                 automata.push(automaton);
             }
@@ -108,8 +112,14 @@ pub(super) fn compile(
 pub(super) fn make(pattern: &Pattern, want: Want, limits: &Limits) -> Result<Made, Failure> {
     let parsed = pcre::parse(&pattern.text, pattern.fold_case, limits).map_err(Failure::Syntax)?;
     let automaton = parsed.build(want, limits, None).map_err(Failure::TooLarge)?;
-    let requirement = require::require(&parsed.hir, &require::Bounds::default());
-    Ok(Made { want, automaton, requirement, constructs: parsed.constructs })
+    let bounds = require::Bounds::default();
+    let possible =
+        |hir: &_| Some(require::require(hir, &bounds)).filter(|found| found.literals != require::Need::Never);
+    let requirements = std::array::from_fn(|level| match ALPHABETS.get(level) {
+        Some(alphabet) => possible(&require::restrict(&parsed.hir, alphabet)),
+        None => possible(&parsed.hir),
+    });
+    Ok(Made { want, automaton, requirements, constructs: parsed.constructs })
 }
 
 fn compile_one(draft: &PatternDraft, known: Option<Made>, keep: bool, limits: &Limits) -> Compiled {
@@ -161,6 +171,20 @@ fn decides(need: &require::Need) -> bool {
     }
 }
 
+/// One of some needs: a set of literals where that says it.
+fn any(needs: Vec<Need>) -> Need {
+    let mut words: BTreeMap<u32, u64> = BTreeMap::new();
+    for need in &needs {
+        let Need::Literal(at) = need else { return Need::Any(needs) };
+        *words.entry(at / 64).or_default() |= 1 << (at % 64);
+    }
+    match needs.as_slice() {
+        [] => Need::Any(needs),
+        [one] => one.clone(),
+        _ => Need::AnyOf(words.into_iter().collect()),
+    }
+}
+
 /// Collects the literals that patterns require.
 #[derive(Default)]
 struct Literals {
@@ -195,7 +219,7 @@ impl Literals {
                 if !needs.iter().all(decides) {
                     return Need::Always;
                 }
-                Need::Any(needs.iter().map(|need| self.need(need)).collect())
+                any(needs.iter().map(|need| self.need(need)).collect())
             }
         }
     }

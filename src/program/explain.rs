@@ -15,13 +15,14 @@ fn write(program: &Program, out: &mut String) -> std::fmt::Result {
     let live: usize = program.schedule.iter().map(Vec::len).sum();
     writeln!(
         out,
-        "{} rules, {live} scheduled; {} selections, {} pipeline nodes, {} operators, {} patterns, {} literals",
+        "{} rules, {live} scheduled; {} selections, {} pipeline nodes, {} operators, {} patterns, {} literals, {} sieves",
         program.rules.len(),
         program.selections.len(),
         program.nodes.len(),
         program.tests.len(),
         program.patterns.len(),
-        program.literals.len()
+        program.literals.len(),
+        program.sieves.len()
     )?;
     for (phase, rules) in program.schedule.iter().enumerate() {
         if rules.is_empty() {
@@ -118,7 +119,10 @@ fn describe_test(program: &Program, test: &Test) -> String {
                 plan.want,
                 plan.price.per_call,
                 plan.price.per_kib,
-                describe_screen(program, &plan.screen)
+                plan.screens
+                    .last()
+                    .and_then(Option::as_ref)
+                    .map_or_else(String::new, |screen| describe_screen(program, screen))
             )
         }
         Test::RxExpanded { text, want, .. } => {
@@ -159,6 +163,12 @@ fn describe_need(program: &Program, need: &Need) -> String {
             .map_or(String::new(), |literal| format!("{:?}", literal.escape_ascii().to_string())),
         Need::All(needs) => format!("({})", list(needs, " and ")),
         Need::Any(needs) => format!("({})", list(needs, " or ")),
+        Need::AnyOf(words) => {
+            let bits = words
+                .iter()
+                .flat_map(|(at, bits)| (0..64).filter(move |bit| bits >> bit & 1 == 1).map(move |bit| at * 64 + bit));
+            format!("({})", list(&bits.map(Need::Literal).collect::<Vec<_>>(), " or "))
+        }
     }
 }
 

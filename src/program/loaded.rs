@@ -1,8 +1,11 @@
 //! The automata of a program.
 
-use super::{PatternId, PhrasesId, Program};
+use super::{KeyId, PatternId, PhrasesId, Program, Which};
+use crate::meter::Meter;
 use crate::parallel::{in_parallel, threads};
+use crate::rule::Variable;
 use crate::scan;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -13,6 +16,8 @@ pub struct Loaded {
     patterns: Vec<scan::Pattern>,
     phrases: Vec<scan::Phrases>,
     literals: Option<scan::Literals>,
+    /// For patterns that select TX entries: which of the keys that rules name they find.
+    tx_names: BTreeMap<PatternId, Vec<bool>>,
 }
 
 /// Why automata could not be put together.
@@ -73,7 +78,8 @@ impl Loaded {
             }
         }
         let phrases = phrases.into_iter().flatten().collect();
-        Ok(Loaded { program, patterns, phrases, literals })
+        let tx_names = tx_names(&program, &patterns);
+        Ok(Loaded { program, patterns, phrases, literals, tx_names })
     }
 
     /// The program.
@@ -91,6 +97,11 @@ impl Loaded {
         self.phrases.get(id.index())
     }
 
+    /// Whether a pattern that selects TX entries finds the name of this key; `None` if no rule names the key.
+    pub(crate) fn names_tx_key(&self, id: PatternId, key: KeyId) -> Option<bool> {
+        self.tx_names.get(&id)?.get(key.index()).copied()
+    }
+
     /// The scanner for all literals that patterns require.
     pub fn literals(&self) -> Option<&scan::Literals> {
         self.literals.as_ref()
@@ -101,5 +112,39 @@ impl Loaded {
         self.patterns.iter().map(scan::Pattern::memory).sum::<usize>()
             + self.phrases.iter().map(scan::Phrases::memory).sum::<usize>()
             + self.literals.as_ref().map_or(0, scan::Literals::memory)
+    }
+}
+
+/// Which of the TX keys that rules name are found by the patterns that select TX entries: it is always the same, and CRS asks with
+/// each request.
+fn tx_names(program: &Program, patterns: &[scan::Pattern]) -> BTreeMap<PatternId, Vec<bool>> {
+    let sources = program.selections.iter().flat_map(|selection| &selection.targets);
+    let ids = sources.filter(|source| source.variable == Variable::Tx).filter_map(|source| match source.which {
+        Which::Regex(id) => Some(id),
+        _ => None,
+    });
+    let mut names = BTreeMap::new();
+    for id in ids {
+        let Some(pattern) = patterns.get(id.index()) else { continue };
+        // What is bounded by nothing but the budget of its rule is asked in each request, within that budget.
+        if pattern.exact() == scan::Exact::Metered {
+            continue;
+        }
+        names.entry(id).or_insert_with(|| {
+            let mut cache = scan::Cache::default();
+            program.tx_keys.iter().map(|key| finds(pattern, key, &mut cache)).collect()
+        });
+    }
+    names
+}
+
+fn finds(pattern: &scan::Pattern, text: &[u8], cache: &mut scan::Cache) -> bool {
+    let (mut cursor, mut groups, mut meter) = (scan::Cursor::default(), scan::Groups::default(), Meter::unlimited());
+    loop {
+        match pattern.scan(cache, text, &mut cursor, u64::MAX, &mut groups, &mut meter) {
+            Ok(scan::Outcome::Pending) => {}
+            Ok(scan::Outcome::Hit) => return true,
+            Ok(scan::Outcome::Miss) | Err(_) => return false,
+        }
     }
 }

@@ -6,11 +6,13 @@
 mod explain;
 mod ids;
 mod loaded;
+mod sieve;
 mod verify;
 
 pub use explain::explain;
 pub use ids::{KeyId, NodeId, PatternId, PhrasesId, RuleIx, RuleSetId, SelectionId, TestId};
 pub use loaded::{LoadError, Loaded};
+pub use sieve::{ALPHABETS, Conditions, LEVELS, Sieve, SlotId, level};
 pub use verify::{Fault, verify};
 
 use crate::byteset::ByteSet;
@@ -36,6 +38,9 @@ pub struct Program {
     pub rules: Vec<PlannedRule>,
     /// The rules that can run, per phase, in load order.
     pub schedule: [Vec<RuleIx>; 5],
+    /// For each scheduled rule: the slot of its first condition. Told apart from the rules so that those which cannot match are
+    /// passed over without being looked at.
+    pub gates: [Vec<Option<SlotId>>; 5],
     /// Where conditions look: targets and exclusions, each distinct list once.
     pub selections: Vec<Selection>,
     /// The transformation pipelines as one prefix tree. Node 0 is the untransformed value.
@@ -48,6 +53,8 @@ pub struct Program {
     pub phrases: Vec<Phrases>,
     /// Literals (lower case) that patterns require; found together in one scan of a buffer.
     pub literals: Vec<Box<[u8]>>,
+    /// The screens of tests that look at the same values.
+    pub sieves: Vec<Sieve>,
     /// TX keys (lower case) that the rules name; 0-9 are the captures.
     pub tx_keys: Vec<Box<[u8]>>,
     /// Sets of rules that `ctl` actions name.
@@ -118,6 +125,8 @@ pub struct Look {
     pub negated: bool,
     /// On every changed value along the pipeline.
     pub multi_match: bool,
+    /// The slot of a sieve that tells which values may match.
+    pub sieve: Option<SlotId>,
 }
 
 /// Targets and exclusions.
@@ -162,6 +171,26 @@ pub struct Node {
     pub step: Option<(NodeId, Transformation)>,
     /// All nodes from the root (left out) to this one.
     pub path: Vec<NodeId>,
+    /// Bytes without which the transformation changes nothing.
+    pub triggers: ByteSet,
+    /// Whether it changes the empty value.
+    pub changes_empty: bool,
+    /// Bytes without which no transformation on the path changes anything.
+    pub path_triggers: ByteSet,
+    /// Whether some transformation on the path changes the empty value.
+    pub path_changes_empty: bool,
+}
+
+impl Node {
+    /// The untransformed value.
+    pub const ROOT: Node = Node {
+        step: None,
+        path: Vec::new(),
+        triggers: ByteSet::EMPTY,
+        changes_empty: false,
+        path_triggers: ByteSet::EMPTY,
+        path_changes_empty: false,
+    };
 }
 
 /// An operator, its parameters compiled.
@@ -281,8 +310,8 @@ pub struct PatternPlan {
     pub exact: scan::Exact,
     /// The verifier's price.
     pub price: Price,
-    /// What any value that it matches must have.
-    pub screen: Screen,
+    /// What any value that it matches must have, by the value's [`level`]; `None` where it matches none of that level.
+    pub screens: [Option<Screen>; LEVELS],
 }
 
 /// Cheap conditions that any matching value fulfils.
@@ -301,7 +330,7 @@ impl Screen {
     pub const OPEN: Screen = Screen { min_len: 0, any_of: Vec::new(), need: Need::Always };
 }
 
-/// An and/or tree over [`Program::literals`].
+/// An and/or tree over [`Program::literals`]. But for [`Need::Always`] none holds where no literal occurs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Need {
     /// Holds.
@@ -312,6 +341,8 @@ pub enum Need {
     All(Vec<Need>),
     /// One holds.
     Any(Vec<Need>),
+    /// One of these literals occurs: words of the set of all literals, and their bits.
+    AnyOf(Vec<(u32, u64)>),
 }
 
 impl Need {
@@ -322,6 +353,9 @@ impl Need {
             Need::Literal(at) => hits.get(*at as usize / 64).is_some_and(|word| word >> (at % 64) & 1 == 1),
             Need::All(needs) => needs.iter().all(|need| need.holds(hits)),
             Need::Any(needs) => needs.iter().any(|need| need.holds(hits)),
+            Need::AnyOf(words) => {
+                words.iter().any(|(at, bits)| hits.get(*at as usize).is_some_and(|word| word & bits != 0))
+            }
         }
     }
 }

@@ -1,6 +1,8 @@
 //! Checks that every index of a program leads somewhere, so that the engine's look-ups cannot miss.
 
-use super::{CtlStep, Link, Need, PatternId, Program, RuleSetId, SetStep, Source, Step, Test, Text, TextPart, Which};
+use super::{
+    CtlStep, Link, Need, PatternId, Program, RuleSetId, SetStep, Sieve, Source, Step, Test, Text, TextPart, Which,
+};
 use crate::rule::Variable;
 use std::fmt;
 
@@ -50,6 +52,9 @@ pub fn verify(program: &Program) -> Result<(), Fault> {
             ensure(program.source(rule).is_some_and(|r| r.phase.index() == phase), place, "a rule of another phase")?;
             ensure(planned.jump.is_none_or(|to| to > position && to <= live.len()), place, "a jump that goes back")?;
             ensure(!planned.links.is_empty(), place, "a rule without links")?;
+            let first = planned.links.first().and_then(|link| link.look).and_then(|look| look.sieve);
+            let gate = program.gates.get(phase).and_then(|gates| gates.get(position)).copied().flatten();
+            ensure(gate == first, place, "a gate that is not the rule's first condition")?;
         }
     }
     ensure(program.rules.len() == program.ruleset.rules.len(), || "rules".into(), "not as many as in the ruleset")?;
@@ -101,7 +106,15 @@ impl Check<'_> {
             }
         }
         for (at, plan) in self.program.patterns.iter().enumerate() {
-            ensure(self.need(&plan.screen.need), || format!("pattern {at}"), "no such literal")?;
+            let known = plan.screens.iter().flatten().all(|screen| self.need(&screen.need));
+            ensure(known, || format!("pattern {at}"), "no such literal")?;
+        }
+        for (at, sieve) in self.program.sieves.iter().enumerate() {
+            let place = || format!("sieve {at}");
+            let selection = self.program.selections.get(sieve.selection.index());
+            ensure(selection.is_some_and(|selection| !selection.dynamic), place, "no such fixed selection")?;
+            ensure(sieve.node.index() < self.program.nodes.len(), place, "no such pipeline node")?;
+            ensure(sieve.tests.len() <= Sieve::SLOTS, place, "too many tests")?;
         }
         for (at, set) in self.program.rule_sets.iter().enumerate() {
             let known = set.iter().all(|rule| rule.index() < self.program.rules.len());
@@ -118,7 +131,13 @@ impl Check<'_> {
         match need {
             Need::Always => true,
             Need::Literal(at) => (*at as usize) < self.program.literals.len(),
-            Need::All(needs) | Need::Any(needs) => needs.iter().all(|need| self.need(need)),
+            // The engine takes it for granted that no need is met by a value without literals.
+            Need::All(needs) if needs.is_empty() => false,
+            Need::All(needs) | Need::Any(needs) => needs.iter().all(|need| *need != Need::Always && self.need(need)),
+            Need::AnyOf(words) => words.iter().all(|(at, bits)| {
+                let last = *at as usize * 64 + bits.checked_ilog2().unwrap_or_default() as usize;
+                *bits != 0 && last < self.program.literals.len()
+            }),
         }
     }
 
@@ -152,6 +171,13 @@ impl Check<'_> {
             ensure(look.selection.index() < self.program.selections.len(), place, "no such selection")?;
             ensure(look.node.index() < self.program.nodes.len(), place, "no such pipeline node")?;
             ensure(look.test.index() < self.program.tests.len(), place, "no such operator")?;
+            if let Some(slot) = look.sieve {
+                let sieve = self.program.sieves.get(slot.sieve as usize);
+                let own = sieve.filter(|sieve| sieve.selection == look.selection && sieve.node == look.node);
+                let test = own.and_then(|sieve| sieve.tests.get(usize::from(slot.bit)));
+                let plain = !look.negated && !look.multi_match;
+                ensure(plain && test == Some(&look.test), place, "a slot of a sieve that is not its own")?;
+            }
         }
         for step in &link.actions {
             match step {

@@ -178,7 +178,7 @@ impl Lazy {
         meter.charge_rule(fuel::NODE * self.nfa.weight(self.nfa.start()))?;
         let Table { simulation, set, .. } = table;
         simulation.start(&self.nfa, self.order, read, set);
-        Ok(match self.admit(table, None, meter)? {
+        Ok(match self.admit(table, meter)? {
             Next::State(state) => {
                 table.set_start(read, state);
                 Place::State(state)
@@ -212,36 +212,49 @@ impl Lazy {
             }
         };
         meter.charge_rule(fuel::NODE * cost)?;
-        match known {
-            Some(transition) => table.load(transition.next()),
+        let next = match known {
+            Some(transition) => self.admit_known(table, transition.next(), meter)?,
             None => {
                 let Table { simulation, set, .. } = table;
                 simulation.finish(&self.nfa, self.order, self.nfa.side(unit), set);
+                self.admit(table, meter)?
             }
-        }
-        let next = self.admit(table, known.map(Transition::next), meter)?;
+        };
         if let Next::State(next) = next {
             table.set_transition(state, class, matched, cost, next);
         }
         Ok((matched, next))
     }
 
+    /// What [`Lazy::admit`] does, for a state of the table: its set is copied only if this request cannot visit it.
+    fn admit_known(&self, table: &mut Table, state: u32, meter: &mut Meter) -> Result<Next, Exhausted> {
+        if self.cap > 0 && table.is_visited(state) {
+            return Ok(Next::State(state));
+        }
+        let nodes = table.state(state).0.len();
+        if self.cap == 0 || !table.has_room(nodes) {
+            table.load(state);
+            return Ok(Next::Simulated);
+        }
+        meter.charge_rule(fuel::STATE + fuel::NODE * nodes as u64)?;
+        table.visit_again(state, nodes);
+        Ok(Next::State(state))
+    }
+
     /// Turns the set in the table into a state that this request may visit, or leaves it to the simulation.
-    fn admit(&self, table: &mut Table, known: Option<u32>, meter: &mut Meter) -> Result<Next, Exhausted> {
+    fn admit(&self, table: &mut Table, meter: &mut Meter) -> Result<Next, Exhausted> {
         if self.cap == 0 {
             return Ok(Next::Simulated);
         }
-        let known = known.or_else(|| table.find());
-        if let Some(state) = known
-            && table.is_visited(state)
-        {
-            return Ok(Next::State(state));
+        if let Some(state) = table.find() {
+            return self.admit_known(table, state, meter);
         }
-        if !table.has_room() {
+        let nodes = table.set.code().len();
+        if !table.has_room(nodes) {
             return Ok(Next::Simulated);
         }
-        meter.charge_rule(fuel::STATE + fuel::NODE * table.set.code().len() as u64)?;
-        Ok(Next::State(table.visit(known)))
+        meter.charge_rule(fuel::STATE + fuel::NODE * nodes as u64)?;
+        Ok(Next::State(table.visit()))
     }
 
     /// One step of the simulation from the set in the table; answers whether the pattern matches before it.

@@ -217,25 +217,28 @@ impl Table {
         state == DEAD || self.states.get(state as usize).is_some_and(|state| state.stamp == self.stamp)
     }
 
-    /// Whether this request may visit one more state with the nodes of [`Table::set`].
-    pub(super) fn has_room(&self) -> bool {
-        self.visited.saturating_add(self.cells()) <= self.cap
+    /// Whether this request may visit one more state, of so many nodes.
+    pub(super) fn has_room(&self, nodes: usize) -> bool {
+        self.visited.saturating_add(self.cells(nodes)) <= self.cap
     }
 
-    fn cells(&self) -> usize {
-        STATE_CELLS + 2 * self.stride + self.set.code().len()
+    fn cells(&self, nodes: usize) -> usize {
+        STATE_CELLS + 2 * self.stride + nodes
     }
 
-    /// Visits the state of [`Table::set`], stored under `known` or new; the request has paid and there is room.
-    pub(super) fn visit(&mut self, known: Option<u32>) -> u32 {
-        self.visited += self.cells();
-        if let Some(id) = known {
-            if let Some(state) = self.states.get_mut(id as usize) {
-                state.stamp = self.stamp;
-            }
-            return id;
+    /// Visits a state of the table, of so many nodes; the request has paid and there is room.
+    pub(super) fn visit_again(&mut self, state: u32, nodes: usize) {
+        self.visited += self.cells(nodes);
+        if let Some(state) = self.states.get_mut(state as usize) {
+            state.stamp = self.stamp;
         }
-        self.held += self.cells();
+    }
+
+    /// Visits the state of [`Table::set`], which is new; the request has paid and there is room.
+    pub(super) fn visit(&mut self) -> u32 {
+        let cells = self.cells(self.set.code().len());
+        self.visited += cells;
+        self.held += cells;
         let id = self.states.len() as u32;
         let code: Arc<[u32]> = Arc::from(self.set.code());
         self.index.insert(Arc::clone(&code), id);

@@ -3,9 +3,15 @@
 use super::Changed;
 use ::sha1::{Digest, Sha1};
 use md5::Md5;
+use std::io::Write;
 
 pub(super) fn length(input: &[u8], out: &mut Vec<u8>) -> Changed {
-    reduce(input, out, input.len().to_string().as_bytes())
+    let mut digits = [0; 20];
+    let mut rest = digits.as_mut_slice();
+    // No number of bytes has more than 20 digits.
+    let _ = write!(rest, "{}", input.len());
+    let blank = rest.len();
+    reduce(input, out, digits.get(..digits.len() - blank).unwrap_or_default())
 }
 
 pub(super) fn md5(input: &[u8], out: &mut Vec<u8>) -> Changed {

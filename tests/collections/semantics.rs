@@ -205,7 +205,7 @@ fn ends_of_all_kinds_commit() {
         assert_eq!(site.seen(0, &format!("/?end={end}")), (at + 1).to_string(), "{end}");
     }
     // A request that exhausts its budget is counted.
-    let heavy = site.get(0, 1, &format!("/?end={}", "a".repeat(30_000)));
+    let heavy = site.get(0, 1, &format!("/?end={}bc", "a".repeat(30_000)));
     assert!(heavy.verdict().unwrap().exhausted.is_some());
     assert_eq!(site.seen(0, "/"), "6");
     // And one that is left alone in the middle of a phase.

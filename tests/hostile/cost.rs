@@ -222,7 +222,7 @@ fn tables_count_to_the_memory() {
         b"",
     );
     fills_the_memory(
-        &rules(60, |id| format!(r#"SecRule REQUEST_COOKIES|ARGS:a{id} "@streq q" "id:{id},phase:1,pass,nolog""#)),
+        &rules(60, |id| format!(r#"SecRule REQUEST_COOKIES|ARGS:a{id} "!@streq 1" "id:{id},phase:1,pass,nolog""#)),
         &cookies,
         b"",
     );

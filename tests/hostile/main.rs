@@ -11,10 +11,13 @@
 //! | `row` | runs a class, counts the outcomes |
 //! | `table` | the page with all counts |
 //! | `cost`, `budget`, `order`, `program` | what requests cost in time and memory, calls in any order, programs that are not whole |
+//! | `padding`, `hidden`, `dearest` | text made from the patterns of the Core Rule Set: what it hides, and what it costs |
 //! | the others | the classes, and what holds for all of them |
 
 #[path = "../oracle/mod.rs"]
 mod oracle;
+#[path = "../traffic/mod.rs"]
+mod traffic;
 
 mod arguments;
 mod attempt;
@@ -22,14 +25,17 @@ mod budget;
 mod content_type;
 mod cookies;
 mod cost;
+mod dearest;
 mod doubling;
 mod form;
 mod headers;
+mod hidden;
 mod invariants;
 mod json;
 mod multipart;
 mod operators;
 mod order;
+mod padding;
 mod patterns;
 mod program;
 mod responses;

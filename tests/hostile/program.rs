@@ -2,7 +2,7 @@
 
 use fusewall::Waf;
 use fusewall::engine::FixedEnv;
-use fusewall::program::{self, Fate, Need, NodeId, PatternId, Program, RuleIx, SelectionId, Test, TestId};
+use fusewall::program::{self, Fate, Need, NodeId, PatternId, Program, RuleIx, Screen, SelectionId, Test, TestId};
 use std::sync::Arc;
 
 const RULES: &str = r#"
@@ -52,7 +52,9 @@ fn every_broken_table_is_found() {
         ("an operator of another pattern", |p| p.tests.push(Test::Rx(PatternId::new(FAR)))),
         ("no phrases", |p| p.phrases.clear()),
         ("no literals", |p| p.literals.clear()),
-        ("a literal that is not there", |p| p.patterns[0].screen.need = Need::Any(vec![Need::Literal(1 << 20)])),
+        ("a literal that is not there", |p| {
+            p.patterns[0].screens[0] = Some(Screen { need: Need::Any(vec![Need::Literal(1 << 20)]), ..Screen::OPEN })
+        }),
         ("a node that hangs below itself", |p| {
             let own = NodeId::new(1);
             let step = p.nodes[1].step.as_ref().map(|(_, step)| *step);

@@ -62,6 +62,18 @@ pub static CRS: LazyLock<Option<Target>> = LazyLock::new(|| {
     })
 });
 
+/// CRS at paranoia level 4, on the same terms.
+pub static CRS4: LazyLock<Option<Target>> = LazyLock::new(|| {
+    let file = conformance().join("setup/crs-pl4.conf");
+    let there = !cfg!(debug_assertions) && file.is_file();
+    there.then(|| Target {
+        name: "CRS, level 4",
+        waf: build(|builder| builder.rules_path(&file)),
+        is_finding: |id| (930_000..959_000).contains(&id) && !(949_000..950_000).contains(&id),
+        longest: usize::MAX,
+    })
+});
+
 /// The hand-written rules in all forms.
 pub static FORMS: LazyLock<Forms> = LazyLock::new(|| Forms::of_text(SITE).unwrap_or_else(|error| panic!("{error}")));
 

@@ -17,6 +17,7 @@ use std::fmt;
 
 use memchr::{memchr, memmem};
 
+use crate::byteset::ByteSet;
 use crate::meter::{Exhausted, Meter, Price};
 use fold::{Folded, MAX};
 use lexer::{Lexer, Seen};
@@ -120,6 +121,9 @@ pub struct Reading {
     /// Whose comments it has.
     pub dialect: Dialect,
 }
+
+/// Of these any injection has one: letters and underscores alone are one word, and no fingerprint has fewer than two tokens.
+pub const SQLI_NEEDS: ByteSet = ByteSet::range(b'a', b'z').union(ByteSet::range(b'A', b'Z')).with(b'_').complement();
 
 /// Whether `input` is an SQL injection: the fingerprint that says so, or `None`.
 ///

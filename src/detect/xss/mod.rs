@@ -12,6 +12,7 @@ mod lists;
 
 use memchr::memchr;
 
+use crate::byteset::ByteSet;
 use crate::meter::{Exhausted, Meter, Price};
 pub use html5::Context;
 use html5::{Kind, Token, Tokenizer};
@@ -38,6 +39,9 @@ pub const XSS_PRICE: Price = {
         contexts * (blocks_per_kib * BLOCK_FUEL + 1024 * TOKEN_FUEL),
     )
 };
+
+/// Of these any attack has one: tags, comments and declarations begin with `<`, and an attribute does nothing without a value.
+pub const XSS_NEEDS: ByteSet = ByteSet::of(b"<=");
 
 /// Whether `input` is cross-site scripting in any [`Context`].
 ///

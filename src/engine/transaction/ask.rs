@@ -25,7 +25,7 @@ impl Transaction {
         if self.scratch.state.mode == EngineMode::Off || !self.scratch.state.response_body_access {
             return false;
         }
-        let media = prepare::bytes_of(&self.scratch, Variable::ResponseContentType);
+        let media = prepare::scalar(&self.scratch, Variable::ResponseContentType);
         let types = &self.loaded.program().ruleset.settings.response_body_mime_types;
         types.iter().any(|known| media.eq_ignore_ascii_case(known.as_bytes()))
     }
@@ -101,7 +101,11 @@ impl Transaction {
 
     /// A TX entry, by name without case.
     pub fn tx(&self, name: &str) -> Option<&[u8]> {
-        let key = self.scratch.tx.find(self.loaded.program(), name.to_ascii_lowercase().as_bytes())?;
+        self.tx_in_lower_case(&name.to_ascii_lowercase())
+    }
+
+    fn tx_in_lower_case(&self, name: &str) -> Option<&[u8]> {
+        let key = self.scratch.tx.find(self.loaded.program(), name.as_bytes())?;
         self.scratch.tx.get(key)
     }
 
@@ -137,7 +141,7 @@ impl Transaction {
 
     /// The outcome so far.
     pub fn verdict(&self) -> Verdict {
-        let score = |name: &str| self.tx(name).map(numeric::integer);
+        let score = |name: &str| self.tx_in_lower_case(name).map(numeric::integer);
         let inbound = score("blocking_inbound_anomaly_score").or_else(|| score("inbound_anomaly_score"));
         let outbound = score("blocking_outbound_anomaly_score").or_else(|| score("outbound_anomaly_score"));
         Verdict {

@@ -101,7 +101,7 @@ impl Transaction {
     fn read_body(&mut self, phase: Phase) -> Result<(), Exhausted> {
         if phase == Phase::RequestBody {
             if let Some(parser) = self.body_parser() {
-                self.stage = Stage::Parse(Box::new(parser));
+                self.stage = Stage::Parse(boxed(parser, &mut self.scratch.parser));
                 return Ok(());
             }
             return self.begin_nested();
@@ -126,7 +126,15 @@ impl Transaction {
             &mut scratch.report,
             &mut self.meter,
         )?;
-        if progress != http::Progress::More { self.begin_storing() } else { Ok(()) }
+        if progress == http::Progress::More {
+            return Ok(());
+        }
+        if let Stage::Parse(mut place) = std::mem::replace(&mut self.stage, Stage::Idle) {
+            // The room stays, not what the parser holds of this body.
+            *place = BodyParser::new(Processor::UrlEncoded, b"", &prepare::parse_limits(self.loaded.program()));
+            self.scratch.parser = Some(place);
+        }
+        self.begin_storing()
     }
 
     /// Goes on with the uploaded files, if they are stored.
@@ -157,7 +165,7 @@ impl Transaction {
         };
         if (nested.depth > 0 || nested.only_graphql) && self.scratch.state.mode != EngineMode::Off {
             let limits = prepare::parse_limits(self.loaded.program());
-            self.stage = Stage::Nested(Box::new(Nested::new(&nested, &limits)));
+            self.stage = Stage::Nested(boxed(Nested::new(&nested, &limits), &mut self.scratch.nested));
             return Ok(());
         }
         self.body_is_read()
@@ -168,7 +176,13 @@ impl Transaction {
         let Stage::Nested(nested) = &mut self.stage else { return Ok(()) };
         let scratch = &mut *self.scratch;
         let progress = nested.step(QUANTUM, &mut scratch.memory.fields, &mut scratch.report, &mut self.meter)?;
-        if progress != http::Progress::More { self.body_is_read() } else { Ok(()) }
+        if progress == http::Progress::More {
+            return Ok(());
+        }
+        if let Stage::Nested(place) = std::mem::replace(&mut self.stage, Stage::Idle) {
+            self.scratch.nested = Some(place);
+        }
+        self.body_is_read()
     }
 
     /// Who reads the request body, if there is one to read.
@@ -211,5 +225,16 @@ impl Transaction {
             Phase::RequestBody => "request body coding",
             _ => "response body coding",
         });
+    }
+}
+
+/// Puts a value into the box of one before it, if there is one.
+fn boxed<T>(value: T, spare: &mut Option<Box<T>>) -> Box<T> {
+    match spare.take() {
+        Some(mut place) => {
+            *place = value;
+            place
+        }
+        None => Box::new(value),
     }
 }

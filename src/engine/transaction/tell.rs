@@ -7,28 +7,25 @@ use crate::engine::verdict::{Interruption, Reason};
 use crate::http::Kind;
 use crate::meter::{Exhausted, Scope};
 use crate::rule::{EngineMode, LimitAction, Phase, Variable};
+use std::fmt::Display;
+use std::io::Write;
 use std::net::IpAddr;
 
 impl Transaction {
     /// The two ends of the connection.
     pub fn process_connection(&mut self, client: IpAddr, client_port: u16, server: IpAddr, server_port: u16) {
-        let client = client.to_string();
-        let facts = [
-            (Variable::RemoteAddr, client.clone()),
-            (Variable::RemoteHost, client.clone()),
-            (Variable::UserAgentIp, client),
-            (Variable::RemotePort, client_port.to_string()),
-            (Variable::ServerAddr, server.to_string()),
-            (Variable::ServerPort, server_port.to_string()),
-        ];
-        for (variable, text) in facts {
-            self.tell(variable, text.as_bytes());
+        for variable in [Variable::RemoteAddr, Variable::RemoteHost, Variable::UserAgentIp] {
+            self.tell_shown(variable, &client);
         }
+        self.tell_shown(Variable::RemotePort, &client_port);
+        self.tell_shown(Variable::ServerAddr, &server);
+        self.tell_shown(Variable::ServerPort, &server_port);
     }
 
     /// The request line: method, target and version as received. An empty version is HTTP/0.9.
     pub fn process_request_line(&mut self, method: &[u8], target: &[u8], version: &[u8]) {
-        let mut line = Vec::with_capacity(method.len() + target.len() + version.len() + 2);
+        let mut line = std::mem::take(&mut self.scratch.text);
+        line.clear();
         line.extend_from_slice(method);
         line.push(b' ');
         line.extend_from_slice(target);
@@ -38,6 +35,7 @@ impl Transaction {
         }
         self.grant(line.len());
         self.tell(Variable::RequestLine, &line);
+        self.scratch.text = line;
         self.tell(Variable::RequestMethod, method);
         self.tell(Variable::RequestUriRaw, target);
         self.tell(Variable::RequestProtocol, version);
@@ -71,11 +69,23 @@ impl Transaction {
 
     /// The response's status and protocol version.
     pub fn set_response_status(&mut self, status: u16, version: &[u8]) {
-        self.tell(Variable::ResponseStatus, status.to_string().as_bytes());
+        self.tell_shown(Variable::ResponseStatus, &status);
         self.tell(Variable::ResponseProtocol, version);
-        let mut line = version.to_vec();
-        line.extend_from_slice(format!(" {status}").as_bytes());
+        let mut line = std::mem::take(&mut self.scratch.text);
+        line.clear();
+        line.extend_from_slice(version);
+        let _ = write!(line, " {status}");
         self.tell(Variable::StatusLine, &line);
+        self.scratch.text = line;
+    }
+
+    /// Tells a fact as it is written.
+    fn tell_shown(&mut self, variable: Variable, fact: &dyn Display) {
+        let mut text = std::mem::take(&mut self.scratch.text);
+        text.clear();
+        let _ = write!(text, "{fact}");
+        self.tell(variable, &text);
+        self.scratch.text = text;
     }
 
     fn tell(&mut self, variable: Variable, text: &[u8]) {

@@ -360,7 +360,7 @@ impl Json {
                     self.push_leaf(Bytes::default(), out)?;
                 } else if left.container == Container::Array && self.path.innermost() == Some(Container::Object) {
                     // Rules look for keys at the end of names, where an index would hide that of an array.
-                    let count = out.fields.store(left.elements.to_string().as_bytes())?;
+                    let count = out.fields.store_with(|arena| path::write_number(left.elements, arena))?;
                     self.push_leaf(count, out)?;
                 }
             }

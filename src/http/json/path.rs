@@ -27,6 +27,26 @@ pub(super) struct Left {
     pub(super) elements: u64,
 }
 
+/// Room that names and containers get at once: most documents need no more.
+const USUAL_TEXT: usize = 124;
+const USUAL_DEPTH: usize = 8;
+
+/// Appends decimal digits.
+pub(super) fn write_number(number: u64, out: &mut Vec<u8>) {
+    let mut digits = [0; 20];
+    let mut left = number;
+    let mut count = 0;
+    for digit in digits.iter_mut().rev() {
+        *digit = b'0' + (left % 10) as u8;
+        left /= 10;
+        count += 1;
+        if left == 0 {
+            break;
+        }
+    }
+    out.extend_from_slice(digits.get(digits.len() - count..).unwrap_or_default());
+}
+
 /// The path. Its text is that of the root, a dot and a key or index for each container, and never longer than a small multiple of the body
 /// read: a key is in it once, an index has no more digits than its array has bytes.
 #[derive(Debug)]
@@ -38,7 +58,9 @@ pub(super) struct Path {
 impl Path {
     /// A path whose root has this name.
     pub(super) fn new(root: &[u8]) -> Self {
-        Path { text: root.to_vec(), frames: Vec::new() }
+        let mut text = Vec::with_capacity(root.len() + USUAL_TEXT);
+        text.extend_from_slice(root);
+        Path { text, frames: Vec::with_capacity(USUAL_DEPTH) }
     }
 
     /// The name of the value that is read.
@@ -89,19 +111,8 @@ impl Path {
         if let Some(frame @ Frame { container: Container::Array, .. }) = self.frames.last_mut() {
             frame.empty = false;
             self.text.truncate(frame.base);
-            let mut digits = [0; 20];
-            let mut left = frame.next;
-            let mut count = 0;
-            for digit in digits.iter_mut().rev() {
-                *digit = b'0' + (left % 10) as u8;
-                left /= 10;
-                count += 1;
-                if left == 0 {
-                    break;
-                }
-            }
             self.text.push(b'.');
-            self.text.extend_from_slice(digits.get(digits.len() - count..).unwrap_or_default());
+            write_number(frame.next, &mut self.text);
             frame.next += 1;
         }
     }

@@ -3,7 +3,7 @@
 use crate::byteset::ByteSet;
 
 /// The share of values (parameters, headers, paths) that have the byte; rounded from browser and API traffic.
-const fn of_byte(byte: u8) -> f64 {
+pub(super) const fn of_byte(byte: u8) -> f64 {
     match byte {
         b'a' | b'e' | b'i' | b't' => 0.55,
         b'l' | b'n' | b'o' | b'p' => 0.46,
@@ -44,8 +44,8 @@ static LACKING: [f64; 256] = {
     table
 };
 
-/// The share of values that have a byte of the set.
-pub(super) fn of_set(set: &ByteSet) -> f64 {
+/// The share of ordinary values that have a byte of the set: a guess, from 0 to 1.
+pub fn of_set(set: &ByteSet) -> f64 {
     1.0 - (0..=255).zip(&LACKING).filter(|(byte, _)| set.contains(*byte)).map(|(_, lacking)| lacking).product::<f64>()
 }
 

@@ -15,6 +15,7 @@ mod bytes;
 mod likelihood;
 mod literals;
 mod need;
+mod one_of_each;
 mod restrict;
 mod stored;
 #[cfg(test)]
@@ -24,7 +25,9 @@ use regex_syntax::hir::{Hir, Look};
 
 use crate::byteset::ByteSet;
 
+pub use likelihood::of_set as share_of_values;
 pub use need::Need;
+pub use one_of_each::one_of_each;
 pub use restrict::restrict;
 
 /// How much of a requirement is kept. Dropping a condition is always sound.
