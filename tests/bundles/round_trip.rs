@@ -63,6 +63,16 @@ fn a_bundle_replaces_rules_in_service() {
 }
 
 #[test]
+fn a_trace_of_a_bundle_is_no_matter_of_limits() {
+    let spans = fusewall::plan::Options { spans: true, ..Default::default() };
+    let build = builder().rules_path("rules.fwb").files(signed(&bundle())).bundle_key(key()).planner(spans).build();
+    let waf = build.unwrap_or_else(|report| panic!("{report}"));
+    assert!(!waf.report().diagnostics.has("W0909"), "{}", waf.report());
+    let plain = builder().rules_path("site/main.conf").files(rules()).planner(spans).build().unwrap();
+    assert_alike(&plain, &waf);
+}
+
+#[test]
 fn nothing_outside_a_bundle_is_read() {
     // Beside the bundle are files that its rules name, and others that they could.
     let files = signed(&bundle())
