@@ -125,7 +125,14 @@ impl ByteSet {
 
     /// Its bytes in order.
     pub fn iter(&self) -> impl Iterator<Item = u8> + '_ {
-        (0..=255u8).filter(|&byte| self.contains(byte))
+        self.0.iter().zip([0, 64, 128, 192]).flat_map(|(&word, first)| {
+            let mut left = word;
+            std::iter::from_fn(move || {
+                let at = left.trailing_zeros() as u8;
+                left &= left.wrapping_sub(1);
+                (at < 64).then(|| first + at)
+            })
+        })
     }
 }
 

@@ -13,6 +13,24 @@ pub trait Files {
     /// Whatever hinders reading; the message is shown to the rule author.
     fn read(&self, path: &Path) -> io::Result<Vec<u8>>;
 
+    /// The first bytes of a file, at most `most`.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    fn beginning(&self, path: &Path, most: usize) -> io::Result<Vec<u8>> {
+        let mut bytes = self.read(path)?;
+        bytes.truncate(most);
+        Ok(bytes)
+    }
+
+    /// Bytes of a file.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    fn length(&self, path: &Path) -> io::Result<u64> {
+        self.read(path).map(|bytes| bytes.len() as u64)
+    }
+
     /// The files that a pattern with `*`, `?` and `[..]` in its last parts names, sorted; a plain path names itself
     /// if it exists.
     ///
@@ -54,6 +72,14 @@ impl<F: Files> Files for WithRemote<F> {
         self.files.read(path)
     }
 
+    fn beginning(&self, path: &Path, most: usize) -> io::Result<Vec<u8>> {
+        self.files.beginning(path, most)
+    }
+
+    fn length(&self, path: &Path) -> io::Result<u64> {
+        self.files.length(path)
+    }
+
     fn glob(&self, pattern: &Path) -> io::Result<Vec<PathBuf>> {
         self.files.glob(pattern)
     }
@@ -70,6 +96,14 @@ impl<F: Files> Files for WithRemote<F> {
 impl Files for Box<dyn Files + Send + Sync> {
     fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
         (**self).read(path)
+    }
+
+    fn beginning(&self, path: &Path, most: usize) -> io::Result<Vec<u8>> {
+        (**self).beginning(path, most)
+    }
+
+    fn length(&self, path: &Path) -> io::Result<u64> {
+        (**self).length(path)
     }
 
     fn glob(&self, pattern: &Path) -> io::Result<Vec<PathBuf>> {

@@ -16,6 +16,7 @@ pub mod limits;
 pub mod meter;
 pub mod net;
 pub mod ops;
+mod parallel;
 pub mod plan;
 pub mod program;
 pub mod rule;
@@ -23,11 +24,12 @@ pub mod scan;
 pub mod store;
 pub mod transform;
 mod waf;
+pub mod wire;
 
 pub use engine::{AuditRecord, Interruption, InterruptionAction, MatchRecord, Policy, Reason, Step, Verdict};
 pub use limits::Limits;
 pub use rule::Phase;
-pub use waf::{Transaction, Waf, WafBuilder};
+pub use waf::{Transaction, Verification, Waf, WafBuilder};
 
 /// The examples of the README, run as tests.
 #[cfg(doctest)]

@@ -23,6 +23,9 @@ pub struct Limits {
     pub block_lists: usize,
     /// Files that one ruleset may include, data files counted. More: diagnostic.
     pub rule_files: usize,
+    /// Bytes of a compiled bundle, and of the files in it. Larger: diagnostic. (That of CRS has about 4 MB; a geographic database
+    /// goes into it too.)
+    pub bundle_bytes: usize,
     /// Depth of `Include` inside `Include`. Deeper: diagnostic.
     pub include_depth: usize,
     /// Rules in a ruleset, chain links counted. More: diagnostic.
@@ -160,6 +163,7 @@ impl Default for Limits {
             geo_database_bytes: 256 << 20,
             block_lists: 0,
             rule_files: 4096,
+            bundle_bytes: 512 << 20,
             include_depth: 16,
             rules: 100_000,
             targets: 4096,

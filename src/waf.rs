@@ -16,10 +16,10 @@ use crate::lang::seclang::codes;
 use crate::limits::Limits;
 use crate::plan::Options;
 use crate::program::{Loaded, Program};
-use crate::store::{DiskFiles, LoadReport, Loading, RuleSource, Slot, load};
+use crate::store::{BundleKey, DiskFiles, LoadReport, Loading, RuleSource, Slot, Unverified, load};
 use collections::{Keeping, Kept};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// A web application firewall: a ruleset in service and everything that evaluations share. Cheap to clone.
 ///
@@ -57,6 +57,30 @@ struct Shared {
     policy: Policy,
     kept: Kept,
     report: LoadReport,
+    /// What the ruleset of a generation has taken ready-made. Whoever puts rules into service holds it.
+    unverified: Mutex<Option<(u64, Arc<Unverified>)>>,
+}
+
+/// What [`Waf::verify`] has found.
+#[derive(Debug)]
+pub enum Verification {
+    /// The ruleset in service was compiled from its rules, or compared before.
+    Nothing,
+    /// What was loaded ready-made is what compiling makes.
+    Same {
+        /// Patterns compared.
+        patterns: usize,
+    },
+    /// It is not.
+    Different {
+        /// The file that it came from.
+        from: PathBuf,
+        /// The patterns whose automata are others.
+        patterns: Vec<String>,
+        /// The generation of the same rules, compiled, that is in service now; the report if they do not load. None if other
+        /// rules have come into service meanwhile.
+        replaced: Option<Result<u64, LoadReport>>,
+    },
 }
 
 /// Says what a [`Waf`] is made of.
@@ -102,6 +126,22 @@ impl WafBuilder {
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Self {
         self.loading.limits = limits;
+        self
+    }
+
+    /// Whose compiled bundles are trusted: a path given to [`rules_path`](Self::rules_path) may then be one that is signed with this
+    /// key. Call [`Waf::verify`] some time after the start.
+    #[must_use]
+    pub fn bundle_key(mut self, key: BundleKey) -> Self {
+        self.loading.bundle_key = Some(key);
+        self
+    }
+
+    /// A folder that remembers what took long to compile, for the next start. It must belong to the user of the process and be
+    /// writable for nobody else, or it is not used, with a warning. Call [`Waf::verify`] some time after the start.
+    #[must_use]
+    pub fn cache(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.loading.cache = Some(folder.into());
         self
     }
 
@@ -208,8 +248,10 @@ impl WafBuilder {
         let Some(kept) = self.collections.open(loaded.program(), now, &mut report.diagnostics) else {
             return Err(report);
         };
+        let slot = Slot::new(loaded);
+        let unverified = report.unverified.take().map(|unverified| (slot.current().generation(), unverified));
         let shared = Shared {
-            slot: Slot::new(loaded),
+            slot,
             loading: self.loading,
             files: self.files,
             env: self.env,
@@ -220,6 +262,7 @@ impl WafBuilder {
             policy: self.policy,
             kept,
             report,
+            unverified: Mutex::new(unverified),
         };
         Ok(Waf { shared: Arc::new(shared) })
     }
@@ -280,7 +323,31 @@ impl Waf {
         if missing || !can_store(self.shared.uploads.as_deref(), loaded.program(), &mut report.diagnostics) {
             return Err(report);
         }
-        Ok((self.shared.slot.replace(loaded), report))
+        let mut unverified = self.shared.unverified.lock().unwrap_or_else(PoisonError::into_inner);
+        let generation = self.shared.slot.replace(loaded);
+        *unverified = report.unverified.take().map(|unverified| (generation, unverified));
+        Ok((generation, report))
+    }
+
+    /// Compares what the ruleset in service has taken ready-made from a bundle or from the cache with what compiling its rules
+    /// makes; where that is another, the compiled ruleset replaces it. Takes as long as compiling on one thread: hosts call it
+    /// on a thread of low priority, after the start and after each [`replace`](Self::replace). Exchanges that have begun keep
+    /// their ruleset.
+    pub fn verify(&self) -> Verification {
+        let pending = || self.shared.unverified.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some((generation, unverified)) = pending().clone() else { return Verification::Nothing };
+        let is_same = |(other, _): &(u64, Arc<Unverified>)| *other == generation;
+        let patterns = unverified.differences();
+        if patterns.is_empty() {
+            // Nothing holds the stored automata any longer.
+            let _compared = pending().take_if(|other| is_same(other));
+            return Verification::Same { patterns: unverified.patterns() };
+        }
+        let compiled = unverified.compile(&*self.shared.files, &self.shared.loading);
+        let mut place = pending();
+        let current = place.take_if(|other| is_same(other)).is_some();
+        let replaced = current.then(|| compiled.map(|(loaded, _)| self.shared.slot.replace(loaded)));
+        Verification::Different { from: unverified.from().to_path_buf(), patterns, replaced }
     }
 
     /// What loading the first rules found: warnings and notes.

@@ -85,6 +85,10 @@ fn every_code_that_can_be_seen_in_one_file_is_seen() {
         codes::UPLOAD_DIR,
         codes::SET_ASIDE,
         codes::NOT_FETCHED,
+        codes::UNSIGNED,
+        codes::BUNDLE,
+        codes::RECOMPILED,
+        codes::CACHE,
     ];
     let missing: Vec<_> = codes::ALL
         .iter()

@@ -11,6 +11,8 @@ const FLOORS: &[(&str, u32)] = &[
     ("limits", 0),
     ("meter", 0),
     ("diag", 0),
+    ("parallel", 0),
+    ("wire", 0),
     ("transform", 1),
     ("http", 1),
     ("detect", 1),

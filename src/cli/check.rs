@@ -5,7 +5,7 @@ use super::say;
 use crate::diag::json::JsonDiagnostic;
 use crate::limits::Limits;
 use crate::plan::{RulesetCost, cost};
-use crate::store::{Loading, load};
+use crate::store::load;
 use serde::Serialize;
 use std::process::ExitCode;
 use std::time::Instant;
@@ -24,6 +24,9 @@ pub struct CheckArgs {
     /// Fail if a single rule may cost more fuel than this on a value of 64 KiB
     #[arg(long, value_name = "FUEL")]
     max_rule_fuel: Option<u64>,
+    /// Compile again what came from a bundle or from the cache, and fail if it is another
+    #[arg(long)]
+    verify: bool,
     /// Answer in JSON
     #[arg(long)]
     json: bool,
@@ -38,6 +41,9 @@ struct Answer {
     load_ms: f64,
     program_bytes: usize,
     ceilings: Vec<String>,
+    /// With `--verify`: patterns whose automata are not what compiling makes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    differences: Option<Vec<String>>,
 }
 
 #[derive(Debug, Default, Serialize)]
@@ -64,7 +70,7 @@ pub fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
     let started = Instant::now();
     // What `serve` can do is no finding.
     let limits = Limits { upload_bytes: Limits::UPLOAD_BYTES, ..Limits::default() };
-    let loading = Loading { limits, ..Loading::default() };
+    let loading = args.rules.loading(limits)?;
     let loaded = load(&args.rules.source(), &*args.rules.files(), &loading);
     let load_ms = started.elapsed().as_secs_f64() * 1000.0;
     let (report, program_bytes, rules, certificate) = match &loaded {
@@ -75,7 +81,8 @@ pub fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
         Err(report) => (report, 0, 0, None),
     };
     let ceilings = certificate.as_ref().map(|cost| over(args, cost)).unwrap_or_default();
-    let ok = loaded.is_ok() && ceilings.is_empty();
+    let differences = args.verify.then(|| report.unverified.as_ref().map(|it| it.differences()).unwrap_or_default());
+    let ok = loaded.is_ok() && ceilings.is_empty() && differences.as_ref().is_none_or(Vec::is_empty);
     if args.json {
         let answer = Answer {
             ok,
@@ -85,6 +92,7 @@ pub fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
             load_ms,
             program_bytes,
             ceilings,
+            differences,
         };
         say(serde_json::to_string(&answer)?)?;
     } else {
@@ -94,6 +102,13 @@ pub fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
         }
         for ceiling in &ceilings {
             say(format_args!("over a ceiling: {ceiling}"))?;
+        }
+        for pattern in differences.iter().flatten() {
+            say(format_args!("not what compiling makes: the automata of {pattern}"))?;
+        }
+        if let (Some(unverified), Some([])) = (&report.unverified, differences.as_deref()) {
+            let from = unverified.from().display();
+            say(format_args!("compared with what compiling makes: {} patterns of {from}", unverified.patterns()))?;
         }
         let errors = report.diagnostics.errors();
         let verdict = if ok { "ok" } else { "not ok" };

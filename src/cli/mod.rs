@@ -4,6 +4,7 @@
 
 mod bench;
 mod check;
+mod compile;
 mod explain;
 mod ftw;
 mod progress;
@@ -29,6 +30,8 @@ struct Cli {
 enum Command {
     /// Load rules and say what is wrong with them and what they may cost
     Check(check::CheckArgs),
+    /// Compile rules into one file that loads in milliseconds
+    Compile(compile::CompileArgs),
     /// Evaluate requests from a file, one answer a line
     Run(run::RunArgs),
     /// Measure what rules cost on given traffic
@@ -55,6 +58,7 @@ pub fn main() -> ExitCode {
     };
     let outcome = match &cli.command {
         Command::Check(args) => check::run(args),
+        Command::Compile(args) => compile::run(args),
         Command::Run(args) => run::run(args),
         Command::Bench(args) => bench::run(args),
         Command::Ftw(args) => ftw::run(args),

@@ -4,7 +4,8 @@ use crate::files::Files;
 #[cfg(feature = "serve")]
 use crate::host::serve::HttpsRules;
 use crate::http::Descriptors;
-use crate::store::{DiskFiles, LoadReport, RuleSource};
+use crate::limits::Limits;
+use crate::store::{BundleKey, DiskFiles, LoadReport, Loading, RuleSource};
 use crate::waf::{Waf, WafBuilder};
 use anyhow::Context;
 use std::fs::File;
@@ -14,12 +15,21 @@ use std::path::PathBuf;
 /// Bytes of a descriptor file. Those of the largest sites have a few megabytes.
 const DESCRIPTOR_BYTES: u64 = 16 << 20;
 
+/// Bytes of a key file.
+const KEY_BYTES: u64 = 4096;
+
 /// Where rules come from.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct RulesArgs {
-    /// A .conf file (SecLang) or a folder of them; may be repeated. Without it: the built-in rules
+    /// A .conf file (SecLang) or a folder of them, may be repeated; or a compiled bundle. Without it: the built-in rules
     #[arg(long = "rules", value_name = "PATH")]
     pub rules: Vec<PathBuf>,
+    /// The public key (minisign) of whoever signs bundles; without it no bundle is loaded
+    #[arg(long, value_name = "FILE")]
+    pub bundle_key: Option<PathBuf>,
+    /// A folder that remembers what took long to compile; nobody else may write to it
+    #[arg(long, value_name = "DIR")]
+    pub cache: Option<PathBuf>,
     /// What Protobuf messages look like, as `protoc --descriptor_set_out --include_imports` writes it; may be repeated
     #[arg(long = "descriptors", value_name = "FILE")]
     pub descriptors: Vec<PathBuf>,
@@ -39,9 +49,33 @@ impl RulesArgs {
         if self.rules.is_empty() { RuleSource::Builtin } else { RuleSource::Paths(self.rules.clone()) }
     }
 
+    /// The key that bundles are signed with.
+    ///
+    /// # Errors
+    /// A file that cannot be read, or is no key.
+    fn key(&self) -> anyhow::Result<Option<BundleKey>> {
+        let Some(path) = &self.bundle_key else { return Ok(None) };
+        let mut text = String::new();
+        let read = File::open(path).and_then(|file| file.take(KEY_BYTES).read_to_string(&mut text));
+        read.with_context(|| format!("{} cannot be read", path.display()))?;
+        Ok(Some(BundleKey::parse(&text).with_context(|| path.display().to_string())?))
+    }
+
+    /// How to load: within `limits`, with the key and the cache.
+    ///
+    /// # Errors
+    /// A key that cannot be read.
+    pub fn loading(&self, limits: Limits) -> anyhow::Result<Loading> {
+        Ok(Loading { limits, bundle_key: self.key()?, cache: self.cache.clone(), ..Loading::default() })
+    }
+
     /// A builder with these rules.
     pub fn builder(&self) -> WafBuilder {
         let builder = self.rules.iter().fold(Waf::builder(), |builder, path| builder.rules_path(path));
+        let builder = match &self.cache {
+            Some(folder) => builder.cache(folder),
+            None => builder,
+        };
         #[cfg(feature = "serve")]
         let builder = match self.remote() {
             Some(remote) => builder.remote_rules(remote),
@@ -100,6 +134,10 @@ impl RulesArgs {
             Some(descriptors) => builder.descriptors(descriptors),
             None => builder,
         };
+        let builder = match self.key()? {
+            Some(key) => builder.bundle_key(key),
+            None => builder,
+        };
         match builder.build() {
             Ok(waf) => {
                 print_findings(&waf.report().without_notes());
@@ -107,7 +145,7 @@ impl RulesArgs {
             }
             Err(report) => {
                 print_findings(&report.without_notes());
-                Err(RulesHaveErrors(report.diagnostics.errors()).into())
+                Err(RulesHaveErrors::of(&report).into())
             }
         }
     }
@@ -117,6 +155,13 @@ impl RulesArgs {
 #[derive(Debug, thiserror::Error)]
 #[error("the rules do not load: {0} errors")]
 pub struct RulesHaveErrors(usize);
+
+impl RulesHaveErrors {
+    /// The errors of a report.
+    pub fn of(report: &LoadReport) -> Self {
+        RulesHaveErrors(report.diagnostics.errors())
+    }
+}
 
 /// Prints findings for people to standard error.
 pub fn print_findings(report: &LoadReport) {

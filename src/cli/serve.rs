@@ -7,7 +7,7 @@ use crate::host::audit::AuditLog;
 use crate::host::serve::{Config, ErrorLog, Server, config, raise_descriptor_limit};
 use crate::limits::Limits;
 use crate::store::DiskUploads;
-use crate::waf::{Waf, WafBuilder};
+use crate::waf::{Verification, Waf, WafBuilder};
 use anyhow::Context;
 use std::io::IsTerminal;
 use std::net::SocketAddr;
@@ -60,11 +60,14 @@ pub fn run(args: &ServeArgs) -> anyhow::Result<ExitCode> {
     raise_descriptor_limit();
     let rules = RulesArgs {
         rules: config.rules.clone(),
+        bundle_key: config.bundle_key.clone(),
+        cache: config.cache.clone(),
         descriptors: config.descriptors.clone(),
         allow_remote_rules: config.remote_rules.allow,
         remote_rules_ca: config.remote_rules.ca.clone(),
     };
     let waf = rules.load(builder(&rules, &config))?;
+    verify_behind(&waf);
     let reloaded = (waf.clone(), rules);
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     if config.threads > 0 {
@@ -118,6 +121,12 @@ fn configuration(args: &ServeArgs) -> anyhow::Result<Option<Config>> {
     if !args.rules.rules.is_empty() {
         config.rules.clone_from(&args.rules.rules);
     }
+    if args.rules.bundle_key.is_some() {
+        config.bundle_key.clone_from(&args.rules.bundle_key);
+    }
+    if args.rules.cache.is_some() {
+        config.cache.clone_from(&args.rules.cache);
+    }
     if !args.rules.descriptors.is_empty() {
         config.descriptors.clone_from(&args.rules.descriptors);
     }
@@ -145,9 +154,10 @@ fn read(path: &Path) -> anyhow::Result<Option<Config>> {
 async fn reload_on_hangup((waf, rules): (Waf, RulesArgs)) -> anyhow::Result<()> {
     let mut hangup = signal(SignalKind::hangup())?;
     while hangup.recv().await.is_some() {
-        let (waf, source) = (waf.clone(), rules.source());
-        match tokio::task::spawn_blocking(move || waf.replace(&source)).await? {
+        let (loading, source) = (waf.clone(), rules.source());
+        match tokio::task::spawn_blocking(move || loading.replace(&source)).await? {
             Ok((generation, report)) => {
+                verify_behind(&waf);
                 print_findings(&report.without_notes());
                 eprintln!("fusewall: rules loaded anew, generation {generation}");
             }
@@ -158,6 +168,36 @@ async fn reload_on_hangup((waf, rules): (Waf, RulesArgs)) -> anyhow::Result<()> 
         }
     }
     Ok(())
+}
+
+/// Compares automata that came from a bundle or from the cache with what compiling makes, on a thread of the lowest priority.
+fn verify_behind(waf: &Waf) {
+    let waf = waf.clone();
+    let verify = move || {
+        // On Linux it counts for the thread alone; elsewhere the comparison runs as everything else does.
+        #[cfg(target_os = "linux")]
+        let _ = rustix::process::setpriority_process(None, 19);
+        match waf.verify() {
+            Verification::Nothing => {}
+            Verification::Same { patterns } => {
+                tracing::info!(patterns, "the loaded automata are those that compiling the rules makes");
+            }
+            Verification::Different { from, patterns, replaced } => {
+                let (from, first) = (from.display(), patterns.first().map(String::as_str).unwrap_or_default());
+                let outcome = match replaced {
+                    Some(Ok(generation)) => format!("the rules were compiled, generation {generation} is in service"),
+                    Some(Err(report)) => format!("the rules do not load, the wrong automata stay in service: {report}"),
+                    None => "other rules are in service already".to_owned(),
+                };
+                let differing = patterns.len();
+                tracing::error!(%from, differing, first, "loaded automata are not those of the rules: {outcome}");
+            }
+        }
+    };
+    let started = std::thread::Builder::new().name("fusewall-verify".to_owned()).spawn(verify);
+    if let Err(problem) = started {
+        tracing::error!(%problem, "the loaded automata are not compared with the rules");
+    }
 }
 
 /// Serves until the first signal, and then until running requests have ended or a second signal comes.

@@ -4,6 +4,7 @@
 //! `draft` interns selections, pipelines and operators, `patterns` compiles expressions and chooses their engine, `price`
 //! adds up what rules may cost, `sieves` finds tests that look at the same values. Each pass explains itself in `fusewall explain`.
 
+mod artefact;
 mod draft;
 mod fold;
 mod keys;
@@ -11,6 +12,7 @@ mod patterns;
 mod price;
 mod sieves;
 
+pub use artefact::{Artefact, Artefacts, Unpacked, unpack};
 pub use price::{RuleCost, RulesetCost, cost};
 
 use crate::diag::Diagnostics;
@@ -36,13 +38,27 @@ impl Default for Options {
     }
 }
 
-/// Compiles a ruleset. Findings go to `diagnostics`; `None` means that there was an error among them.
+/// A planned ruleset.
+#[derive(Debug)]
+pub struct Planned {
+    /// The program.
+    pub program: Arc<Program>,
+    /// Its automata.
+    pub loaded: Loaded,
+    /// What took long to make, if somebody wanted to keep it.
+    pub artefacts: Artefacts,
+}
+
+/// Compiles a ruleset. Findings go to `diagnostics`; `None` means that there was an error among them. What is `unpacked` is not
+/// compiled again; artefacts of all patterns are made if somebody wants to `keep` them.
 pub fn plan(
     ruleset: Ruleset,
     limits: &Limits,
     options: Options,
+    unpacked: Unpacked,
+    keep: bool,
     diagnostics: &mut Diagnostics,
-) -> Option<(Arc<Program>, Loaded)> {
+) -> Option<Planned> {
     let before = diagnostics.errors();
     let fold::Folded { fates, patterns: known } =
         if options.fold { fold::fold(&ruleset, limits) } else { fold::Folded::nothing(&ruleset) };
@@ -66,7 +82,8 @@ pub fn plan(
         patterns.iter_mut().for_each(|pattern| pattern.want = crate::scan::Want::Groups);
     }
 
-    let (patterns, literals, automata) = patterns::compile(patterns, limits, options.prefilter, diagnostics);
+    let patterns::Patterns { plans, literals, automata, artefacts } =
+        patterns::compile(patterns, limits, options.prefilter, unpacked, keep, diagnostics);
     if diagnostics.errors() > before {
         return None;
     }
@@ -79,7 +96,7 @@ pub fn plan(
         selections,
         nodes,
         tests,
-        patterns,
+        patterns: plans,
         phrases,
         literals,
         sieves: Vec::new(),
@@ -95,7 +112,7 @@ pub fn plan(
     price::set(&mut program);
     let program = Arc::new(program);
     match Loaded::assemble(program.clone(), automata) {
-        Ok(loaded) => Some((program, loaded)),
+        Ok(loaded) => Some(Planned { program, loaded, artefacts }),
         Err(error) => {
             diagnostics.push(crate::diag::Diagnostic::error(
                 crate::lang::seclang::codes::AUTOMATON,

@@ -1,15 +1,17 @@
 //! Patterns: parsed once, compiled in parallel, each with its engine, price and screen.
 
+use super::artefact::{Artefact, Artefacts, Unpacked};
 use super::draft::PatternDraft;
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::lang::pcre;
 use crate::lang::seclang::codes;
 use crate::limits::Limits;
+use crate::parallel::{in_parallel, threads};
 use crate::program::{ALPHABETS, LEVELS, Need, PatternPlan, Screen};
-use crate::scan::{self, Exact, require};
+use crate::rule::Pattern;
+use crate::scan::{self, BuildError, Exact, Want, require};
 use std::collections::BTreeMap;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Shorter literals are too common to be worth a place in the shared scan.
 const MIN_LITERAL: usize = 3;
@@ -17,44 +19,70 @@ const MIN_LITERAL: usize = 3;
 type Compiled = Result<Done, Box<Diagnostic>>;
 
 struct Done {
-    automaton: scan::Pattern,
-    /// By level; `None` where it cannot match.
-    requirements: [Option<require::Requirement>; LEVELS],
+    made: Made,
     warning: Option<Diagnostic>,
+    artefact: Option<Artefact>,
 }
 
-/// Compiles all patterns on all cores. The order of the result is that of the drafts, whichever core was faster.
+/// A compiled pattern.
+#[derive(Debug)]
+pub(super) struct Made {
+    /// For what.
+    pub(super) want: Want,
+    pub(super) automaton: scan::Pattern,
+    /// By level; `None` where it cannot match.
+    pub(super) requirements: [Option<require::Requirement>; LEVELS],
+    /// What makes it irregular.
+    pub(super) constructs: Vec<pcre::Construct>,
+}
+
+/// Why there are no automata.
+pub(super) enum Failure {
+    Syntax(pcre::Error),
+    TooLarge(BuildError),
+}
+
+/// All patterns, compiled.
+pub(super) struct Patterns {
+    pub(super) plans: Vec<PatternPlan>,
+    pub(super) literals: Vec<Box<[u8]>>,
+    pub(super) automata: Vec<scan::Pattern>,
+    pub(super) artefacts: Artefacts,
+}
+
+/// Compiles all patterns but those that are `unpacked`, on all cores, and makes artefacts of them if somebody wants to `keep` them.
+/// The order of the result is that of the drafts, whichever core was faster.
 pub(super) fn compile(
     drafts: Vec<PatternDraft>,
     limits: &Limits,
     prefilter: bool,
+    unpacked: Unpacked,
+    keep: bool,
     diagnostics: &mut Diagnostics,
-) -> (Vec<PatternPlan>, Vec<Box<[u8]>>, Vec<scan::Pattern>) {
-    let next = AtomicUsize::new(0);
-    let done: Vec<Mutex<Option<Compiled>>> = drafts.iter().map(|_| Mutex::new(None)).collect();
-    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(drafts.len().max(1));
-    std::thread::scope(|scope| {
-        for _ in 0..threads {
-            scope.spawn(|| {
-                while let Some((draft, slot)) =
-                    Some(next.fetch_add(1, Ordering::Relaxed)).and_then(|at| Some((drafts.get(at)?, done.get(at)?)))
-                {
-                    let compiled = compile_one(draft, limits);
-                    if let Ok(mut slot) = slot.lock() {
-                        *slot = Some(compiled);
-                    }
-                }
-            });
-        }
+) -> Patterns {
+    let mut known = unpacked.made;
+    let known: Vec<_> = drafts
+        .iter()
+        .map(|draft| Mutex::new(known.remove(&draft.pattern).filter(|made| made.want == draft.want)))
+        .collect();
+    let work: Vec<_> = drafts.iter().zip(&known).collect();
+    let done = in_parallel(&work, threads(), |(draft, known), _| {
+        let known = known.lock().ok().and_then(|mut known| known.take());
+        compile_one(draft, known, keep, limits)
     });
 
     let mut literals = Literals::default();
     let mut plans = Vec::with_capacity(drafts.len());
     let mut automata = Vec::with_capacity(drafts.len());
+    let mut artefacts = Artefacts::new();
     for (draft, slot) in drafts.into_iter().zip(done) {
-        match slot.into_inner().ok().flatten() {
-            Some(Ok(Done { automaton, requirements, warning })) => {
+        match slot {
+            Some(Ok(Done { made, warning, artefact })) => {
+                let Made { automaton, requirements, .. } = made;
                 warning.into_iter().for_each(|warning| diagnostics.push(warning));
+                if let Some(artefact) = artefact {
+                    artefacts.insert(draft.pattern.clone(), artefact);
+                }
                 let screens = requirements.map(|requirement| match requirement {
                     _ if !prefilter => Some(Screen::OPEN),
                     requirement => requirement.map(|requirement| literals.screen(&requirement)),
@@ -77,21 +105,13 @@ pub(super) fn compile(
             )),
         }
     }
-    (plans, literals.list, automata)
+    Patterns { plans, literals: literals.list, automata, artefacts }
 }
 
-fn compile_one(draft: &PatternDraft, limits: &Limits) -> Compiled {
-    let rule = draft.rule;
-    let parsed = pcre::parse(&draft.pattern.text, draft.pattern.fold_case, limits).map_err(|error| {
-        Diagnostic::error(codes::PATTERN, draft.span, format!("{} (rule {rule})", error.message))
-            .help(error.help.unwrap_or_else(|| "rewrite the pattern".to_owned()))
-    });
-    let parsed = parsed.map_err(Box::new)?;
-    let automaton = parsed.build(draft.want, limits, None).map_err(|error| {
-        Diagnostic::error(codes::AUTOMATON, draft.span, format!("the pattern of rule {rule} is too large: {error}"))
-            .help("shorten its counted repeats or split it into several rules")
-    });
-    let automaton = automaton.map_err(Box::new)?;
+/// Compiles one pattern.
+pub(super) fn make(pattern: &Pattern, want: Want, limits: &Limits) -> Result<Made, Failure> {
+    let parsed = pcre::parse(&pattern.text, pattern.fold_case, limits).map_err(Failure::Syntax)?;
+    let automaton = parsed.build(want, limits, None).map_err(Failure::TooLarge)?;
     let bounds = require::Bounds::default();
     let possible =
         |hir: &_| Some(require::require(hir, &bounds)).filter(|found| found.literals != require::Need::Never);
@@ -99,17 +119,36 @@ fn compile_one(draft: &PatternDraft, limits: &Limits) -> Compiled {
         Some(alphabet) => possible(&require::restrict(&parsed.hir, alphabet)),
         None => possible(&parsed.hir),
     });
-    let warning = if automaton.exact() == Exact::Metered { captures_inside(draft, &parsed) } else { None };
-    Ok(Done { automaton, requirements, warning })
+    Ok(Made { want, automaton, requirements, constructs: parsed.constructs })
+}
+
+fn compile_one(draft: &PatternDraft, known: Option<Made>, keep: bool, limits: &Limits) -> Compiled {
+    let rule = draft.rule;
+    let made = known.map_or_else(|| make(&draft.pattern, draft.want, limits), Ok);
+    let made = made.map_err(|failure| match failure {
+        Failure::Syntax(error) => {
+            Diagnostic::error(codes::PATTERN, draft.span, format!("{} (rule {rule})", error.message))
+                .help(error.help.unwrap_or_else(|| "rewrite the pattern".to_owned()))
+        }
+        Failure::TooLarge(error) => {
+            Diagnostic::error(codes::AUTOMATON, draft.span, format!("the pattern of rule {rule} is too large: {error}"))
+                .help("shorten its counted repeats or split it into several rules")
+        }
+    });
+    let made = made.map_err(Box::new)?;
+    let metered = made.automaton.exact() == Exact::Metered;
+    let warning = if metered { captures_inside(draft, &made.constructs) } else { None };
+    let artefact = keep.then(|| Artefact::of(&made));
+    Ok(Done { made, warning, artefact })
 }
 
 /// The warning that groups which the rule reads stand where finding them cannot be done in linear time. (The reader of the
 /// rules has warned of back-references.)
-fn captures_inside(draft: &PatternDraft, parsed: &pcre::Parsed) -> Option<Diagnostic> {
-    if parsed.constructs.iter().any(|construct| construct.what == pcre::BACK_REFERENCE) {
+fn captures_inside(draft: &PatternDraft, constructs: &[pcre::Construct]) -> Option<Diagnostic> {
+    if pcre::back_reference(constructs).is_some() {
         return None;
     }
-    let place = parsed.constructs.first()?;
+    let place = constructs.first()?;
     let message = format!(
         "no price per byte bounds this pattern, only the budget of rule {} does: groups that the rule reads are captured inside \
          a look-around, an atomic group or a possessive quantifier (the first is at character {} of the pattern)",

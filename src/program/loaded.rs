@@ -2,6 +2,7 @@
 
 use super::{KeyId, PatternId, PhrasesId, Program, Which};
 use crate::meter::Meter;
+use crate::parallel::{in_parallel, threads};
 use crate::rule::Variable;
 use crate::scan;
 use std::collections::BTreeMap;
@@ -31,6 +32,12 @@ impl fmt::Display for LoadError {
 
 impl std::error::Error for LoadError {}
 
+/// An automaton of words.
+enum Built {
+    Literals(Box<Result<scan::Literals, scan::BuildError>>),
+    Phrases(Box<Result<scan::Phrases, scan::BuildError>>),
+}
+
 impl Loaded {
     /// Puts a program and its compiled patterns together; builds what is left.
     ///
@@ -45,19 +52,32 @@ impl Loaded {
         if !fits {
             return Err(LoadError("the compiled patterns belong to another program".to_owned()));
         }
-        let literals = if program.literals.is_empty() {
-            None
-        } else {
-            let built = scan::Literals::build(&program.literals);
-            Some(built.map_err(|error| LoadError(format!("the shared literals: {error}")))?)
-        };
-        let mut phrases = Vec::with_capacity(program.phrases.len());
-        for list in &program.phrases {
-            let built = scan::Phrases::build(&list.list);
-            phrases.push(
-                built.map_err(|error| LoadError(format!("a phrase list of {} entries: {error}", list.list.len())))?,
-            );
+        // The shared literals are a list among the others; the longest first, so that no thread is left with it at the end.
+        let mut lists: Vec<(usize, &[Box<[u8]>])> =
+            program.phrases.iter().map(|list| &*list.list).enumerate().collect();
+        lists.sort_by_key(|(_, list)| std::cmp::Reverse(list.len()));
+        let work: Vec<_> = std::iter::once(None).chain(lists.iter().copied().map(Some)).collect();
+        let built = in_parallel(&work, threads(), |list, _| match list {
+            None => Built::Literals(Box::new(scan::Literals::build(&program.literals))),
+            Some((_, list)) => Built::Phrases(Box::new(scan::Phrases::build(list))),
+        });
+        let mut literals = None;
+        let mut phrases: Vec<Option<scan::Phrases>> = program.phrases.iter().map(|_| None).collect();
+        for (list, built) in work.iter().zip(built) {
+            match (list, built) {
+                (None, Some(Built::Literals(built))) => {
+                    let built = built.map_err(|error| LoadError(format!("the shared literals: {error}")))?;
+                    literals = (!program.literals.is_empty()).then_some(built);
+                }
+                (Some((at, list)), Some(Built::Phrases(built))) => {
+                    let entries = list.len();
+                    let failed = |error| LoadError(format!("a phrase list of {entries} entries: {error}"));
+                    phrases[*at] = Some(built.map_err(failed)?);
+                }
+                _ => return Err(LoadError("building a list failed unexpectedly".to_owned())),
+            }
         }
+        let phrases = phrases.into_iter().flatten().collect();
         let tx_names = tx_names(&program, &patterns);
         Ok(Loaded { program, patterns, phrases, literals, tx_names })
     }

@@ -14,7 +14,7 @@ pub struct Test {
 }
 
 /// A pattern in the PCRE dialect of rule authors, accepted by [`crate::lang::pcre`].
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Pattern {
     /// Its source bytes.
     pub text: Arc<[u8]>,

@@ -7,7 +7,9 @@ use super::fuel;
 use super::look::{self, Side};
 use super::sparse_set::SparseSet;
 use super::thompson::{Node, Thompson};
+use crate::limits::Limits;
 use crate::meter::{Exhausted, Meter, Price};
+use crate::wire::{Damaged, Reader, Writer};
 
 /// A position that was never stored.
 const UNSET: usize = usize::MAX;
@@ -61,7 +63,23 @@ impl Captures {
     /// The simulation over `nfa`; groups from 10 on are not kept.
     pub(super) fn new(nfa: &NFA) -> Captures {
         let slots = nfa.group_info().slot_len().min(2 * Groups::COUNT);
-        Captures { nfa: Thompson::new(nfa, true, slots), slots, node: fuel::NODE + slots as u64 }
+        Captures::of(Thompson::new(nfa, true, slots), slots)
+    }
+
+    fn of(nfa: Thompson, slots: usize) -> Captures {
+        Captures { nfa, slots, node: fuel::NODE + slots as u64 }
+    }
+
+    /// Writes it.
+    pub(super) fn store(&self, writer: &mut Writer) {
+        writer.number(self.slots);
+        self.nfa.store(writer);
+    }
+
+    /// Reads what [`Captures::store`] has written.
+    pub(super) fn restore(reader: &mut Reader<'_>, limits: &Limits) -> Result<Captures, Damaged> {
+        let slots = reader.number(2 * Groups::COUNT)?;
+        Ok(Captures::of(Thompson::restore(reader, limits)?, slots))
     }
 
     /// Bytes held by the automaton itself.

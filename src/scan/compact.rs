@@ -1,24 +1,20 @@
 //! A dense DFA of our own, for what the library's determinisation finds too large: two bytes a transition instead of four,
-//! rows without padding, and, where any match will do, states that are plain sets of nodes. Of the patterns of the OWASP Core
-//! Rule Set that exceed a megabyte as a library DFA, more than half fit in one here. It has no acceleration.
+//! rows without padding, and, where any match will do, states that are plain sets of nodes. A third of the patterns of the OWASP
+//! Core Rule Set that exceed a megabyte as a library DFA fit in one here. It has no acceleration.
 
 use regex_automata::nfa::thompson::NFA;
 
 use super::cursor::{Place, Run, Step};
+use super::determinize::{Caps, Determinized, MATCHED, determinize};
 use super::fuel;
-use super::lazy::{Lazy, Next};
-use super::look::{Side, Sides};
-use super::table::{DEAD, Table};
-use super::thompson::Order;
+use super::look::Sides;
+use super::table::DEAD;
+use super::thompson::{Order, Thompson};
 use crate::limits::Limits;
 use crate::meter::{Exhausted, Meter};
+use crate::wire::{Damaged, Reader, Writer};
 
-/// Set in a transition when the pattern matches before the byte.
-const MATCHED: u16 = 1 << 15;
-
-/// Fuel that one determinisation may burn, about an eighth of a second. Measured as on the request path, so the choice of an
-/// engine does not depend on the machine.
-const BUILD_FUEL: u64 = 120_000_000;
+const OUTSIDE: Damaged = Damaged("a table has an entry that leads out of it");
 
 /// A dense DFA with two bytes a transition.
 #[derive(Debug, Clone)]
@@ -35,41 +31,58 @@ pub(super) struct Compact {
 impl Compact {
     /// Determinises `nfa`; `None` when that exceeds the limits.
     pub(super) fn build(nfa: &NFA, order: Order, limits: &Limits) -> Option<Compact> {
-        let lazy = Lazy::new(nfa, order, limits.determinize_bytes);
-        let (mut table, mut meter) = (Table::default(), Meter::new(BUILD_FUEL));
-        lazy.prepare(&mut table);
-        let (thompson, stride) = (lazy.nfa(), lazy.stride());
+        let nfa = Thompson::new(nfa, order == Order::All, 0);
         let mut classes = Box::new([0; 256]);
-        let mut representatives = vec![None; stride - 1];
         for (byte, place) in (0..=u8::MAX).zip(classes.iter_mut()) {
-            let class = thompson.class(byte);
-            *place = u8::try_from(class).ok()?;
-            *representatives.get_mut(class)? = Some(byte);
+            *place = u8::try_from(nfa.class(byte)).ok()?;
         }
         // The column of the edge of the haystack is the last.
-        representatives.push(None);
+        let stride = nfa.class_count() + 1;
+        let states = (limits.dense_dfa_bytes / (2 * stride)).min(usize::from(MATCHED));
+        let Determinized { transitions, starts } =
+            determinize(&nfa, order, Caps { states, bytes: limits.determinize_bytes })?;
+        Some(Compact { transitions, stride, classes, sides: nfa.sides(), starts, order })
+    }
 
+    /// Writes it.
+    pub(super) fn store(&self, writer: &mut Writer) {
+        writer.raw(&*self.classes);
+        writer.byte(self.sides.bits());
+        writer.number(self.stride);
+        self.starts.iter().for_each(|&start| writer.number(usize::from(start)));
+        writer.number(self.transitions.len() / self.stride);
+        writer.place(2 * self.transitions.len(), |place| {
+            let pairs = place.as_chunks_mut().0.iter_mut();
+            pairs.zip(&self.transitions).for_each(|(pair, transition)| *pair = transition.to_le_bytes());
+        });
+    }
+
+    /// Reads what [`Compact::store`] has written.
+    pub(super) fn restore(reader: &mut Reader<'_>, order: Order, limits: &Limits) -> Result<Compact, Damaged> {
+        let classes = Box::new(<[u8; 256]>::try_from(reader.raw(256)?).map_err(|_| OUTSIDE)?);
+        let sides = Sides::from_bits(reader.byte()?).ok_or(Damaged("assertions of an unknown kind"))?;
+        let stride = reader.number(257)?;
+        // The last column is the edge of the haystack.
+        if classes.iter().any(|&class| usize::from(class) + 1 >= stride) {
+            return Err(OUTSIDE);
+        }
         let mut starts = [0; 5];
-        for read in [Side::Edge, Side::Lf, Side::Cr, Side::Word, Side::Other] {
-            let Ok(Place::State(state)) = lazy.enter(&mut table, read, &mut meter) else { return None };
-            *starts.get_mut(read as usize)? = u16::try_from(state).ok()?;
+        for start in &mut starts {
+            *start = u16::try_from(reader.number(usize::from(!MATCHED))?).map_err(|_| OUTSIDE)?;
         }
-        let most = (limits.dense_dfa_bytes / (2 * stride)).min(usize::from(MATCHED));
-        let mut transitions = vec![0; stride];
-        let mut state = DEAD + 1;
-        while (state as usize) < table.len() {
-            if table.len() > most {
-                return None;
-            }
-            for &unit in &representatives {
-                let Ok((matched, Next::State(next))) = lazy.transition(&mut table, state, unit, &mut meter) else {
-                    return None;
-                };
-                transitions.push(u16::try_from(next).ok()? | if matched { MATCHED } else { 0 });
-            }
-            state += 1;
+        let states = reader.count(2 * stride, (limits.dense_dfa_bytes / (2 * stride)).min(usize::from(MATCHED)))?;
+        let bytes = reader.raw(2 * stride * states)?;
+        let transitions: Vec<u16> = bytes.as_chunks().0.iter().map(|&pair| u16::from_le_bytes(pair)).collect();
+        let targets = transitions.iter().map(|transition| transition & !MATCHED);
+        if starts.into_iter().chain(targets).max().is_some_and(|most| usize::from(most) >= states) {
+            return Err(OUTSIDE);
         }
-        (table.len() <= most).then(|| Compact { transitions, stride, classes, sides: thompson.sides(), starts, order })
+        Ok(Compact { transitions, stride, classes, sides, starts, order })
+    }
+
+    /// Bytes of the same table as the library holds it: four a transition, rows padded to a power of two.
+    pub(super) fn padded_bytes(&self) -> usize {
+        4 * self.stride.next_power_of_two() * (self.transitions.len() / self.stride)
     }
 
     /// Bytes held.

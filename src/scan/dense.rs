@@ -8,9 +8,11 @@ use regex_automata::{Anchored, MatchKind};
 
 use super::cursor::{Place, Run, Step};
 use super::fuel;
+use super::stored::StoredPattern;
 use super::thompson::Order;
 use crate::limits::Limits;
 use crate::meter::{Exhausted, Meter};
+use crate::wire::{Damaged, Reader, Writer};
 
 /// A skip of fewer bytes than this would have been faster byte by byte.
 const WORTHWHILE_SKIP: usize = 16;
@@ -38,7 +40,32 @@ impl Dense {
             .dfa_size_limit(Some(limits.dense_dfa_bytes))
             .determinize_size_limit(Some(limits.determinize_bytes));
         let dfa = dense::Builder::new().configure(config).build_from_nfa(nfa).ok()?;
-        Some(Dense { dfa, order })
+        // A copy: what the builder leaves has room for more states than there are.
+        Some(Dense { dfa: dfa.to_owned(), order })
+    }
+
+    /// Writes it.
+    pub(super) fn store(&self, writer: &mut Writer) {
+        let len = self.dfa.write_to_len();
+        writer.number(len);
+        // The length is the library's own, so there is nothing that could fail.
+        writer.place(len, |place| drop(self.dfa.write_to_little_endian(place)));
+    }
+
+    /// Reads what [`Dense::store`] has written; the library checks it.
+    pub(super) fn restore(reader: &mut Reader<'_>, order: Order, limits: &Limits) -> Result<Dense, Damaged> {
+        const NO_DFA: Damaged = Damaged("this is no DFA of the automata library");
+        let stored = reader.bytes(StoredPattern::max_bytes(limits))?;
+        // The library wants its tables aligned.
+        let mut aligned = vec![0; stored.len() + align_of::<u32>()];
+        let padding = aligned.as_ptr().align_offset(align_of::<u32>());
+        let place = aligned.get_mut(padding..).and_then(|rest| rest.get_mut(..stored.len())).ok_or(NO_DFA)?;
+        place.copy_from_slice(stored);
+        let (dfa, read) = dense::DFA::from_bytes(place).map_err(|_| NO_DFA)?;
+        if read != stored.len() || dfa.memory_usage() > limits.dense_dfa_bytes {
+            return Err(NO_DFA);
+        }
+        Ok(Dense { dfa: dfa.to_owned(), order })
     }
 
     /// Bytes held.

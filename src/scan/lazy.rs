@@ -7,7 +7,9 @@ use super::fuel;
 use super::look::Side;
 use super::table::{DEAD, Table, Transition};
 use super::thompson::{Order, Thompson};
+use crate::limits::Limits;
 use crate::meter::{Exhausted, Meter, Price};
+use crate::wire::{Damaged, Reader, Writer};
 
 /// Cells of the largest table; state numbers and their costs fit their bits below it.
 const MAX_CELLS: usize = 1 << 24;
@@ -32,8 +34,22 @@ pub(super) enum Next {
 impl Lazy {
     /// A lazy DFA over `nfa` whose states may take `bytes` in one request.
     pub(super) fn new(nfa: &NFA, order: Order, bytes: usize) -> Lazy {
-        let nfa = Thompson::new(nfa, order == Order::All, 0);
+        Lazy::of(Thompson::new(nfa, order == Order::All, 0), order, bytes)
+    }
+
+    /// The same over an NFA in our own form.
+    pub(super) fn of(nfa: Thompson, order: Order, bytes: usize) -> Lazy {
         Lazy { nfa, order, cap: (bytes / size_of::<u32>()).min(MAX_CELLS) }
+    }
+
+    /// Writes it.
+    pub(super) fn store(&self, writer: &mut Writer) {
+        self.nfa.store(writer);
+    }
+
+    /// Reads what [`Lazy::store`] has written.
+    pub(super) fn restore(reader: &mut Reader<'_>, order: Order, limits: &Limits) -> Result<Lazy, Damaged> {
+        Ok(Lazy::of(Thompson::restore(reader, limits)?, order, limits.lazy_dfa_bytes))
     }
 
     /// Bytes held by the automaton itself.
@@ -48,11 +64,6 @@ impl Lazy {
         let state = if self.cap == 0 { 0 } else { fuel::STATE + fuel::NODE * self.nfa.max_set() };
         let start = fuel::NODE * self.nfa.weight(self.nfa.start());
         Price::per_byte(start + 2 * state + step, fuel::LAZY_BYTE + step + state)
-    }
-
-    /// The automaton below.
-    pub(super) fn nfa(&self) -> &Thompson {
-        &self.nfa
     }
 
     /// Transitions of a state: one for each class of bytes, and the last for the edge of the haystack.

@@ -45,6 +45,16 @@ impl Sides {
         Sides { lf: looks.contains_anchor_line(), cr: looks.contains_anchor_crlf(), word: looks.contains_word() }
     }
 
+    /// As bits.
+    pub(super) fn bits(self) -> u8 {
+        u8::from(self.lf) | u8::from(self.cr) << 1 | u8::from(self.word) << 2
+    }
+
+    /// Of [`Sides::bits`].
+    pub(super) fn from_bits(bits: u8) -> Option<Sides> {
+        (bits < 8).then_some(Sides { lf: bits & 1 != 0, cr: bits & 2 != 0, word: bits & 4 != 0 })
+    }
+
     /// The kind of `byte`, `Other` for all that no assertion asks for.
     #[inline]
     pub(super) fn side(self, byte: Option<u8>) -> Side {

@@ -44,6 +44,11 @@ impl NodeSet {
         self.code.len() <= 1
     }
 
+    /// Whether the set with this code waits for assertions.
+    pub(super) fn waits(code: &[u32]) -> bool {
+        code.first().is_some_and(|tag| tag & WAITS != 0)
+    }
+
     /// Bytes held.
     pub(super) fn memory(&self) -> usize {
         self.code.capacity() * size_of::<u32>()
@@ -122,6 +127,29 @@ impl Simulation {
         }
         prepared.cost = prepared.cost.min(nfa.total());
         prepared
+    }
+
+    /// The nodes of a set that waits for assertions, now that the kind of the byte after the position is known.
+    pub(super) fn resolve(&mut self, nfa: &Thompson, order: Order, code: &[u32], next: Side) -> &[u32] {
+        if let Some((&tag, leaves)) = code.split_first() {
+            self.expand(nfa, order, leaves, side_of(tag), next);
+        }
+        &self.expanded
+    }
+
+    /// The set behind a byte of the kind `read` that leads to `targets`; answers how many nodes that took.
+    pub(super) fn reach(
+        &mut self,
+        nfa: &Thompson,
+        order: Order,
+        targets: &[u32],
+        read: Side,
+        set: &mut NodeSet,
+    ) -> usize {
+        self.targets.clear();
+        self.targets.extend_from_slice(targets);
+        self.finish(nfa, order, read, set);
+        self.seen.len()
     }
 
     /// Second half of a step: the set behind the byte. Costs [`Prepared::cost`].

@@ -32,6 +32,11 @@ impl SparseSet {
         true
     }
 
+    /// Number of members.
+    pub(super) fn len(&self) -> usize {
+        self.members.len()
+    }
+
     /// Bytes held.
     pub(super) fn memory(&self) -> usize {
         (self.members.capacity() + self.places.capacity()) * size_of::<u32>()

@@ -71,7 +71,7 @@ impl Transition {
 /// Hashes the code of a set, eight bytes at a time. The default hasher takes as long as the step that made the set; its
 /// strength is not needed where a few thousand keys, each paid for, are sets of nodes that nobody chooses freely.
 #[derive(Debug, Default)]
-struct CodeHasher(u64);
+pub(super) struct CodeHasher(u64);
 
 impl Hasher for CodeHasher {
     fn write(&mut self, bytes: &[u8]) {
@@ -181,11 +181,6 @@ impl Table {
         if let Some(place) = self.transitions.get_mut(state as usize * self.stride + class) {
             *place = transition;
         }
-    }
-
-    /// Number of states, the dead one included.
-    pub(super) fn len(&self) -> usize {
-        self.states.len()
     }
 
     /// The code of a state and the cost of the first half of a step from it.

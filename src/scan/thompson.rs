@@ -26,6 +26,25 @@ pub(super) enum Node {
     Fail,
 }
 
+/// What a node reads.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Step {
+    One((u8, u8, u32)),
+    Many { from: u32, to: u32 },
+}
+
+impl Node {
+    /// What it reads: nothing unless it is `Byte` or `Ranges`.
+    #[inline]
+    pub(super) fn step(self) -> Step {
+        match self {
+            Node::Byte { lo, hi, next } => Step::One((lo, hi, next)),
+            Node::Ranges { from, to } => Step::Many { from, to },
+            _ => Step::Many { from: 0, to: 0 },
+        }
+    }
+}
+
 /// Which match an automaton is after; decides what a set of nodes has to remember.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Order {
@@ -78,57 +97,14 @@ pub(super) fn compile(hir: &Hir, shape: Shape, nfa_bytes: usize) -> Result<thomp
 /// Beyond this many nodes the weight of a node is not counted but taken as the whole NFA; keeps compilation linear.
 const WEIGHT_CAP: u32 = 1024;
 
-/// A compiled NFA.
-#[derive(Debug, Clone)]
-pub(super) struct Thompson {
-    nodes: Vec<Node>,
+/// What nodes refer to.
+#[derive(Default)]
+struct Tables {
     ranges: Vec<(u8, u8, u32)>,
     edges: Vec<u32>,
-    /// How many nodes a walk from a node along empty transitions meets, at most.
-    weights: Vec<u32>,
-    start: u32,
-    total: u32,
-    classes: Box<[u8; 256]>,
-    class_count: usize,
-    /// The kinds of bytes that its assertions tell apart; bytes of one class must be of one kind.
-    sides: Sides,
-    reversed: bool,
-    max_step: u64,
-    max_set: u64,
 }
 
-impl Thompson {
-    /// The compact form of `nfa`; capture slots of `slots` and above are left out.
-    pub(super) fn new(nfa: &thompson::NFA, anchored: bool, slots: usize) -> Thompson {
-        let mut classes = Box::new([0; 256]);
-        for (byte, class) in (0..=u8::MAX).zip(classes.iter_mut()) {
-            *class = nfa.byte_classes().get(byte);
-        }
-        let start = if anchored { nfa.start_anchored() } else { nfa.start_unanchored() };
-        let mut this = Thompson {
-            nodes: Vec::with_capacity(nfa.states().len()),
-            ranges: Vec::new(),
-            edges: Vec::new(),
-            weights: Vec::new(),
-            start: start.as_u32(),
-            total: 0,
-            class_count: classes.iter().max().map_or(1, |&class| usize::from(class) + 1),
-            classes,
-            sides: Sides::of(nfa.look_set_any()),
-            reversed: nfa.is_reverse(),
-            max_step: 0,
-            max_set: 0,
-        };
-        for state in nfa.states() {
-            let node = this.node_of(state, slots);
-            this.nodes.push(node);
-        }
-        this.total = u32::try_from(this.nodes.len() + this.edges.len()).unwrap_or(u32::MAX);
-        this.weigh();
-        (this.max_step, this.max_set) = this.dearest_step();
-        this
-    }
-
+impl Tables {
     fn node_of(&mut self, state: &State, slots: usize) -> Node {
         match state {
             State::ByteRange { trans } => Node::Byte { lo: trans.start, hi: trans.end, next: trans.next.as_u32() },
@@ -161,6 +137,72 @@ impl Thompson {
         let from = self.edges.len() as u32;
         self.edges.extend(alternates.iter().map(|id| id.as_u32()));
         Node::Split { from, to: self.edges.len() as u32 }
+    }
+}
+
+/// A compiled NFA.
+#[derive(Debug, Clone)]
+pub(super) struct Thompson {
+    pub(super) nodes: Vec<Node>,
+    pub(super) ranges: Vec<(u8, u8, u32)>,
+    pub(super) edges: Vec<u32>,
+    /// How many nodes a walk from a node along empty transitions meets, at most.
+    weights: Vec<u32>,
+    pub(super) start: u32,
+    total: u32,
+    pub(super) classes: Box<[u8; 256]>,
+    class_count: usize,
+    /// The kinds of bytes that its assertions tell apart; bytes of one class must be of one kind.
+    pub(super) sides: Sides,
+    pub(super) reversed: bool,
+    max_step: u64,
+    max_set: u64,
+}
+
+impl Thompson {
+    /// The compact form of `nfa`; capture slots of `slots` and above are left out.
+    pub(super) fn new(nfa: &thompson::NFA, anchored: bool, slots: usize) -> Thompson {
+        let mut classes = Box::new([0; 256]);
+        for (byte, class) in (0..=u8::MAX).zip(classes.iter_mut()) {
+            *class = nfa.byte_classes().get(byte);
+        }
+        let start = if anchored { nfa.start_anchored() } else { nfa.start_unanchored() };
+        let mut tables = Tables::default();
+        let nodes = nfa.states().iter().map(|state| tables.node_of(state, slots)).collect();
+        let sides = Sides::of(nfa.look_set_any());
+        Thompson::of(nodes, tables.ranges, tables.edges, start.as_u32(), classes, sides, nfa.is_reverse())
+    }
+
+    /// An NFA of these parts, with what its steps cost.
+    pub(super) fn of(
+        nodes: Vec<Node>,
+        ranges: Vec<(u8, u8, u32)>,
+        edges: Vec<u32>,
+        start: u32,
+        classes: Box<[u8; 256]>,
+        sides: Sides,
+        reversed: bool,
+    ) -> Thompson {
+        let total = u32::try_from(nodes.len() + edges.len()).unwrap_or(u32::MAX);
+        let class_count = classes.iter().max().map_or(1, |&class| usize::from(class) + 1);
+        let (weights, max_step, max_set) = (Vec::new(), 0, 0);
+        let mut this = Thompson {
+            nodes,
+            ranges,
+            edges,
+            weights,
+            start,
+            total,
+            classes,
+            class_count,
+            sides,
+            reversed,
+            max_step,
+            max_set,
+        };
+        this.weigh();
+        (this.max_step, this.max_set) = this.dearest_step();
+        this
     }
 
     /// Counts for every node what a walk along empty transitions meets, assertions taken as true.
@@ -199,15 +241,30 @@ impl Thompson {
         let (mut seen, mut stack) = (SparseSet::default(), Vec::new());
         seen.grow(self.nodes.len());
         let (mut dearest, mut largest) = self.step_behind(&[self.start], &mut seen, &mut stack);
-        let mut targets = Vec::new();
-        for class in 0..self.class_count {
-            let Some(byte) = (0..=u8::MAX).find(|&byte| self.class(byte) == class) else { continue };
-            targets.clear();
-            targets.extend(self.nodes.iter().filter_map(|&node| self.target(node, byte)));
+        // Where each class of bytes leads from anywhere. Many classes lead to the same nodes.
+        let mut behind = vec![Vec::new(); self.class_count];
+        for &node in &self.nodes {
+            for &(lo, hi, next) in self.steps(&node.step()) {
+                let classes = behind.get_mut(self.class(lo)..=self.class(hi)).unwrap_or_default();
+                classes.iter_mut().for_each(|targets| targets.push(next));
+            }
+        }
+        behind.sort_unstable();
+        behind.dedup();
+        for targets in &mut behind {
             targets.sort_unstable();
             targets.dedup();
+        }
+        // What leads to fewer nodes costs no more, so only the largest lists count.
+        behind.sort_by_key(|targets| std::cmp::Reverse(targets.len()));
+        let mut kept: Vec<Vec<u32>> = Vec::new();
+        for targets in behind {
+            if kept.iter().any(|larger| is_subset(&targets, larger)) {
+                continue;
+            }
             let (step, set) = self.step_behind(&targets, &mut seen, &mut stack);
             (dearest, largest) = (dearest.max(step), largest.max(set));
+            kept.push(targets);
         }
         (dearest, largest)
     }
@@ -218,10 +275,15 @@ impl Thompson {
         stack.clear();
         stack.extend_from_slice(targets);
         let (mut leaves, mut waits) = (0u64, false);
-        let mut by_byte = [0u64; 256];
+        // What each byte leads to, as differences to the byte before it: a range touches two of them.
+        let mut rises = [0i64; 257];
         let mut add = |lo: u8, hi: u8, next: u32| {
-            for sum in by_byte.iter_mut().take(usize::from(hi) + 1).skip(usize::from(lo)) {
-                *sum += self.weight(next);
+            let weight = i64::try_from(self.weight(next)).unwrap_or(i64::MAX);
+            if let Some(rise) = rises.get_mut(usize::from(lo)) {
+                *rise += weight;
+            }
+            if let Some(fall) = rises.get_mut(usize::from(hi) + 1) {
+                *fall -= weight;
             }
         };
         while let Some(id) = stack.pop() {
@@ -229,13 +291,9 @@ impl Thompson {
                 continue;
             }
             match self.node(id) {
-                Node::Byte { lo, hi, next } => {
+                node @ (Node::Byte { .. } | Node::Ranges { .. }) => {
                     leaves += 1;
-                    add(lo, hi, next);
-                }
-                Node::Ranges { from, to } => {
-                    leaves += 1;
-                    for &(lo, hi, next) in self.ranges(from, to) {
+                    for &(lo, hi, next) in self.steps(&node.step()) {
                         add(lo, hi, next);
                     }
                 }
@@ -251,7 +309,12 @@ impl Thompson {
         }
         let walk = targets.iter().map(|&target| self.weight(target)).sum::<u64>().min(self.total());
         let first = if waits { leaves.max(targets.len() as u64 + walk) } else { leaves };
-        let second = by_byte.into_iter().max().unwrap_or_default().min(self.total());
+        let mut sum = 0;
+        let by_byte = rises.into_iter().map(|rise| {
+            sum += rise;
+            sum
+        });
+        let second = by_byte.max().map_or(0, i64::unsigned_abs).min(self.total());
         (first + second, leaves.max(targets.len() as u64) + 1)
     }
 
@@ -269,6 +332,15 @@ impl Thompson {
 
     fn ranges(&self, from: u32, to: u32) -> &[(u8, u8, u32)] {
         self.ranges.get(from as usize..to as usize).unwrap_or_default()
+    }
+
+    /// The ranges of bytes that a node reads, and where each leads.
+    #[inline]
+    pub(super) fn steps<'a>(&'a self, step: &'a Step) -> &'a [(u8, u8, u32)] {
+        match step {
+            Step::One(range) => std::slice::from_ref(range),
+            Step::Many { from, to } => self.ranges(*from, *to),
+        }
     }
 
     /// Where the node leads on `byte`.
@@ -350,4 +422,10 @@ impl Thompson {
             + (self.edges.len() + self.weights.len()) * size_of::<u32>()
             + 256
     }
+}
+
+/// Whether all of `some` are among `others`; both are sorted.
+fn is_subset(some: &[u32], others: &[u32]) -> bool {
+    let mut rest = others.iter();
+    some.iter().all(|wanted| rest.find(|other| *other >= wanted) == Some(wanted))
 }

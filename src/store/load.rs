@@ -2,16 +2,20 @@
 //! with everything that was found.
 
 use super::builtin::builtin_files;
+use super::bundle::{self, Bundle, BundleKey, Carried, Identity, Recorder};
+use super::cache::{self, Cache, Found};
+use super::unverified::Unverified;
 use crate::diag::{Diagnostic, Diagnostics, Severity, SourceMap, json, text};
 use crate::engine::{FixedEnv, Scratch, Transaction};
-use crate::files::Files;
-use crate::lang::seclang::{self, codes};
+use crate::files::{Files, MemoryFiles};
+use crate::lang::seclang::{self, Accepted, Entry, codes};
 use crate::limits::Limits;
-use crate::plan::{self, Options};
+use crate::parallel::threads;
+use crate::plan::{self, Artefacts, Options, Unpacked};
 use crate::program::{Loaded, verify};
-use crate::rule::Ruleset;
+use crate::rule::{Pattern, Ruleset};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Where rules come from.
@@ -37,6 +41,8 @@ pub struct LoadReport {
     pub diagnostics: Diagnostics,
     /// The texts that they point into.
     pub sources: SourceMap,
+    /// What was not compiled but taken from a bundle or from the cache, and should be compared some time.
+    pub unverified: Option<Arc<Unverified>>,
 }
 
 impl LoadReport {
@@ -54,7 +60,7 @@ impl LoadReport {
             .filter(|found| found.severity != Severity::Note)
             .cloned()
             .for_each(|d| diagnostics.push(d));
-        LoadReport { diagnostics, sources: self.sources.clone() }
+        LoadReport { diagnostics, sources: self.sources.clone(), unverified: self.unverified.clone() }
     }
 
     /// The findings for machines.
@@ -78,9 +84,14 @@ pub struct Loading {
     pub limits: Limits,
     /// Switches of the planner.
     pub options: Options,
+    /// Whose bundles are trusted; without it none.
+    pub bundle_key: Option<BundleKey>,
+    /// A folder that remembers what took long to compile.
+    pub cache: Option<PathBuf>,
 }
 
-/// Loads a ruleset.
+/// Loads a ruleset. A path may be that of a compiled bundle: all its rules then come out of it, signed by
+/// [`Loading::bundle_key`].
 ///
 /// # Errors
 /// The report, if there is an error among its findings.
@@ -89,52 +100,245 @@ pub fn load(
     files: &dyn Files,
     loading: &Loading,
 ) -> Result<(Arc<Loaded>, LoadReport), LoadReport> {
-    let limits = &loading.limits;
-    let mut sources = SourceMap::new();
-    let mut diagnostics = Diagnostics::new(limits.diagnostics);
-    let ruleset = parse(source, files, limits, &mut sources, &mut diagnostics);
-    let planned = match diagnostics.errors() {
-        0 => plan::plan(ruleset, limits, loading.options, &mut diagnostics),
-        _ => None,
+    let found = Findings::new(&loading.limits);
+    match bundle::find(source, files) {
+        Err(error) => Err(found.and(*error).report()),
+        Ok(Some(path)) => match bundle::open(&path, files, loading.bundle_key.as_ref(), &loading.limits) {
+            Err(error) => Err(found.and(*error).report()),
+            Ok(bundle) => load_bundle(bundle, &path, loading, found),
+        },
+        Ok(None) => match source {
+            RuleSource::Builtin => {
+                let (source, files) = builtin();
+                load_source(&source, &files, loading, found)
+            }
+            _ => load_source(source, files, loading, found),
+        },
+    }
+}
+
+/// The rules that come with this version of the engine, as any others.
+fn builtin() -> (RuleSource, MemoryFiles) {
+    let (entry, files) = builtin_files();
+    (RuleSource::Paths(vec![PathBuf::from(entry)]), files)
+}
+
+/// A compiled ruleset, to be written to a file.
+#[derive(Debug, Clone)]
+pub struct Compiled {
+    /// The bundle.
+    pub bytes: Vec<u8>,
+    /// Files in it.
+    pub files: usize,
+    /// Bytes of them.
+    pub source_bytes: usize,
+    /// Patterns whose automata are in it.
+    pub patterns: usize,
+    /// Bytes of those before compression.
+    pub automata_bytes: usize,
+    /// What loading them has found.
+    pub report: LoadReport,
+}
+
+/// Loads a ruleset and makes a bundle of it. A bundle may be made of another one: by this version of the engine then.
+///
+/// # Errors
+/// The report, if there is an error among its findings.
+pub fn compile(source: &RuleSource, files: &dyn Files, loading: &Loading) -> Result<Compiled, LoadReport> {
+    let mut found = Findings::new(&loading.limits);
+    let opened = match bundle::find(source, files) {
+        Err(error) => return Err(found.and(*error).report()),
+        Ok(None) => None,
+        Ok(Some(path)) => match bundle::open(&path, files, loading.bundle_key.as_ref(), &loading.limits) {
+            Err(error) => return Err(found.and(*error).report()),
+            Ok(bundle) => Some(bundle),
+        },
     };
-    let mut report = LoadReport { diagnostics, sources };
-    let Some((program, loaded)) = planned else { return Err(report) };
-    if let Err(fault) = verify(&program) {
-        report.diagnostics.push(Diagnostic::error(
-            codes::INCONSISTENT,
-            None,
-            format!("the compiled ruleset is inconsistent: {fault}"),
-        ));
+    let (own, own_files) = builtin();
+    let (source, files): (RuleSource, &dyn Files) = match (&opened, source) {
+        (Some(bundle), _) => (bundle.source.clone(), &bundle.carried),
+        // The rules of this version, whatever version loads the bundle.
+        (None, RuleSource::Builtin) => (own, &own_files),
+        (None, other) => (other.clone(), files),
+    };
+    let recorder = Recorder::new(files, true);
+    let ruleset = parse(&source, &recorder, loading, &Artefacts::new(), &mut found);
+    let recorded = recorder.finish();
+    let (_, artefacts, mut report) = finish(ruleset, loading, Unpacked::default(), true, found)?;
+    if let Some(path) = recorded.unusable {
+        let message = format!("`{}` has changed while it was read, or its name is not Unicode", path.display());
+        report.diagnostics.push(Diagnostic::error(codes::BUNDLE, None, message).help("compile the rules again"));
         return Err(report);
+    }
+    let identity = Identity::new(&source, &recorded.hashes, &loading.limits, Options::default());
+    let bundle = Bundle { engine: bundle::ENGINE.to_owned(), identity, source, carried: recorded.carried, artefacts };
+    let (files, source_bytes) = bundle.carried.size();
+    Ok(Compiled {
+        bytes: bundle.to_bytes(),
+        files,
+        source_bytes,
+        patterns: bundle.artefacts.len(),
+        automata_bytes: bundle.artefacts.values().map(plan::Artefact::len).sum(),
+        report,
+    })
+}
+
+/// What a load finds on its way.
+struct Findings {
+    diagnostics: Diagnostics,
+    sources: SourceMap,
+}
+
+impl Findings {
+    fn new(limits: &Limits) -> Self {
+        Findings { diagnostics: Diagnostics::new(limits.diagnostics), sources: SourceMap::new() }
+    }
+
+    fn and(mut self, diagnostic: Diagnostic) -> Self {
+        self.diagnostics.push(diagnostic);
+        self
+    }
+
+    fn report(self) -> LoadReport {
+        LoadReport { diagnostics: self.diagnostics, sources: self.sources, unverified: None }
+    }
+}
+
+/// Loads rules from where they are written, with the help of the cache if there is one.
+fn load_source(
+    source: &RuleSource,
+    files: &dyn Files,
+    loading: &Loading,
+    mut found: Findings,
+) -> Result<(Arc<Loaded>, LoadReport), LoadReport> {
+    let cache = match loading.cache.as_deref().map(Cache::open).transpose() {
+        Ok(cache) => cache,
+        Err(warning) => {
+            found.diagnostics.push(*warning);
+            None
+        }
+    };
+    let Some(cache) = cache else {
+        let ruleset = parse(source, files, loading, &Artefacts::new(), &mut found);
+        return finish(ruleset, loading, Unpacked::default(), false, found).map(|(loaded, _, report)| (loaded, report));
+    };
+    let recorder = Recorder::new(files, false);
+    let ruleset = parse(source, &recorder, loading, &Artefacts::new(), &mut found);
+    let recorded = recorder.finish();
+    let identity = Identity::new(source, &recorded.hashes, &loading.limits, loading.options);
+    let known = match cache.find(&identity, &loading.limits) {
+        Found::Artefacts(artefacts) => artefacts,
+        Found::Nothing => Artefacts::new(),
+        Found::Useless(warning) => {
+            found.diagnostics.push(warning);
+            Artefacts::new()
+        }
+    };
+    let unpacked = plan::unpack(&known, &loading.limits, threads());
+    if unpacked.refused > 0 {
+        found.diagnostics.push(cache::useless(&cache.path(&identity), &"automata in it are damaged"));
+    }
+    let keep = (known.is_empty() || unpacked.refused > 0) && recorded.unusable.is_none();
+    let (loaded, artefacts, mut report) = finish(ruleset, loading, unpacked, keep, found)?;
+    if keep {
+        // Nothing but what was slow: the rules are read where they are.
+        let (source, carried) = (RuleSource::Paths(Vec::new()), Carried::default());
+        let bundle = Bundle { engine: bundle::ENGINE.to_owned(), identity, source, carried, artefacts };
+        if let Err(warning) = cache.keep(&bundle) {
+            report.diagnostics.push(*warning);
+        }
+    }
+    if !known.is_empty() {
+        let from = cache.path(&identity);
+        let (limits, source) = (loading.limits.clone(), source.clone());
+        report.unverified = Some(Arc::new(Unverified { artefacts: known, limits, source, carried: None, from }));
+    }
+    Ok((loaded, report))
+}
+
+/// Loads rules from a bundle. Its automata are unpacked while its rules are read.
+fn load_bundle(
+    bundle: Bundle,
+    path: &Path,
+    loading: &Loading,
+    mut found: Findings,
+) -> Result<(Arc<Loaded>, LoadReport), LoadReport> {
+    let Bundle { engine, identity, source, carried, artefacts } = bundle;
+    // Whoever looks for spans compiles the patterns that say less: each artefact knows what it is for.
+    if identity != Identity::new(&source, &carried.hashes(), &loading.limits, Options::default()) {
+        let why = if engine == bundle::ENGINE {
+            "was compiled under other limits".to_owned()
+        } else {
+            format!("was compiled by `{engine}`, this is `{}`", bundle::ENGINE)
+        };
+        let message = format!("the compiled bundle `{}` {why}: its rules are compiled again", path.display());
+        let help = "compile it anew with `fusewall compile --rules` (of the rules, or of the bundle), and sign it";
+        found.diagnostics.push(Diagnostic::warning(codes::RECOMPILED, None, message).help(help));
+        return load_source(&source, &carried, loading, found);
+    }
+    let limits = &loading.limits;
+    let (ruleset, unpacked) = std::thread::scope(|scope| {
+        let unpacking = scope.spawn(|| plan::unpack(&artefacts, limits, threads()));
+        let ruleset = parse(&source, &carried, loading, &artefacts, &mut found);
+        (ruleset, unpacking.join().unwrap_or_default())
+    });
+    if unpacked.refused > 0 {
+        let (refused, all) = (unpacked.refused, artefacts.len());
+        let message = format!(
+            "{refused} of {all} automata in the compiled bundle `{}` are damaged: these are compiled again",
+            path.display()
+        );
+        found
+            .diagnostics
+            .push(Diagnostic::warning(codes::RECOMPILED, None, message).help("compile it anew, and sign it"));
+    }
+    let (loaded, _, mut report) = finish(ruleset, loading, unpacked, false, found)?;
+    let (limits, from) = (limits.clone(), path.to_path_buf());
+    report.unverified = Some(Arc::new(Unverified { artefacts, limits, source, carried: Some(carried), from }));
+    Ok((loaded, report))
+}
+
+/// From the ruleset to what can go into service.
+fn finish(
+    ruleset: Ruleset,
+    loading: &Loading,
+    unpacked: Unpacked,
+    keep: bool,
+    mut found: Findings,
+) -> Result<(Arc<Loaded>, Artefacts, LoadReport), LoadReport> {
+    if found.diagnostics.errors() > 0 {
+        return Err(found.report());
+    }
+    let planned = plan::plan(ruleset, &loading.limits, loading.options, unpacked, keep, &mut found.diagnostics);
+    let Some(plan::Planned { program, loaded, artefacts }) = planned else { return Err(found.report()) };
+    if let Err(fault) = verify(&program) {
+        let message = format!("the compiled ruleset is inconsistent: {fault}");
+        return Err(found.and(Diagnostic::error(codes::INCONSISTENT, None, message)).report());
     }
     let loaded = Arc::new(loaded);
     if !probe(&loaded) {
-        report.diagnostics.push(
-            Diagnostic::error(codes::PROBE, None, "the compiled ruleset fails on a plain request")
-                .help("this is a fault of the engine: report it together with the rules"),
-        );
-        return Err(report);
+        let error = Diagnostic::error(codes::PROBE, None, "the compiled ruleset fails on a plain request");
+        return Err(found.and(error.help("this is a fault of the engine: report it together with the rules")).report());
     }
-    Ok((loaded, report))
+    Ok((loaded, artefacts, found.report()))
 }
 
 fn parse(
     source: &RuleSource,
     files: &dyn Files,
-    limits: &Limits,
-    sources: &mut SourceMap,
-    diagnostics: &mut Diagnostics,
+    loading: &Loading,
+    known: &Artefacts,
+    found: &mut Findings,
 ) -> Ruleset {
-    match source {
-        RuleSource::Paths(paths) => seclang::load(paths, files, limits, sources, diagnostics),
-        RuleSource::Text { name, text } => {
-            seclang::load_text(name, text.as_bytes(), files, limits, sources, diagnostics)
-        }
-        RuleSource::Builtin => {
-            let (entry, files) = builtin_files();
-            seclang::load(&[PathBuf::from(entry)], &files, limits, sources, diagnostics)
-        }
-    }
+    let entry = match source {
+        RuleSource::Paths(paths) => Entry::Paths(paths),
+        RuleSource::Text { name, text } => Entry::Text { name, text: text.as_bytes() },
+        // `builtin` has made files of it.
+        RuleSource::Builtin => Entry::Paths(&[]),
+    };
+    let known =
+        |pattern: &Pattern| known.get(pattern).map(|artefact| Accepted { back_reference: artefact.back_reference });
+    seclang::read(entry, files, &loading.limits, &known, &mut found.sources, &mut found.diagnostics)
 }
 
 /// Evaluates a plain exchange in a throw-away scratch: a ruleset that cannot take it must never go live.

@@ -5,17 +5,23 @@
 //! Staging, shadowing, promotion and roll-back have their place here.
 
 mod builtin;
+mod bundle;
+mod cache;
 mod collections;
 mod files;
 mod load;
 mod slot;
+mod unverified;
 mod uploads;
 
 pub use builtin::builtin_files;
+pub use bundle::{BundleKey, ENGINE, NotAKey, is_bundle};
+pub use cache::write_atomically;
 pub use collections::MemoryCollections;
 #[cfg(feature = "persist")]
 pub use collections::{DiskCollections, DiskError, Restored};
 pub use files::DiskFiles;
-pub use load::{LoadReport, Loading, RuleSource, load};
+pub use load::{Compiled, LoadReport, Loading, RuleSource, compile, load};
 pub use slot::{Deployed, Slot};
+pub use unverified::Unverified;
 pub use uploads::DiskUploads;

@@ -125,7 +125,14 @@ fn any_text() -> Hir {
 
 /// A set as a class of bytes.
 fn byte_class(set: &ByteSet) -> Hir {
-    Hir::class(Class::Bytes(ClassBytes::new(set.iter().map(|byte| ClassBytesRange::new(byte, byte)))))
+    let mut ranges: Vec<ClassBytesRange> = Vec::new();
+    for byte in set.iter() {
+        match ranges.last_mut() {
+            Some(last) if last.end() + 1 == byte => *last = ClassBytesRange::new(last.start(), byte),
+            _ => ranges.push(ClassBytesRange::new(byte, byte)),
+        }
+    }
+    Hir::class(Class::Bytes(ClassBytes::new(ranges)))
 }
 
 fn lower_look(look: Look) -> Hir {

@@ -84,6 +84,12 @@ pub struct Construct {
 /// The construct whose cost nothing but a budget bounds.
 pub const BACK_REFERENCE: &str = "back-reference";
 
+/// Where the first back-reference of a pattern stands, and bytes of it.
+pub fn back_reference(constructs: &[Construct]) -> Option<(usize, usize)> {
+    let found = constructs.iter().find(|construct| construct.what == BACK_REFERENCE)?;
+    Some((found.offset, found.len))
+}
+
 /// A pattern that was read.
 #[derive(Debug, Clone)]
 pub struct Parsed {

@@ -89,6 +89,10 @@ codes! {
     DATA_DIR "E0904" "Persistent collections cannot be kept in the folder of `SecDataDir`", "Correct the folder or its permissions; two processes cannot share one";
     SET_ASIDE "W0905" "Persistent collections on the disk were damaged", "The finding says what was lost and where the damaged file is";
     UPLOAD_DIR "E0906" "Uploaded files cannot be stored in the folder that the rules name", "Correct the folder or its permissions";
+    UNSIGNED "E0907" "A compiled bundle has no signature, or not that of the key that was given", "Sign it with minisign and give its public key: `--bundle-key`";
+    BUNDLE "E0908" "A compiled bundle cannot be read", "Compile the rules again";
+    RECOMPILED "W0909" "A compiled bundle was made by another version of the engine, or under other limits: its rules were compiled again", "Compile it anew to load as fast as before";
+    CACHE "W0910" "The cache of compiled rules cannot be used", "See the finding; the rules were compiled all the same";
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use super::names::{Support, find, offered};
 use super::reader::Reader;
 use super::rules::Drafts;
 use super::settings::{self, Pending};
-use super::{codes, data, finish, update};
+use super::{Known, codes, data, finish, update};
 use crate::diag::{Diagnostic, Diagnostics, SourceMap, Span};
 use crate::files::Files;
 use crate::limits::Limits;
@@ -27,10 +27,17 @@ pub(super) struct Loader<'a> {
 }
 
 impl<'a> Loader<'a> {
-    pub fn new(files: &'a dyn Files, limits: &'a Limits, sources: &'a mut SourceMap, out: &'a mut Diagnostics) -> Self {
+    pub fn new(
+        files: &'a dyn Files,
+        limits: &'a Limits,
+        known: Known<'a>,
+        sources: &'a mut SourceMap,
+        out: &'a mut Diagnostics,
+    ) -> Self {
         let reader = Reader {
             files,
             limits,
+            known,
             sources,
             out,
             folder: PathBuf::new(),

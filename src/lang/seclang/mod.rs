@@ -33,8 +33,49 @@ mod update;
 use crate::diag::{Diagnostics, SourceMap};
 use crate::files::Files;
 use crate::limits::Limits;
-use crate::rule::Ruleset;
+use crate::rule::{Pattern, Ruleset};
 use std::path::PathBuf;
+
+/// What is known of a pattern that was accepted before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Accepted {
+    /// Where its first back-reference stands, and bytes of that.
+    pub back_reference: Option<(usize, usize)>,
+}
+
+/// Tells of a pattern that it was accepted before, under the same limits: it is not read again.
+pub type Known<'a> = &'a dyn Fn(&Pattern) -> Option<Accepted>;
+
+/// Where reading begins.
+#[derive(Debug, Clone, Copy)]
+pub enum Entry<'a> {
+    /// Files in order. A path may be a folder: all its `*.conf` files, sorted.
+    Paths(&'a [PathBuf]),
+    /// A text. Relative paths in it start at the folder of `name`.
+    Text {
+        /// Its name in findings.
+        name: &'a str,
+        /// SecLang.
+        text: &'a [u8],
+    },
+}
+
+/// Reads rules. All findings of all files go to `diagnostics`; after an error the ruleset must not be used.
+pub fn read(
+    entry: Entry<'_>,
+    files: &dyn Files,
+    limits: &Limits,
+    known: Known<'_>,
+    sources: &mut SourceMap,
+    diagnostics: &mut Diagnostics,
+) -> Ruleset {
+    let mut loader = load::Loader::new(files, limits, known, sources, diagnostics);
+    match entry {
+        Entry::Paths(paths) => paths.iter().for_each(|path| loader.top(path)),
+        Entry::Text { name, text } => loader.text(name, text),
+    }
+    loader.finish()
+}
 
 /// Reads rule files in order. A path may be a folder: all its `*.conf` files, sorted.
 ///
@@ -46,11 +87,7 @@ pub fn load(
     sources: &mut SourceMap,
     diagnostics: &mut Diagnostics,
 ) -> Ruleset {
-    let mut loader = load::Loader::new(files, limits, sources, diagnostics);
-    for path in paths {
-        loader.top(path);
-    }
-    loader.finish()
+    read(Entry::Paths(paths), files, limits, &|_| None, sources, diagnostics)
 }
 
 /// Reads rules from a text. Relative paths in it start at the folder of `name`.
@@ -73,7 +110,5 @@ pub fn load_text(
     sources: &mut SourceMap,
     diagnostics: &mut Diagnostics,
 ) -> Ruleset {
-    let mut loader = load::Loader::new(files, limits, sources, diagnostics);
-    loader.text(name, text);
-    loader.finish()
+    read(Entry::Text { name, text }, files, limits, &|_| None, sources, diagnostics)
 }

@@ -13,13 +13,17 @@ pub(super) fn status_set(text: &Text, reader: &mut Reader<'_>) -> Option<Vec<u16
 
 /// A pattern that was accepted.
 pub(super) fn pattern(text: &Text, fold_case: bool, reader: &mut Reader<'_>) -> Option<Pattern> {
-    let parsed = checked(text, fold_case, reader)?;
-    if let Some(found) = parsed.constructs.iter().find(|construct| construct.what == pcre::BACK_REFERENCE) {
+    let pattern = Pattern { text: text.bytes().into(), fold_case };
+    let back_reference = match (reader.known)(&pattern) {
+        Some(known) => known.back_reference,
+        None => pcre::back_reference(&checked(text, fold_case, reader)?.constructs),
+    };
+    if let Some((offset, len)) = back_reference {
         let message = "no price per byte bounds a pattern with a back-reference, only the budget of the rule does";
         let help = "list the texts that can stand there; or capture the first in a chain and compare with `%{TX.1}`";
-        reader.warn(codes::METERED, text.span_of(found.offset..found.offset + found.len), message, help);
+        reader.warn(codes::METERED, text.span_of(offset..offset + len), message, help);
     }
-    Some(Pattern { text: text.bytes().into(), fold_case })
+    Some(pattern)
 }
 
 /// A pattern to be used at load: `SecRuleRemoveByTag` and its like.

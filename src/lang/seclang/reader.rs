@@ -15,6 +15,8 @@ use std::path::{Path, PathBuf};
 pub(super) struct Reader<'a> {
     pub files: &'a dyn Files,
     pub limits: &'a Limits,
+    /// Patterns that need not be read again.
+    pub known: super::Known<'a>,
     pub sources: &'a mut SourceMap,
     pub out: &'a mut Diagnostics,
     /// Folder of the file being read.

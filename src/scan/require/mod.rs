@@ -6,7 +6,8 @@
 //! a value that is longer than any match, or has other bytes, proves nothing; unless the pattern is anchored at both ends.
 //!
 //! The rooms: `literals` finds the words, `bytes` the byte sets, `need` combines words with and/or, `likelihood` guesses which
-//! conditions ordinary values rarely meet, `restrict` narrows a pattern to the bytes that a value has.
+//! conditions ordinary values rarely meet, `restrict` narrows a pattern to the bytes that a value has, `stored`
+//! writes and reads requirements.
 
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 
@@ -16,6 +17,7 @@ mod literals;
 mod need;
 mod one_of_each;
 mod restrict;
+mod stored;
 #[cfg(test)]
 mod tests;
 

@@ -57,8 +57,22 @@ pub(super) const SITE: &[Key<Config>] = &[
         "rules",
         "list of paths",
         "[]",
-        "Rule files (SecLang, with `Include`) or folders of them, in order; relative to the working directory. Empty: the built-in ruleset.",
+        "Rule files (SecLang, with `Include`) or folders of them, in order, or one compiled bundle; relative to the working directory. Empty: the built-in ruleset.",
         |config, value| config.rules = list(value, path)?
+    ),
+    key!(
+        "bundle_key",
+        PATH,
+        "",
+        "Public key (minisign) of whoever signs compiled bundles; without it none is loaded. The same as `--bundle-key`.",
+        |config, value| config.bundle_key = Some(path(value)?)
+    ),
+    key!(
+        "cache",
+        PATH,
+        "",
+        "A folder that remembers what took long to compile, for the next start. It must belong to the user of the process, and nobody else may write to it. The same as `--cache`.",
+        |config, value| config.cache = Some(path(value)?)
     ),
     key!(
         "trusted_proxies",

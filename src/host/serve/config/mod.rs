@@ -24,6 +24,10 @@ pub struct Config {
     pub listen: Vec<SocketAddr>,
     /// `rules`
     pub rules: Vec<PathBuf>,
+    /// `bundle_key`
+    pub bundle_key: Option<PathBuf>,
+    /// `cache`
+    pub cache: Option<PathBuf>,
     /// `descriptors`
     pub descriptors: Vec<PathBuf>,
     /// `environment`
@@ -57,6 +61,8 @@ impl Default for Config {
         Config {
             listen: vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 8080))],
             rules: Vec::new(),
+            bundle_key: None,
+            cache: None,
             descriptors: Vec::new(),
             environment: Vec::new(),
             block_lists: 0,

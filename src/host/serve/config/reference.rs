@@ -8,8 +8,8 @@ pub fn reference() -> String {
     let mut text = String::from(
         "# Configuration of `fusewall serve`\n\n\
          `fusewall serve --config FILE` reads a TOML file. All keys are optional. An unknown key, a wrong type or a value out of\n\
-         range is an error that names file, line and key; nothing starts. `--listen`, `--upstream`, `--rules`, `--descriptors` and\n\
-         `--remote-rules-ca` on the command line take precedence over the file.\n\n\
+         range is an error that names file, line and key; nothing starts. `--listen`, `--upstream`, `--rules`, `--bundle-key`,\n\
+         `--cache`, `--descriptors` and `--remote-rules-ca` on the command line take precedence over the file.\n\n\
          SIGTERM and SIGINT let running requests end. SIGHUP, to a process without a terminal, loads the rules anew; if they have\n\
          errors, those in service stay there. Everything else in this file is read once, certificates included.\n\n\
          This page is generated from the table of keys (`src/host/serve/config/keys.rs`); a test keeps it equal. To write it anew:\n\

@@ -1,0 +1,93 @@
+//! Requirements as bytes and back.
+
+use super::{Need, Requirement};
+use crate::byteset::ByteSet;
+use crate::wire::{Damaged, Reader, Writer};
+
+/// Byte sets of one requirement, more than any bounds keep.
+const MAX_SETS: usize = 64;
+/// Conditions inside each other. Patterns are bounded too, and each level of one makes at most two here.
+const MAX_DEPTH: usize = 1024;
+
+impl Requirement {
+    /// Writes it.
+    pub fn store(&self, writer: &mut Writer) {
+        writer.number(self.min_len);
+        writer.maybe(self.max_len);
+        writer.byte(u8::from(self.whole));
+        store_set(&self.alphabet, writer);
+        writer.number(self.any_of.len());
+        self.any_of.iter().for_each(|set| store_set(set, writer));
+        store_need(&self.literals, writer);
+    }
+
+    /// Reads what [`Requirement::store`] has written. Whether it is what a pattern requires cannot be seen from it.
+    ///
+    /// # Errors
+    /// Bytes that are no requirement.
+    pub fn restore(reader: &mut Reader<'_>) -> Result<Requirement, Damaged> {
+        let min_len = reader.number(usize::MAX)?;
+        let max_len = reader.maybe(usize::MAX)?;
+        let whole = reader.number(1)? == 1;
+        let alphabet = restore_set(reader)?;
+        let sets = reader.count(32, MAX_SETS)?;
+        let any_of = (0..sets).map(|_| restore_set(reader)).collect::<Result<_, _>>()?;
+        Ok(Requirement { min_len, max_len, whole, alphabet, any_of, literals: restore_need(reader, 0)? })
+    }
+}
+
+fn store_set(set: &ByteSet, writer: &mut Writer) {
+    let mut bits = [0u8; 32];
+    for byte in set.iter() {
+        if let Some(place) = bits.get_mut(usize::from(byte / 8)) {
+            *place |= 1 << (byte % 8);
+        }
+    }
+    writer.raw(&bits);
+}
+
+fn restore_set(reader: &mut Reader<'_>) -> Result<ByteSet, Damaged> {
+    let bits = reader.raw(32)?;
+    let inside = |byte: &u8| bits.get(usize::from(byte / 8)).is_some_and(|place| place >> (byte % 8) & 1 == 1);
+    Ok((0..=u8::MAX).filter(inside).fold(ByteSet::EMPTY, ByteSet::with))
+}
+
+fn store_need(need: &Need, writer: &mut Writer) {
+    match need {
+        Need::Always => writer.byte(0),
+        Need::Never => writer.byte(1),
+        Need::Literal(literal) => {
+            writer.byte(2);
+            writer.bytes(literal);
+        }
+        Need::All(needs) | Need::Any(needs) => {
+            writer.byte(if matches!(need, Need::All(_)) { 3 } else { 4 });
+            writer.number(needs.len());
+            needs.iter().for_each(|need| store_need(need, writer));
+        }
+    }
+}
+
+fn restore_need(reader: &mut Reader<'_>, depth: usize) -> Result<Need, Damaged> {
+    if depth > MAX_DEPTH {
+        return Err(Damaged("conditions stand too deep inside each other"));
+    }
+    let kind = reader.byte()?;
+    Ok(match kind {
+        0 => Need::Always,
+        1 => Need::Never,
+        2 => {
+            let literal = reader.bytes(usize::MAX)?;
+            if literal.iter().any(u8::is_ascii_uppercase) {
+                return Err(Damaged("a required literal is not lower case"));
+            }
+            Need::Literal(literal.into())
+        }
+        3 | 4 => {
+            let count = reader.count(1, usize::MAX)?;
+            let needs = (0..count).map(|_| restore_need(reader, depth + 1)).collect::<Result<_, _>>()?;
+            if kind == 3 { Need::All(needs) } else { Need::Any(needs) }
+        }
+        _ => return Err(Damaged("a condition of an unknown kind")),
+    })
+}
