@@ -174,7 +174,8 @@ impl Buffers {
         let (Some(planned), Some(root)) = (program.nodes.get(node.index()), self.list.get(root.0 as usize)) else {
             return true;
         };
-        !root.mask.intersects(&planned.path_triggers) && !(root.len == 0 && planned.path_changes_empty)
+        let changed = root.mask.intersects(&planned.path_triggers) || root.len == 0 && planned.path_changes_empty;
+        !changed
     }
 
     /// The same for a buffer that no cell holds.
@@ -204,7 +205,8 @@ impl Buffers {
         else {
             return Ok(from);
         };
-        if !buffer.mask.intersects(&node.triggers) && !(buffer.len == 0 && node.changes_empty) {
+        let triggered = buffer.mask.intersects(&node.triggers) || buffer.len == 0 && node.changes_empty;
+        if !triggered {
             return Ok(from);
         }
         let Some((_, step)) = node.step else { return Ok(from) };
