@@ -30,7 +30,7 @@ struct Cli {
 enum Command {
     /// Load rules and say what is wrong with them and what they may cost
     Check(check::CheckArgs),
-    /// Compile rules into one file that loads in milliseconds
+    /// Compile rules into one file that loads without compiling
     Compile(compile::CompileArgs),
     /// Evaluate requests from a file, one answer a line
     Run(run::RunArgs),

