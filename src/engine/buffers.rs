@@ -116,7 +116,8 @@ impl Buffers {
     pub(super) fn add(&mut self, slice: Slice, source: &mut Source<'_>) -> Result<BufferId, Exhausted> {
         let len = source.memory.get(slice).len();
         source.meter.charge(CLASSIFY.of(len))?;
-        source.memory.admit(self.memory())?;
+        source.memory.tables.buffers = self.memory();
+        source.memory.admit(size_of::<Buffer>())?;
         let mask = ByteSet::in_bytes(source.memory.get(slice));
         let level = level(&mask) as u8;
         self.list.push(Buffer { slice, len, mask, level, hits: Hits::Unknown });
@@ -136,7 +137,8 @@ impl Buffers {
         let row = match self.row(cell, nodes) {
             Some(row) => row,
             None => {
-                source.memory.admit(self.memory().saturating_add(nodes * size_of::<u32>()))?;
+                source.memory.tables.buffers = self.memory();
+                source.memory.admit(nodes * size_of::<u32>())?;
                 self.new_row(cell, nodes)
             }
         };
@@ -212,7 +214,8 @@ impl Buffers {
         let Some((_, step)) = node.step else { return Ok(from) };
         let buffer = *buffer;
         source.meter.charge(step.price().of(buffer.len))?;
-        source.memory.admit(self.memory().saturating_add(step.max_output(buffer.len)))?;
+        source.memory.tables.buffers = self.memory();
+        source.memory.admit(step.max_output(buffer.len))?;
         let context = Context { unicode_map: source.program.ruleset.settings.unicode_map.as_deref() };
         match step.apply(source.memory.get(buffer.slice), &mut self.out, &context) {
             Changed::No => Ok(from),
@@ -260,7 +263,8 @@ impl Buffers {
         let hits = match buffer.hits {
             Hits::Unknown => {
                 let start = self.hits.len();
-                source.memory.admit(self.memory().saturating_add(words * size_of::<u64>()))?;
+                source.memory.tables.buffers = self.memory();
+                source.memory.admit(words * size_of::<u64>())?;
                 self.hits.resize(start + words, 0);
                 let found = self.hits.get_mut(start..).unwrap_or_default();
                 literals.scan(source.memory.get(buffer.slice), found, source.meter)?;

@@ -33,13 +33,19 @@ pub(super) struct Cursor {
 impl Cursor {
     /// To the next position in the schedule.
     pub(super) fn go_to(&mut self, position: usize) {
-        *self = Cursor { position, ..Cursor::default() };
+        (self.position, self.entered, self.narrowed) = (position, false, 0);
+        self.begin_link(0);
     }
 
     /// To the next link of the rule.
     pub(super) fn next_link(&mut self) {
-        let Cursor { position, narrowed, link, .. } = *self;
-        *self = Cursor { position, entered: true, narrowed, link: link + 1, ..Cursor::default() };
+        self.begin_link(self.link + 1);
+    }
+
+    /// To the beginning of a link. The position of the scan stays as it is: each test that is begun begins its own.
+    fn begin_link(&mut self, link: usize) {
+        (self.link, self.resolved, self.item, self.matched) = (link, false, 0, false);
+        (self.stage, self.previous, self.testing) = (0, None, None);
     }
 
     /// Whether the link has done nothing yet.

@@ -76,6 +76,7 @@ pub(super) fn run(
                 scratch.buffers.clear();
                 scratch.selections.forget_roots();
                 scratch.sieved.clear(program.sieves.len());
+                (scratch.memory.tables.buffers, scratch.memory.tables.sieved) = (0, 0);
                 scratch.matched.rescue(&mut scratch.memory)?;
             }
             scratch.state.rule = Some(rule);

@@ -118,7 +118,7 @@ fn search(
     meter: &mut Meter,
 ) -> Result<Tested, Exhausted> {
     // A scan that goes on has its pattern in front.
-    if *cursor == Cursor::default() {
+    if cursor.is_new() {
         let mut expanded = std::mem::take(&mut scratch.expanded);
         expanded.clear();
         let compiled = expand(text, &mut expanded, loaded, scratch, meter).and_then(|()| {

@@ -63,7 +63,20 @@ pub(super) struct Memory {
     pub(super) work: Vec<u8>,
     pub(super) request_body: Body,
     pub(super) response_body: Body,
+    /// Bytes of the tables about what is here, as far as they grow with a request.
+    pub(super) tables: Tables,
     limit: usize,
+}
+
+/// Bytes of tables that grow with a request. Whoever fills one says so here, before it asks for more.
+#[derive(Debug, Default, Clone, Copy)]
+pub(super) struct Tables {
+    /// Classified values, and where they are.
+    pub(super) buffers: usize,
+    /// Which values rules look at.
+    pub(super) selections: usize,
+    /// Which tests they may pass.
+    pub(super) sieved: usize,
 }
 
 /// Offsets into the work arena have four bytes.
@@ -97,13 +110,16 @@ impl Memory {
 
     /// Whether `more` bytes may be held, here or in tables about what is here.
     pub(super) fn admit(&self, more: usize) -> Result<(), Exhausted> {
-        let fits = self.len().saturating_add(more) <= self.limit && self.work.len().saturating_add(more) <= OFFSETS;
+        let Tables { buffers, selections, sieved } = self.tables;
+        let held = self.len() + buffers + selections + sieved;
+        let fits = held.saturating_add(more) <= self.limit && self.work.len().saturating_add(more) <= OFFSETS;
         if fits { Ok(()) } else { Err(Exhausted { scope: Scope::Memory }) }
     }
 
     /// Bytes that may still be held.
     pub(super) fn left(&self) -> usize {
-        self.limit.saturating_sub(self.len())
+        let Tables { buffers, selections, sieved } = self.tables;
+        self.limit.saturating_sub(self.len() + buffers + selections + sieved)
     }
 
     pub(super) fn len(&self) -> usize {
@@ -129,5 +145,6 @@ impl Memory {
         self.work.clear();
         self.request_body.clear();
         self.response_body.clear();
+        self.tables = Tables::default();
     }
 }

@@ -190,7 +190,7 @@ fn rx(
     else {
         return Ok(Tested::Miss);
     };
-    if *cursor == Cursor::default() {
+    if cursor.is_new() {
         meter.charge(SCREEN)?;
         let mut source = Source { program, memory: &mut scratch.memory, meter };
         if !scratch.buffers.passes(buffer, &plan.screens, loaded.literals(), &mut source)? {

@@ -8,7 +8,7 @@ use super::memory::Memory;
 use super::persist::{Collections, Forgetful, Opened};
 use super::record::MatchRecord;
 use super::sanitise::Marks;
-use super::selection::{Item, Selections};
+use super::selection::Selections;
 use super::sieve::Sieved;
 use super::trace::Trace;
 use super::tx::Tx;
@@ -50,7 +50,6 @@ pub struct Scratch {
     /// Patterns that were known only when their macros were expanded.
     pub(super) patterns: Patterns,
     pub(super) groups: scan::Groups,
-    pub(super) found: Vec<Item>,
     /// Buffers for texts in the making.
     pub(super) text: Vec<u8>,
     pub(super) name: Vec<u8>,
@@ -169,7 +168,6 @@ impl Scratch {
             caches: Vec::new(),
             patterns: Patterns::default(),
             groups: scan::Groups::default(),
-            found: Vec::new(),
             text: Vec::new(),
             name: Vec::new(),
             expanded: Vec::new(),
@@ -281,8 +279,6 @@ impl Scratch {
         self.values.shrink_to(KEPT);
         self.selections.clear(0);
         self.selections.shrink_to(4 * KEPT);
-        self.found.clear();
-        self.found.shrink_to(4 * KEPT / size_of::<Item>());
         self.records.clear();
         self.uploads.clear();
         self.caches.iter_mut().for_each(scan::Cache::rest);

@@ -68,9 +68,12 @@ impl Selections {
         self.roots.shrink_to(bytes / size_of::<Option<BufferId>>());
     }
 
+    /// Bytes that an item takes.
+    const ITEM: usize = size_of::<Item>() + size_of::<Option<BufferId>>();
+
     /// Bytes of the lists, to bound them.
     fn memory(&self) -> usize {
-        (self.items.len() + self.dynamic.len()) * size_of::<Item>() + self.roots.len() * size_of::<Option<BufferId>>()
+        (self.items.len() + self.dynamic.len()) * Self::ITEM
     }
 
     /// Where the items of the link that runs begin and end, unless its selection is dynamic.
@@ -121,32 +124,35 @@ pub(super) fn resolve(
         scratch.selections.current = Some(range);
         return Ok(());
     }
-    let mut items = std::mem::take(&mut scratch.found);
-    items.clear();
-    let held = scratch.selections.memory();
+    let selections = &mut scratch.selections;
+    scratch.memory.tables.selections = selections.memory();
+    let mut items = if selection.dynamic {
+        selections.dynamic.clear();
+        std::mem::take(&mut selections.dynamic)
+    } else {
+        std::mem::take(&mut selections.items)
+    };
+    let start = items.len();
     let collected = collect(selection, loaded, scratch, meter, &mut items)
-        .and_then(|()| scratch.memory.admit(held.saturating_add(items.len() * size_of::<Item>())));
-    if let Err(exhausted) = collected {
+        .and_then(|()| scratch.memory.admit((items.len() - start) * Selections::ITEM));
+    if collected.is_err() {
         // What was found so far is not what the selection means: the next rule must not take it for that.
-        scratch.found = items;
-        return Err(exhausted);
+        items.truncate(start);
     }
     let selections = &mut scratch.selections;
     if selection.dynamic {
+        selections.dynamic = items;
         selections.current = None;
-        selections.dynamic.clear();
-        selections.dynamic.extend_from_slice(&items);
-    } else {
-        let start = selections.items.len() as u32;
-        selections.items.extend_from_slice(&items);
-        selections.roots.resize(selections.items.len(), None);
-        let range = (start, selections.items.len() as u32);
-        selections.current = Some(range);
-        if let Some(place) = selections.resolved.get_mut(id.index()) {
-            *place = Some(range);
-        }
+        return collected;
     }
-    scratch.found = items;
+    let range = (start as u32, items.len() as u32);
+    selections.roots.resize(items.len(), None);
+    selections.items = items;
+    collected?;
+    selections.current = Some(range);
+    if let Some(place) = selections.resolved.get_mut(id.index()) {
+        *place = Some(range);
+    }
     Ok(())
 }
 

@@ -86,8 +86,8 @@ pub(super) fn run(
     };
     scratch.sieved.begun = Some((slot.sieve, start));
     let (first, end) = scratch.selections.range();
-    let tables = scratch.sieved.bytes() + scratch.buffers.memory();
-    scratch.memory.admit(tables.saturating_add((end - first) * size_of::<u64>()))?;
+    scratch.memory.tables.sieved = scratch.sieved.bytes();
+    scratch.memory.admit((end - first) * size_of::<u64>())?;
     for place in first + scratch.sieved.rows.len() - start..end {
         if meter.spent() >= pause_at {
             return Ok(false);

@@ -330,6 +330,7 @@ impl Transaction {
         let program = self.loaded.program();
         self.scratch.selections.clear(program.selections.len());
         self.scratch.sieved.clear(program.sieves.len());
+        (self.scratch.memory.tables.selections, self.scratch.memory.tables.sieved) = (0, 0);
         self.cursor = Cursor::default();
         self.stage = Stage::Rules(phase);
     }

@@ -64,6 +64,13 @@ pub struct Cursor {
     pub(super) serial: u64,
 }
 
+impl Cursor {
+    /// Whether its scan has not begun.
+    pub fn is_new(&self) -> bool {
+        self.phase == Phase::Idle
+    }
+}
+
 impl From<usize> for Cursor {
     fn from(start: usize) -> Self {
         Cursor { start, ..Cursor::default() }
