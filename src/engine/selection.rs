@@ -341,6 +341,10 @@ fn members(
         };
         let count = scratch.values.members(group).len();
         meter.charge(COMPARE * count as u64)?;
+        if source.which == Which::All {
+            // Before they are listed, not when they are: there may be a million.
+            scratch.memory.admit(count * Selections::ITEM)?;
+        }
         let mut position = 0;
         while position < count {
             if let Some(wanted) = wanted {

@@ -1,7 +1,8 @@
 //! Which of many literals occur in a value: one pass, whatever their number.
 
+use aho_corasick::dfa::DFA;
 use aho_corasick::nfa::contiguous::NFA;
-use aho_corasick::{Anchored, MatchKind, automaton::Automaton};
+use aho_corasick::{Anchored, MatchKind, StartKind, automaton::Automaton};
 
 use super::{BuildError, fuel};
 use crate::meter::{Exhausted, Meter, Price};
@@ -9,11 +10,14 @@ use crate::meter::{Exhausted, Meter, Price};
 /// Entries of output lists that an automaton may hold; nested literals (`a`, `aa`, `aaa`, ...) multiply them.
 const MAX_OUTPUTS: usize = 64 << 20;
 
+/// Bytes of the largest automaton that is held as a DFA.
+const DENSE: usize = 4 << 20;
+
 /// Many literals, compared without regard to ASCII case.
 #[derive(Debug, Clone)]
 pub struct Literals {
     /// `None` without any literal.
-    automaton: Option<NFA>,
+    automaton: Option<Words>,
     count: usize,
     /// The most literals that can end at one position.
     nesting: u64,
@@ -25,10 +29,11 @@ impl Literals {
     /// # Errors
     /// [`BuildError`] when there are too many literals for one automaton.
     pub fn build(literals: &[Box<[u8]>]) -> Result<Literals, BuildError> {
-        let automaton = automaton(literals)?;
-        let nesting = automaton.as_ref().map_or(0, |automaton| {
+        let compact = automaton(literals)?;
+        let nesting = compact.as_ref().map_or(0, |automaton| {
             literals.iter().map(|literal| automaton.match_len(end_of(automaton, literal))).max().unwrap_or_default()
         });
+        let automaton = compact.map(|compact| Words::of(literals, compact, DENSE)).transpose()?;
         Ok(Literals { automaton, count: literals.len(), nesting: nesting as u64 })
     }
 
@@ -50,7 +55,7 @@ impl Literals {
 
     /// Bytes held.
     pub fn memory(&self) -> usize {
-        self.automaton.as_ref().map_or(0, Automaton::memory_usage)
+        self.automaton.as_ref().map_or(0, Words::memory)
     }
 
     /// Sets bit `i % 64` of `hits[i / 64]` for every literal `i` that occurs in `haystack`; bits beyond `hits` are lost. `hits`
@@ -63,25 +68,63 @@ impl Literals {
     /// [`Exhausted`] when the budget is spent; `hits` is incomplete then.
     pub fn scan(&self, haystack: &[u8], hits: &mut [u64], meter: &mut Meter) -> Result<(), Exhausted> {
         meter.charge(fuel::CALL)?;
-        let Some(automaton) = &self.automaton else { return Ok(()) };
-        let Ok(mut state) = automaton.start_state(Anchored::No) else { return Ok(()) };
-        report(automaton, state, hits, meter)?;
-        for block in haystack.chunks(fuel::BLOCK) {
-            meter.charge(fuel::LITERAL_BYTE * block.len() as u64)?;
-            for &byte in block {
-                state = automaton.next_state(Anchored::No, state, byte);
-                if automaton.is_match(state) {
-                    report(automaton, state, hits, meter)?;
-                }
+        match &self.automaton {
+            None => Ok(()),
+            Some(Words::Dense(automaton)) => scan(automaton, haystack, hits, meter),
+            Some(Words::Compact(automaton)) => scan(automaton, haystack, hits, meter),
+        }
+    }
+}
+
+/// An automaton for many words.
+#[derive(Debug, Clone)]
+pub(super) enum Words {
+    /// A table of all transitions: quicker, and larger.
+    Dense(DFA),
+    Compact(NFA),
+}
+
+impl Words {
+    /// The automaton of `words`, of which there are some: a DFA if it takes no more than `dense` bytes, otherwise `compact`.
+    pub(super) fn of(words: &[Box<[u8]>], compact: NFA, dense: usize) -> Result<Words, BuildError> {
+        // What is certainly too large is not tried: words seldom share more than three of four bytes.
+        if words.iter().map(|word| word.len()).sum::<usize>() > dense / 32 {
+            return Ok(Words::Compact(compact));
+        }
+        let mut builder = DFA::builder();
+        builder.match_kind(MatchKind::Standard).start_kind(StartKind::Unanchored).prefilter(false);
+        let built = builder.ascii_case_insensitive(true).build(words)?;
+        Ok(if built.memory_usage() <= dense { Words::Dense(built) } else { Words::Compact(compact) })
+    }
+
+    /// Bytes held.
+    pub(super) fn memory(&self) -> usize {
+        match self {
+            Words::Dense(automaton) => automaton.memory_usage(),
+            Words::Compact(automaton) => automaton.memory_usage(),
+        }
+    }
+}
+
+fn scan(automaton: &impl Automaton, haystack: &[u8], hits: &mut [u64], meter: &mut Meter) -> Result<(), Exhausted> {
+    let Ok(mut state) = automaton.start_state(Anchored::No) else { return Ok(()) };
+    report(automaton, state, hits, meter)?;
+    for block in haystack.chunks(fuel::BLOCK) {
+        meter.charge(fuel::LITERAL_BYTE * block.len() as u64)?;
+        for &byte in block {
+            state = automaton.next_state(Anchored::No, state, byte);
+            // A special state is a match, or dead: one comparison tells most bytes.
+            if automaton.is_special(state) && automaton.is_match(state) {
+                report(automaton, state, hits, meter)?;
             }
         }
-        Ok(())
     }
+    Ok(())
 }
 
 /// Sets the bits of the literals that end in `state`, longest first, up to the first that is set already.
 fn report(
-    automaton: &NFA,
+    automaton: &impl Automaton,
     state: aho_corasick::automaton::StateID,
     hits: &mut [u64],
     meter: &mut Meter,
