@@ -53,8 +53,9 @@ fn main() -> ExitCode {
         let cases = modsecurity::suite(&folder);
         let usable = cases.trials.len() - cases.reasons.len();
         summary.push(format!(
-            "modsecurity-regression: {usable} usable cases of {}; {}; switched off by the suite itself: {}",
+            "modsecurity-regression: {usable} usable cases of {}, {} of them declined; {}; switched off by the suite itself: {}",
             cases.trials.len(),
+            cases.declined,
             tell(&cases.reasons),
             cases.disabled
         ));

@@ -17,12 +17,14 @@ pub struct Suite {
     pub reasons: Vec<Reason>,
     /// Cases that the suite itself has switched off.
     pub disabled: usize,
+    /// Usable cases that are not met, and are not meant to be.
+    pub declined: usize,
 }
 
 /// Reads the suite.
 pub fn suite(folder: &Path) -> Suite {
     let data = Data::new(folder.join("data"));
-    let mut suite = Suite { trials: Vec::new(), reasons: Vec::new(), disabled: 0 };
+    let mut suite = Suite { trials: Vec::new(), reasons: Vec::new(), disabled: 0, declined: 0 };
     for (file, cases) in files(&folder.join("regression")) {
         let cases = match cases {
             Ok(cases) => cases,
@@ -40,6 +42,13 @@ pub fn suite(folder: &Path) -> Suite {
                 suite.reasons.push(reason);
                 let trial = Trial::test(name, || Ok(()));
                 suite.trials.push(trial.with_kind(reason.in_full()).with_ignored_flag(true));
+            } else if let Some(why) = unusable::declined(&case) {
+                suite.declined += 1;
+                let judge = move || match judge(&case, &file, &data) {
+                    Ok(()) => Err(format!("{} is met now: it need not be declined", case.title).into()),
+                    Err(_) => Ok(()),
+                };
+                suite.trials.push(Trial::test(name, judge).with_kind(why));
             } else {
                 let judge = move || judge(&case, &file, &data).map_err(|why| format!("{}: {why}", case.title).into());
                 suite.trials.push(Trial::test(name, judge));

@@ -21,8 +21,6 @@ pub enum Reason {
     Ssdeep,
     /// It asks another machine.
     Remote,
-    /// It counts the steps of PCRE.
-    MatchLimit,
     /// The v2 manual or the CRS tests, which come first, say otherwise: where and what.
     OrderOfLaw(&'static str),
 }
@@ -46,10 +44,15 @@ impl fmt::Display for Reason {
             Reason::LegacyGeoIp => "legacy GeoIP",
             Reason::Ssdeep => "ssdeep",
             Reason::Remote => "remote",
-            Reason::MatchLimit => "PCRE match limit",
             Reason::OrderOfLaw(_) => "order of law",
         })
     }
+}
+
+/// Why a usable case is not met, where that is meant so.
+pub fn declined(case: &Case) -> Option<&'static str> {
+    let limited = case.rules.text().to_ascii_lowercase().contains("secpcrematchlimit");
+    limited.then_some("a match limit counts steps of backtracking, and linear matching takes none that could exceed it")
 }
 
 /// Cases, by file and title, that ask for what comes later in the order of law, with the place that says otherwise. What can be
@@ -144,9 +147,6 @@ pub fn reason(file: &str, case: &Case) -> Option<Reason> {
     if needs("curl") || any(&["secremoterules", "@rbl ", "fromfile http", "pmf http", "ipmatchf http", "include http"])
     {
         return Some(Reason::Remote);
-    }
-    if any(&["secpcrematchlimit"]) {
-        return Some(Reason::MatchLimit);
     }
     let named = ORDER_OF_LAW.iter().find(|(of, title, _)| *of == file && *title == case.title);
     if let Some(law) = named.map(|(.., law)| *law).or_else(|| against_the_law(case)) {
