@@ -1,6 +1,7 @@
 //! Planner and engine against the naive interpreter.
 
 mod oracle;
+mod traffic;
 
 #[path = "naive/corpus.rs"]
 mod corpus;

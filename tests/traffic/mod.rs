@@ -132,14 +132,22 @@ pub fn recorded(name: &str) -> Option<Vec<Request>> {
 
 /// Every `step`-th request of a file of the corpus.
 pub fn sampled(name: &str, step: usize) -> Option<Vec<Request>> {
+    Some(lines(name)?.iter().step_by(step).map(|line| parse(line)).collect())
+}
+
+/// The lines of a file of the corpus.
+pub fn lines(name: &str) -> Option<Vec<String>> {
     let path = folder("FUSEWALL_CORPUS_DIR", "../shared/corpus").join(format!("{name}.jsonl.gz"));
     let Ok(file) = File::open(&path) else {
         say(&format!("left out: {name} (needs FUSEWALL_CORPUS_DIR)"));
         return None;
     };
-    let lines = BufReader::new(MultiGzDecoder::new(file)).lines().step_by(step);
-    let parse = |line: String| serde_json::from_str::<Recorded>(&line).expect("a request").request();
-    Some(lines.map(|line| parse(line.expect("text"))).collect())
+    Some(BufReader::new(MultiGzDecoder::new(file)).lines().map(|line| line.expect("text")).collect())
+}
+
+/// The request of a line.
+pub fn parse(line: &str) -> Request {
+    serde_json::from_str::<Recorded>(line).expect("a request").request()
 }
 
 /// The path of an entry file of the conformance data, such as `crs-pl1`; `None`, and a line that says so, if it is not there.
