@@ -112,12 +112,17 @@ impl Buffers {
             + self.hits.len() * size_of::<u64>()
     }
 
+    /// Whether `more` bytes may be held beside the tables as they are.
+    fn admit(&self, more: usize, memory: &mut Memory) -> Result<(), Exhausted> {
+        memory.tables.buffers = self.memory();
+        memory.admit(more)
+    }
+
     /// A buffer for bytes that no cell holds. They are classified anew each time.
     pub(super) fn add(&mut self, slice: Slice, source: &mut Source<'_>) -> Result<BufferId, Exhausted> {
         let len = source.memory.get(slice).len();
         source.meter.charge(CLASSIFY.of(len))?;
-        source.memory.tables.buffers = self.memory();
-        source.memory.admit(size_of::<Buffer>())?;
+        self.admit(size_of::<Buffer>(), source.memory)?;
         let mask = ByteSet::in_bytes(source.memory.get(slice));
         let level = level(&mask) as u8;
         self.list.push(Buffer { slice, len, mask, level, hits: Hits::Unknown });
@@ -137,8 +142,7 @@ impl Buffers {
         let row = match self.row(cell, nodes) {
             Some(row) => row,
             None => {
-                source.memory.tables.buffers = self.memory();
-                source.memory.admit(nodes * size_of::<u32>())?;
+                self.admit(nodes * size_of::<u32>(), source.memory)?;
                 self.new_row(cell, nodes)
             }
         };
@@ -214,8 +218,7 @@ impl Buffers {
         let Some((_, step)) = node.step else { return Ok(from) };
         let buffer = *buffer;
         source.meter.charge(step.price().of(buffer.len))?;
-        source.memory.tables.buffers = self.memory();
-        source.memory.admit(step.max_output(buffer.len))?;
+        self.admit(step.max_output(buffer.len), source.memory)?;
         let context = Context { unicode_map: source.program.ruleset.settings.unicode_map.as_deref() };
         match step.apply(source.memory.get(buffer.slice), &mut self.out, &context) {
             Changed::No => Ok(from),
@@ -263,8 +266,7 @@ impl Buffers {
         let hits = match buffer.hits {
             Hits::Unknown => {
                 let start = self.hits.len();
-                source.memory.tables.buffers = self.memory();
-                source.memory.admit(words * size_of::<u64>())?;
+                self.admit(words * size_of::<u64>(), source.memory)?;
                 self.hits.resize(start + words, 0);
                 let found = self.hits.get_mut(start..).unwrap_or_default();
                 literals.scan(source.memory.get(buffer.slice), found, source.meter)?;

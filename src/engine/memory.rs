@@ -110,16 +110,19 @@ impl Memory {
 
     /// Whether `more` bytes may be held, here or in tables about what is here.
     pub(super) fn admit(&self, more: usize) -> Result<(), Exhausted> {
-        let Tables { buffers, selections, sieved } = self.tables;
-        let held = self.len() + buffers + selections + sieved;
-        let fits = held.saturating_add(more) <= self.limit && self.work.len().saturating_add(more) <= OFFSETS;
+        let fits = self.held().saturating_add(more) <= self.limit && self.work.len().saturating_add(more) <= OFFSETS;
         if fits { Ok(()) } else { Err(Exhausted { scope: Scope::Memory }) }
     }
 
     /// Bytes that may still be held.
     pub(super) fn left(&self) -> usize {
+        self.limit.saturating_sub(self.held())
+    }
+
+    /// Bytes that are held, here and in tables about what is here.
+    fn held(&self) -> usize {
         let Tables { buffers, selections, sieved } = self.tables;
-        self.limit.saturating_sub(self.len() + buffers + selections + sieved)
+        self.len() + buffers + selections + sieved
     }
 
     pub(super) fn len(&self) -> usize {

@@ -297,16 +297,7 @@ fn finds(
     meter: &mut Meter,
 ) -> Result<bool, Exhausted> {
     let (Some(pattern), Some(cache)) = (loaded.pattern(id), caches.get_mut(id.index())) else { return Ok(false) };
-    let mut cursor = scan::Cursor::default();
-    let mut groups = scan::Groups::default();
-    loop {
-        // Names are short: no need to pause inside one.
-        match pattern.scan(cache, text, &mut cursor, u64::MAX, &mut groups, meter)? {
-            scan::Outcome::Pending => {}
-            scan::Outcome::Hit => return Ok(true),
-            scan::Outcome::Miss => return Ok(false),
-        }
-    }
+    pattern.finds(cache, text, meter)
 }
 
 /// The value of the first member whose name the pattern finds.

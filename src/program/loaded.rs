@@ -132,19 +132,9 @@ fn tx_names(program: &Program, patterns: &[scan::Pattern]) -> BTreeMap<PatternId
         }
         names.entry(id).or_insert_with(|| {
             let mut cache = scan::Cache::default();
-            program.tx_keys.iter().map(|key| finds(pattern, key, &mut cache)).collect()
+            let mut found = |key: &[u8]| pattern.finds(&mut cache, key, &mut Meter::unlimited()) == Ok(true);
+            program.tx_keys.iter().map(|key| found(key)).collect()
         });
     }
     names
-}
-
-fn finds(pattern: &scan::Pattern, text: &[u8], cache: &mut scan::Cache) -> bool {
-    let (mut cursor, mut groups, mut meter) = (scan::Cursor::default(), scan::Groups::default(), Meter::unlimited());
-    loop {
-        match pattern.scan(cache, text, &mut cursor, u64::MAX, &mut groups, &mut meter) {
-            Ok(scan::Outcome::Pending) => {}
-            Ok(scan::Outcome::Hit) => return true,
-            Ok(scan::Outcome::Miss) | Err(_) => return false,
-        }
-    }
 }

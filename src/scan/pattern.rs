@@ -170,6 +170,20 @@ impl Pattern {
         price
     }
 
+    /// Whether the pattern matches anywhere in a short text, such as a name: without a pause.
+    ///
+    /// # Errors
+    /// [`Exhausted`] when a budget is spent.
+    pub fn finds(&self, cache: &mut Cache, text: &[u8], meter: &mut Meter) -> Result<bool, Exhausted> {
+        let (mut cursor, mut groups) = (Cursor::default(), Groups::default());
+        loop {
+            match self.scan(cache, text, &mut cursor, u64::MAX, &mut groups, meter)? {
+                Outcome::Pending => {}
+                outcome => return Ok(outcome == Outcome::Hit),
+            }
+        }
+    }
+
     /// Bytes held by the automata; a [`Cache`] counts its own.
     pub fn memory(&self) -> usize {
         self.forward.memory()
