@@ -180,8 +180,7 @@ impl Buffers {
         let (Some(planned), Some(root)) = (program.nodes.get(node.index()), self.list.get(root.0 as usize)) else {
             return true;
         };
-        let changed = root.mask.intersects(&planned.path_triggers) || root.len == 0 && planned.path_changes_empty;
-        !changed
+        !planned.path_trigger.changes(root.len, &root.mask)
     }
 
     /// The same for a buffer that no cell holds.
@@ -211,8 +210,7 @@ impl Buffers {
         else {
             return Ok(from);
         };
-        let triggered = buffer.mask.intersects(&node.triggers) || buffer.len == 0 && node.changes_empty;
-        if !triggered {
+        if !node.trigger.changes(buffer.len, &buffer.mask) {
             return Ok(from);
         }
         let Some((_, step)) = node.step else { return Ok(from) };
@@ -239,9 +237,7 @@ impl Buffers {
 
     /// Whether any pipeline of a sieve may change the buffer.
     pub(super) fn is_changed(&self, id: BufferId, sieve: &Sieve) -> bool {
-        self.list
-            .get(id.0 as usize)
-            .is_some_and(|buffer| buffer.mask.intersects(&sieve.triggers) || buffer.len == 0 && sieve.changes_empty)
+        self.list.get(id.0 as usize).is_some_and(|buffer| sieve.trigger.changes(buffer.len, &buffer.mask))
     }
 
     /// Whether a pattern with this screen may match the buffer. Searches the buffer for all literals when first asked.

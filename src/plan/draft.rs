@@ -6,7 +6,7 @@ use crate::lang::seclang::codes;
 use crate::meter::Price;
 use crate::program::{
     CheckDigits, CtlStep, Fate, KeyId, Link, Look, Node, NodeId, NumberTest, PatternId, PhrasesId, PlannedRule, RuleIx,
-    RuleSetId, Selection, SelectionId, SetStep, Source, Step, Test, TestId, Text, TextPart, TextTest, Which,
+    RuleSetId, Selection, SelectionId, SetStep, Source, Step, Test, TestId, Text, TextPart, TextTest, Trigger, Which,
 };
 use crate::rule::{
     Action, Condition, Ctl, Disruptive, Macro, MacroPart, Operator, Pattern, Phrases, Rule, Ruleset, Selector, SetOp,
@@ -186,12 +186,11 @@ impl<'r> Draft<'r> {
             let node = NodeId::new(self.nodes.len());
             let mut path = self.nodes[parent.index()].path.clone();
             path.push(node);
-            let (triggers, changes_empty) = (step.triggers(), step.changes_empty());
+            let trigger = Trigger { bytes: step.triggers(), empty: step.changes_empty() };
             let above = &self.nodes[parent.index()];
-            let path_triggers = above.path_triggers.union(triggers);
-            let path_changes_empty = above.path_changes_empty || changes_empty;
+            let path_trigger = above.path_trigger.or(trigger);
             let step = Some((parent, step));
-            self.nodes.push(Node { step, path, triggers, changes_empty, path_triggers, path_changes_empty });
+            self.nodes.push(Node { step, path, trigger, path_trigger });
             self.node_index.insert(key, node);
             node
         })

@@ -4,7 +4,7 @@ use crate::byteset::ByteSet;
 use crate::detect;
 use crate::program::{
     ALPHABETS, Conditions, LEVELS, Link, Look, Node, NodeId, Program, RuleIx, Screen, SelectionId, Sieve, SlotId, Test,
-    TestId, TextTest,
+    TestId, TextTest, Trigger,
 };
 use crate::scan::require;
 use std::collections::HashMap;
@@ -99,9 +99,8 @@ impl Draft {
                 None => nodes.push((*node, 1 << slot)),
             }
         }
-        let found = || nodes.iter().filter_map(|(node, _)| all.get(node.index()));
-        let triggers = found().fold(ByteSet::EMPTY, |set, node| set.union(node.path_triggers));
-        let changes_empty = found().any(|node| node.path_changes_empty);
+        let found = nodes.iter().filter_map(|(node, _)| all.get(node.index()));
+        let trigger = found.fold(Trigger::NEVER, |trigger, node| trigger.or(node.path_trigger));
         let tests = self.slots.iter().map(|(test, _)| *test).collect();
         let levels = self.levels.map(|open| {
             let mut lengths: Vec<_> = open.lengths.into_iter().collect();
@@ -114,7 +113,7 @@ impl Draft {
             });
             Conditions { slots: open.slots, lengths, sets }
         });
-        Sieve { selection: self.selection, tests, nodes, triggers, changes_empty, levels }
+        Sieve { selection: self.selection, tests, nodes, trigger, levels }
     }
 }
 

@@ -164,6 +164,32 @@ pub enum Which {
     Regex(PatternId),
 }
 
+/// Which values transformations may change; all others come out as they went in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Trigger {
+    /// Those with one of these bytes.
+    pub bytes: ByteSet,
+    /// The empty value.
+    pub empty: bool,
+}
+
+impl Trigger {
+    /// None.
+    pub const NEVER: Trigger = Trigger { bytes: ByteSet::EMPTY, empty: false };
+
+    /// What one or the other changes.
+    #[must_use]
+    pub const fn or(self, other: Trigger) -> Trigger {
+        Trigger { bytes: self.bytes.union(other.bytes), empty: self.empty || other.empty }
+    }
+
+    /// Whether a value of `len` bytes, `mask` among them, may be changed.
+    #[inline]
+    pub const fn changes(&self, len: usize, mask: &ByteSet) -> bool {
+        mask.intersects(&self.bytes) || len == 0 && self.empty
+    }
+}
+
 /// A node of the pipeline tree.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Node {
@@ -171,26 +197,15 @@ pub struct Node {
     pub step: Option<(NodeId, Transformation)>,
     /// All nodes from the root (left out) to this one.
     pub path: Vec<NodeId>,
-    /// Bytes without which the transformation changes nothing.
-    pub triggers: ByteSet,
-    /// Whether it changes the empty value.
-    pub changes_empty: bool,
-    /// Bytes without which no transformation on the path changes anything.
-    pub path_triggers: ByteSet,
-    /// Whether some transformation on the path changes the empty value.
-    pub path_changes_empty: bool,
+    /// What the transformation may change.
+    pub trigger: Trigger,
+    /// What some transformation on the path may change.
+    pub path_trigger: Trigger,
 }
 
 impl Node {
     /// The untransformed value.
-    pub const ROOT: Node = Node {
-        step: None,
-        path: Vec::new(),
-        triggers: ByteSet::EMPTY,
-        changes_empty: false,
-        path_triggers: ByteSet::EMPTY,
-        path_changes_empty: false,
-    };
+    pub const ROOT: Node = Node { step: None, path: Vec::new(), trigger: Trigger::NEVER, path_trigger: Trigger::NEVER };
 }
 
 /// An operator, its parameters compiled.

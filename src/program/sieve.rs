@@ -1,6 +1,6 @@
 //! Sieves: the screens of all tests that look at the same values, so that one look at a value answers for all of them.
 
-use super::{NodeId, SelectionId, TestId};
+use super::{NodeId, SelectionId, TestId, Trigger};
 use crate::byteset::ByteSet;
 
 /// Bytes that ordinary values consist of, each set within the next: words and numbers; paths, dates and lists of them; header
@@ -32,10 +32,8 @@ pub struct Sieve {
     pub tests: Vec<TestId>,
     /// The slots behind each pipeline. Most values come out of all of them as they went in: one look is enough.
     pub nodes: Vec<(NodeId, u64)>,
-    /// Bytes without which no pipeline changes anything.
-    pub triggers: ByteSet,
-    /// Whether some pipeline changes the empty value.
-    pub changes_empty: bool,
+    /// What some pipeline may change.
+    pub trigger: Trigger,
     /// What values of each level must have.
     pub levels: [Conditions; LEVELS],
 }

@@ -118,12 +118,8 @@ impl Check<'_> {
                 let Some(node) = self.program.nodes.get(node.index()) else {
                     return fault(place, "no such pipeline node");
                 };
-                let told = node.path_triggers.is_subset(&sieve.triggers);
-                ensure(
-                    told && (sieve.changes_empty || !node.path_changes_empty),
-                    place,
-                    "a pipeline that may be missed",
-                )?;
+                let told = node.path_trigger.or(sieve.trigger) == sieve.trigger;
+                ensure(told, place, "a pipeline that may be missed")?;
             }
             ensure(sieve.tests.len() <= Sieve::SLOTS, place, "too many tests")?;
         }
