@@ -79,6 +79,13 @@ impl ByteSet {
         self
     }
 
+    /// The set without one byte.
+    #[must_use]
+    pub const fn without(mut self, byte: u8) -> Self {
+        self.0[(byte >> 6) as usize] &= !(1 << (byte & 63));
+        self
+    }
+
     /// Whether the byte is in it.
     pub const fn contains(&self, byte: u8) -> bool {
         self.0[(byte >> 6) as usize] >> (byte & 63) & 1 == 1

@@ -4,10 +4,10 @@
 use super::memory::{Memory, Slice};
 use crate::byteset::ByteSet;
 use crate::meter::{Exhausted, Meter, Price};
-use crate::program::{LEVELS, Need, NodeId, Program, Screen, Sieve, level};
+use crate::program::{Facts, LEVELS, Need, NodeId, Program, Screen, level};
 use crate::rule::Variable;
 use crate::scan;
-use crate::transform::{Changed, Context};
+use crate::transform::{Changed, Context, Transformation};
 
 /// Reading every byte once to see which values occur.
 const CLASSIFY: Price = Price::new(16, 512);
@@ -26,6 +26,8 @@ struct Buffer {
     /// The level of `mask`.
     level: u8,
     hits: Hits,
+    /// The buffer that has the same letters in another case, and so the same literals.
+    words_of: Option<BufferId>,
 }
 
 /// What is known of the literals in a buffer.
@@ -50,16 +52,38 @@ pub(super) enum Cell {
     Scalar(Variable),
 }
 
+impl Cell {
+    /// A number of its own, in which scalars come first.
+    pub(super) fn place(self) -> usize {
+        match self {
+            Cell::Scalar(variable) => variable as usize,
+            Cell::Value(at) => Variable::ALL.len() + 2 * at as usize,
+            Cell::Name(at) => Variable::ALL.len() + 2 * at as usize + 1,
+        }
+    }
+}
+
+/// What is known of a cell. Most values come out of all pipelines as they went in: they have a buffer, and no row.
+#[derive(Debug, Clone, Copy, Default)]
+struct Known {
+    /// The buffer of the untransformed value, counted from 1.
+    root: u32,
+    /// Which row of `rows` is its own, counted from 1.
+    row: u32,
+}
+
 /// All buffers of one request.
 #[derive(Debug, Default)]
 pub(super) struct Buffers {
     list: Vec<Buffer>,
-    /// For each cell: which row of `rows` is its own, counted from 1; 0 = none yet.
-    fields: Vec<[u32; 2]>,
-    scalars: Vec<u32>,
+    /// For each cell of a field, value and name: what is known of it.
+    fields: Vec<[Known; 2]>,
+    scalars: Vec<Known>,
     /// For each row and node: the buffer, counted from 1.
     rows: Vec<u32>,
     hits: Vec<u64>,
+    /// Whether `hits` are the literals that the response's phases ask for.
+    response: bool,
     out: Vec<u8>,
 }
 
@@ -83,7 +107,7 @@ impl Buffers {
     /// Gives back what is not in use beyond about `bytes` for each part.
     pub(super) fn shrink_to(&mut self, bytes: usize) {
         self.list.shrink_to(bytes / size_of::<Buffer>());
-        self.fields.shrink_to(bytes / size_of::<[u32; 2]>());
+        self.fields.shrink_to(bytes / size_of::<[Known; 2]>());
         self.rows.shrink_to(bytes / size_of::<u32>());
         self.hits.shrink_to(bytes / size_of::<u64>());
         self.out.shrink_to(bytes);
@@ -91,8 +115,17 @@ impl Buffers {
 
     /// A scalar has a new value.
     pub(super) fn forget(&mut self, variable: Variable) {
-        if let Some(row) = self.scalars.get_mut(variable as usize) {
-            *row = 0;
+        if let Some(known) = self.scalars.get_mut(variable as usize) {
+            *known = Known::default();
+        }
+    }
+
+    /// From now on the literals of the response's phases are searched for, or those of the request's.
+    pub(super) fn search(&mut self, response: bool) {
+        if self.response != response {
+            self.response = response;
+            self.list.iter_mut().for_each(|buffer| buffer.hits = Hits::Unknown);
+            self.hits.clear();
         }
     }
 
@@ -107,7 +140,7 @@ impl Buffers {
     /// Bytes of the tables, to bound them.
     pub(super) fn memory(&self) -> usize {
         self.list.len() * size_of::<Buffer>()
-            + self.fields.len() * size_of::<[u32; 2]>()
+            + self.fields.len() * size_of::<[Known; 2]>()
             + self.rows.len() * size_of::<u32>()
             + self.hits.len() * size_of::<u64>()
     }
@@ -125,7 +158,7 @@ impl Buffers {
         self.admit(size_of::<Buffer>(), source.memory)?;
         let mask = ByteSet::in_bytes(source.memory.get(slice));
         let level = level(&mask) as u8;
-        self.list.push(Buffer { slice, len, mask, level, hits: Hits::Unknown });
+        self.list.push(Buffer { slice, len, mask, level, hits: Hits::Unknown, words_of: None });
         Ok(BufferId((self.list.len() - 1) as u32))
     }
 
@@ -138,29 +171,33 @@ impl Buffers {
         source: &mut Source<'_>,
     ) -> Result<BufferId, Exhausted> {
         source.meter.charge(LOOK_UP)?;
+        let known = self.cell(cell).copied().unwrap_or_default();
+        let root = match known.root.checked_sub(1) {
+            Some(root) => BufferId(root),
+            None => {
+                let root = self.add(slice, source)?;
+                if let Some(place) = self.cell_mut(cell) {
+                    place.root = root.0 + 1;
+                }
+                root
+            }
+        };
+        if self.leaves_alone(root, node, source.program) {
+            return Ok(root);
+        }
+        let Some(planned) = source.program.nodes.get(node.index()) else { return Ok(root) };
         let nodes = source.program.nodes.len();
-        let row = match self.row(cell, nodes) {
-            Some(row) => row,
+        let row = match known.row.checked_sub(1) {
+            Some(row) => row as usize * nodes,
             None => {
                 self.admit(nodes * size_of::<u32>(), source.memory)?;
                 self.new_row(cell, nodes)
             }
         };
-        let mut id = match self.known(row, NodeId::ROOT) {
-            Some(root) => root,
-            None => {
-                let root = self.add(slice, source)?;
-                self.note(row, NodeId::ROOT, root);
-                root
-            }
-        };
-        if self.leaves_alone(id, node, source.program) {
-            return Ok(id);
-        }
-        let Some(planned) = source.program.nodes.get(node.index()) else { return Ok(id) };
         if let Some(known) = self.known(row, node) {
             return Ok(known);
         }
+        let mut id = root;
         for &step in &planned.path {
             id = match self.known(row, step) {
                 Some(known) => known,
@@ -222,41 +259,35 @@ impl Buffers {
             Changed::No => Ok(from),
             Changed::Yes => {
                 let kept = source.memory.keep(&self.out)?;
-                self.add(kept, source)
+                let made = self.add(kept, source)?;
+                // Literals are found without regard to letter case.
+                if matches!(step, Transformation::Lowercase | Transformation::Uppercase)
+                    && let Some(place) = self.list.get_mut(made.0 as usize)
+                {
+                    place.words_of = Some(buffer.words_of.unwrap_or(from));
+                }
+                Ok(made)
             }
         }
     }
 
-    /// Those of `slots` of a sieve that the buffer may pass.
-    pub(super) fn sieve(&self, id: BufferId, slots: u64, sieve: &Sieve, meter: &mut Meter) -> Result<u64, Exhausted> {
-        let Some(buffer) = self.list.get(id.0 as usize) else { return Ok(slots) };
-        let level = usize::from(buffer.level);
-        meter.charge(sieve.price(level))?;
-        Ok(sieve.pass(slots, level, buffer.len, &buffer.mask))
+    /// What checks want to know of a buffer, and its level.
+    #[inline]
+    pub(super) fn facts(&self, id: BufferId) -> (Facts, usize) {
+        self.list.get(id.0 as usize).map_or((Facts { len: 0, mask: ByteSet::EMPTY }, LEVELS), |buffer| {
+            (Facts { len: buffer.len, mask: buffer.mask }, usize::from(buffer.level))
+        })
     }
 
-    /// Whether any pipeline of a sieve may change the buffer.
-    pub(super) fn is_changed(&self, id: BufferId, sieve: &Sieve) -> bool {
-        self.list.get(id.0 as usize).is_some_and(|buffer| sieve.trigger.changes(buffer.len, &buffer.mask))
-    }
-
-    /// Whether a pattern with this screen may match the buffer. Searches the buffer for all literals when first asked.
-    pub(super) fn passes(
+    /// The literals that occur in a buffer, as a bit set: searched for when first asked for. Empty without any.
+    pub(super) fn hits(
         &mut self,
         id: BufferId,
-        screens: &[Option<Screen>; LEVELS],
         literals: Option<&scan::Literals>,
         source: &mut Source<'_>,
-    ) -> Result<bool, Exhausted> {
-        let Some(buffer) = self.list.get(id.0 as usize) else { return Ok(false) };
-        let Some(Some(screen)) = screens.get(usize::from(buffer.level)) else { return Ok(false) };
-        if buffer.len < screen.min_len || !screen.any_of.iter().all(|set| set.intersects(&buffer.mask)) {
-            return Ok(false);
-        }
-        if screen.need == Need::Always {
-            return Ok(true);
-        }
-        let Some(literals) = literals else { return Ok(true) };
+    ) -> Result<&[u64], Exhausted> {
+        let id = self.list.get(id.0 as usize).and_then(|buffer| buffer.words_of).unwrap_or(id);
+        let (Some(buffer), Some(literals)) = (self.list.get(id.0 as usize), literals) else { return Ok(&[]) };
         let buffer = *buffer;
         let words = source.program.literal_words();
         let hits = match buffer.hits {
@@ -277,43 +308,62 @@ impl Buffers {
             }
             known => known,
         };
-        // Most values contain no literal at all, and no need is met by none.
-        let Hits::At(start) = hits else { return Ok(false) };
+        let Hits::At(start) = hits else { return Ok(&[]) };
         let start = start as usize;
-        Ok(screen.need.holds(self.hits.get(start..start + words).unwrap_or_default()))
+        Ok(self.hits.get(start..start + words).unwrap_or_default())
     }
 
-    /// Where the row of a cell begins, if it has one.
-    fn row(&self, cell: Cell, nodes: usize) -> Option<usize> {
-        let row = match cell {
-            Cell::Value(at) => self.fields.get(at as usize).map(|[value, _]| *value),
-            Cell::Name(at) => self.fields.get(at as usize).map(|[_, name]| *name),
-            Cell::Scalar(variable) => self.scalars.get(variable as usize).copied(),
-        };
-        Some((row?.checked_sub(1)? as usize) * nodes)
+    /// Whether a test with these screens may match the buffer.
+    pub(super) fn passes(
+        &mut self,
+        id: BufferId,
+        screens: &[Option<Screen>; LEVELS],
+        literals: Option<&scan::Literals>,
+        source: &mut Source<'_>,
+    ) -> Result<bool, Exhausted> {
+        let (facts, level) = self.facts(id);
+        let Some(Some(screen)) = screens.get(level) else { return Ok(false) };
+        if facts.len < screen.min_len || !screen.any_of.iter().all(|set| set.intersects(&facts.mask)) {
+            return Ok(false);
+        }
+        Ok(screen.need == Need::Always || screen.need.holds(self.hits(id, literals, source)?))
     }
 
-    /// Gives a cell a row.
-    fn new_row(&mut self, cell: Cell, nodes: usize) -> usize {
-        let place = match cell {
+    /// What is known of a cell.
+    fn cell(&self, cell: Cell) -> Option<&Known> {
+        match cell {
+            Cell::Value(at) => self.fields.get(at as usize).map(|[value, _]| value),
+            Cell::Name(at) => self.fields.get(at as usize).map(|[_, name]| name),
+            Cell::Scalar(variable) => self.scalars.get(variable as usize),
+        }
+    }
+
+    /// The same, to write.
+    fn cell_mut(&mut self, cell: Cell) -> Option<&mut Known> {
+        match cell {
             Cell::Value(at) | Cell::Name(at) => {
                 let at = at as usize;
                 if self.fields.len() <= at {
-                    self.fields.resize(at + 1, [0; 2]);
+                    self.fields.resize(at + 1, Default::default());
                 }
-                self.fields.get_mut(at).and_then(|pair| pair.get_mut(usize::from(matches!(cell, Cell::Name(_)))))
+                let [value, name] = self.fields.get_mut(at)?;
+                Some(if matches!(cell, Cell::Name(_)) { name } else { value })
             }
             Cell::Scalar(variable) => {
                 let at = variable as usize;
                 if self.scalars.len() <= at {
-                    self.scalars.resize(at + 1, 0);
+                    self.scalars.resize(at + 1, Known::default());
                 }
                 self.scalars.get_mut(at)
             }
-        };
+        }
+    }
+
+    /// Gives a cell a row; answers where it begins.
+    fn new_row(&mut self, cell: Cell, nodes: usize) -> usize {
         let start = self.rows.len();
-        if let Some(place) = place {
-            *place = (start / nodes.max(1)) as u32 + 1;
+        if let Some(place) = self.cell_mut(cell) {
+            place.row = (start / nodes.max(1)) as u32 + 1;
         }
         self.rows.resize(start + nodes, 0);
         start

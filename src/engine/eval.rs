@@ -54,12 +54,16 @@ pub(super) fn run(
 ) -> Result<Progress, Exhausted> {
     let program = loaded.program().as_ref();
     let Some(schedule) = program.schedule.get(phase.index()) else { return Ok(Progress::Done) };
-    // A trace shows what did not match as well.
-    let gates = program.gates.get(phase.index()).filter(|_| scratch.trace.is_none());
     loop {
         // A rule that turns the engine off is still run to its end, paused or not.
         if scratch.state.mode == EngineMode::Off && !cursor.entered {
             return Ok(Progress::Done);
+        }
+        if !cursor.entered && scratch.trace.is_none() {
+            if !sieve::run(phase, pause_at, loaded, scratch, meter)? {
+                return Ok(Progress::Pending);
+            }
+            cursor.position = scratch.sieved.next_rule(cursor.position).unwrap_or(schedule.len());
         }
         let Some(&rule) = schedule.get(cursor.position) else { return Ok(Progress::Done) };
         if meter.spent() >= pause_at {
@@ -74,17 +78,10 @@ pub(super) fn run(
             }
             if scratch.memory.work.len() > WORK_BYTES || scratch.buffers.memory() > BUFFER_BYTES {
                 scratch.buffers.clear();
-                scratch.selections.forget_roots();
-                scratch.sieved.clear(program.sieves.len());
-                (scratch.memory.tables.buffers, scratch.memory.tables.sieved) = (0, 0);
+                scratch.memory.tables.buffers = 0;
                 scratch.matched.rescue(&mut scratch.memory)?;
             }
             scratch.state.rule = Some(rule);
-            let gate = gates.and_then(|gates| gates.get(cursor.position).copied().flatten());
-            if gate.is_some_and(|slot| scratch.sieved.excludes(slot)) {
-                cursor.position += 1;
-                continue;
-            }
             scratch.matched.enter_rule();
             cursor.entered = true;
             cursor.narrowed = scratch.narrowed.len();
@@ -170,13 +167,8 @@ fn run_link(
         return Ok(LinkEnd::Hit);
     };
     let slot = look.sieve.filter(|_| scratch.trace.is_none());
-    if let Some(slot) = slot.filter(|_| !cursor.resolved) {
-        if !sieve::run(slot, pause_at, loaded, scratch, meter)? {
-            return Ok(LinkEnd::Pending);
-        }
-        if scratch.sieved.excludes(slot) {
-            return Ok(LinkEnd::Miss);
-        }
+    if slot.is_some_and(|slot| scratch.sieved.excludes(slot)) {
+        return Ok(LinkEnd::Miss);
     }
     if !cursor.resolved {
         resolve(look.selection, loaded, scratch, meter)?;
@@ -184,7 +176,7 @@ fn run_link(
     }
     loop {
         if let Some(slot) = slot {
-            cursor.item = scratch.sieved.next(slot, cursor.item);
+            cursor.item = scratch.sieved.next_item(slot, cursor.item, scratch.selections.places());
         }
         let Some(item) = scratch.selections.item(cursor.item) else { break };
         if cursor.testing.is_none() {

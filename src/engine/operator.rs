@@ -10,7 +10,7 @@ use crate::detect;
 use crate::meter::{Exhausted, Meter};
 use crate::net::parse_address;
 use crate::ops::{block_list, check_digits, numeric, text, validate};
-use crate::program::{CheckDigits, Loaded, PatternId, Test, TextTest};
+use crate::program::{CheckDigits, LEVELS, Loaded, PatternId, Screen, Test, TextTest};
 use crate::scan::{Cursor, Groups, Outcome};
 
 /// Looking at a value's screen.
@@ -72,11 +72,15 @@ pub(super) fn run(
             })
         }
         Test::Pm(id) => {
-            let Some(phrases) = loaded.phrases(*id) else { return Ok(Tested::Miss) };
+            let (Some(phrases), Some(plan)) = (loaded.phrases(*id), loaded.program().phrases.get(id.index())) else {
+                return Ok(Tested::Miss);
+            };
+            if !passes(buffer, &plan.screens, loaded, scratch, meter)? {
+                return Ok(Tested::Miss);
+            }
             let found = phrases.find(scratch.memory.get(slice), meter)?;
             let Some((phrase, ..)) = found else { return Ok(Tested::Miss) };
-            let list = loaded.program().phrases.get(id.index());
-            let phrase = list.and_then(|list| list.list.get(phrase)).map(|phrase| &**phrase).unwrap_or_default();
+            let phrase = plan.phrases.list.get(phrase).map(|phrase| &**phrase).unwrap_or_default();
             let kept = scratch.memory.keep(phrase)?;
             Ok(Tested::Hit(Captured::Text(kept)))
         }
@@ -175,6 +179,21 @@ pub(super) fn run(
     }
 }
 
+/// Whether a test with these screens may match the buffer.
+fn passes(
+    buffer: BufferId,
+    screens: &[Option<Screen>; LEVELS],
+    loaded: &Loaded,
+    scratch: &mut Scratch,
+    meter: &mut Meter,
+) -> Result<bool, Exhausted> {
+    meter.charge(SCREEN)?;
+    let program = loaded.program();
+    let phase = scratch.state.rule.and_then(|rule| program.source(rule)).map_or(0, |rule| rule.phase.index());
+    let mut source = Source { program, memory: &mut scratch.memory, meter };
+    scratch.buffers.passes(buffer, screens, loaded.literals(phase), &mut source)
+}
+
 fn rx(
     id: PatternId,
     buffer: BufferId,
@@ -184,19 +203,13 @@ fn rx(
     scratch: &mut Scratch,
     meter: &mut Meter,
 ) -> Result<Tested, Exhausted> {
-    let program = loaded.program();
-    let (Some(pattern), Some(plan), Some(cache)) =
-        (loaded.pattern(id), program.patterns.get(id.index()), scratch.caches.get_mut(id.index()))
-    else {
+    let (Some(pattern), Some(plan)) = (loaded.pattern(id), loaded.program().patterns.get(id.index())) else {
         return Ok(Tested::Miss);
     };
-    if cursor.is_new() {
-        meter.charge(SCREEN)?;
-        let mut source = Source { program, memory: &mut scratch.memory, meter };
-        if !scratch.buffers.passes(buffer, &plan.screens, loaded.literals(), &mut source)? {
-            return Ok(Tested::Miss);
-        }
+    if cursor.is_new() && !passes(buffer, &plan.screens, loaded, scratch, meter)? {
+        return Ok(Tested::Miss);
     }
+    let Some(cache) = scratch.caches.get_mut(id.index()) else { return Ok(Tested::Miss) };
     cache.admit(scratch.memory.left());
     let haystack = scratch.memory.get(scratch.buffers.slice(buffer));
     Ok(match pattern.scan(cache, haystack, cursor, quantum, &mut scratch.groups, meter)? {

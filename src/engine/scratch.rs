@@ -219,7 +219,7 @@ impl Scratch {
         self.buffers.clear();
         self.values.clear();
         self.selections.clear(program.selections.len());
-        self.sieved.clear(program.sieves.len());
+        self.sieved.clear();
         self.tx.reset(program);
         self.opened.clear();
         self.environment.clear();

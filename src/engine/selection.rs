@@ -1,12 +1,12 @@
 //! From targets to the values they select. A selection over fixed values is resolved once a phase; one over values that
 //! actions change is resolved each time.
 
-use super::buffers::{BufferId, Cell};
+use super::buffers::Cell;
 use super::env::Env;
 use super::matched::full_name;
 use super::memory::Slice;
 use super::scratch::Scratch;
-use super::values::{Part, shows, tag};
+use super::values::{shows, tag};
 use crate::meter::{Exhausted, Meter, Price};
 use crate::program::{Loaded, PatternId, Selection, SelectionId, Source, Step, Which};
 use crate::rule::Variable;
@@ -37,14 +37,24 @@ pub(super) enum ItemValue {
     Count(Slice, u32),
 }
 
+impl ItemValue {
+    /// The place of the cell; `u32::MAX` for a value of this moment.
+    fn place(&self) -> u32 {
+        match self {
+            ItemValue::Cell(cell, _) => cell.place() as u32,
+            ItemValue::Once(_) | ItemValue::Count(..) => u32::MAX,
+        }
+    }
+}
+
 /// Resolved selections.
 #[derive(Debug, Default)]
 pub(super) struct Selections {
     /// For each selection of the program: range of `items`, if resolved in this phase.
     resolved: Vec<Option<(u32, u32)>>,
     items: Vec<Item>,
-    /// For each item: the buffer of its value, as far as it is known.
-    roots: Vec<Option<BufferId>>,
+    /// For each item: the place of its cell among all of the request.
+    places: Vec<u32>,
     /// The items of the link that runs, if its selection is dynamic.
     dynamic: Vec<Item>,
     current: Option<(u32, u32)>,
@@ -56,7 +66,7 @@ impl Selections {
         self.resolved.clear();
         self.resolved.resize(count, None);
         self.items.clear();
-        self.roots.clear();
+        self.places.clear();
         self.dynamic.clear();
         self.current = None;
     }
@@ -65,37 +75,21 @@ impl Selections {
     pub(super) fn shrink_to(&mut self, bytes: usize) {
         self.items.shrink_to(bytes / size_of::<Item>());
         self.dynamic.shrink_to(bytes / size_of::<Item>());
-        self.roots.shrink_to(bytes / size_of::<Option<BufferId>>());
+        self.places.shrink_to(bytes / size_of::<u32>());
     }
 
     /// Bytes that an item takes.
-    const ITEM: usize = size_of::<Item>() + size_of::<Option<BufferId>>();
+    const ITEM: usize = size_of::<Item>() + size_of::<u32>();
 
     /// Bytes of the lists, to bound them.
     fn memory(&self) -> usize {
         (self.items.len() + self.dynamic.len()) * Self::ITEM
     }
 
-    /// Where the items of the link that runs begin and end, unless its selection is dynamic.
-    pub(super) fn range(&self) -> (usize, usize) {
-        self.current.map_or((0, 0), |(start, end)| (start as usize, end as usize))
-    }
-
-    /// The item at a place of [`Selections::range`], and the buffer of its value if that is known.
-    pub(super) fn at(&self, place: usize) -> Option<(ItemValue, Option<BufferId>)> {
-        Some((self.items.get(place)?.value, self.roots.get(place).copied().flatten()))
-    }
-
-    /// The buffer of the value of the item at a place of [`Selections::range`] is known.
-    pub(super) fn set_root(&mut self, place: usize, root: BufferId) {
-        if let Some(known) = self.roots.get_mut(place) {
-            *known = Some(root);
-        }
-    }
-
-    /// Forgets the buffers.
-    pub(super) fn forget_roots(&mut self) {
-        self.roots.fill(None);
+    /// For each item of the link that runs: the place of its cell; nothing if its selection is dynamic.
+    pub(super) fn places(&self) -> &[u32] {
+        let range = self.current.map_or(0..0, |(start, end)| start as usize..end as usize);
+        self.places.get(range).unwrap_or_default()
     }
 
     /// The `at`-th item of the link that runs.
@@ -146,7 +140,7 @@ pub(super) fn resolve(
         return collected;
     }
     let range = (start as u32, items.len() as u32);
-    selections.roots.resize(items.len(), None);
+    selections.places.extend(items.iter().skip(start).map(|item| item.value.place()));
     selections.items = items;
     collected?;
     selections.current = Some(range);
@@ -352,7 +346,7 @@ fn members(
                 which => name_fits(which, variable, name, loaded, scratch, meter)?,
             };
             if fits {
-                let value = Slice::Field(if part == Part::Name { field.name } else { field.value });
+                let value = Slice::Field(part.of(&field));
                 let member = if matches!(variable, Variable::Xml) { None } else { Some(name) };
                 items.push(Item { variable, member, value: ItemValue::Cell(part.cell(at), value) });
             }

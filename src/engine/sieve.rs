@@ -1,145 +1,306 @@
-//! Which values a test has to look at: found out for all tests of a [`Sieve`] at once, when the first of them comes up.
+//! Which rules of a phase may match, and at which values: found out before the first of them runs, in one look at each value.
 
-use super::buffers::Source;
+use super::buffers::{BufferId, Cell, Source};
+use super::memory::Slice;
 use super::scratch::Scratch;
-use super::selection::{ItemValue, resolve};
+use super::values::shows;
+use crate::byteset::ByteSet;
 use crate::meter::{Exhausted, Meter};
-use crate::program::{Loaded, NodeId, Sieve, SlotId};
+use crate::program::{Conditions, Facts, Loaded, NodeId, Sieve, SlotId, ones};
+use crate::rule::{Phase, Variable};
 
 /// Looking whether a pipeline changes a value.
 const NODE: u64 = 1;
 /// What pipelines make of a longer value is not made for a sieve: each test looks at it when its rule comes up.
 const LONG: usize = 16 << 10;
+/// Pipelines whose checks are counted to see if they are few.
+const FORMS: u32 = 16;
 /// Nor is anything made that would fill the work arena, which is emptied between rules only.
 const WORK_BYTES: usize = 8 << 20;
 
-/// What the sieves of a phase have let through.
+/// What the sieve of a phase has let through.
 #[derive(Debug, Default)]
 pub(super) struct Sieved {
-    /// For each sieve of the program: what it let through, once it has seen all values.
-    done: Vec<Option<Rows>>,
-    /// For each value that a sieve has seen: the slots of the tests that it may pass.
+    stage: Stage,
+    /// For each cell, by its place: which slots it may pass. A bit stands for the slots that share its position.
     rows: Vec<u64>,
-    /// The sieve that has seen a part of its values, and where its rows begin.
-    begun: Option<(u32, usize)>,
+    /// The slots that some value may pass.
+    any: Vec<u64>,
+    /// The positions of the rules that may match.
+    rules: Vec<u64>,
+    /// Checks of the value that is looked at.
+    found: Vec<u64>,
+    /// What pipelines have made of it, and which of them.
+    forms: Vec<(BufferId, ByteSet)>,
 }
 
-#[derive(Debug, Clone, Copy)]
-struct Rows {
-    start: usize,
-    end: usize,
-    /// Slots that some value may pass.
-    any: u64,
+/// How far the sieve has come.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    #[default]
+    New,
+    /// At this member of this variable.
+    At {
+        variable: usize,
+        member: usize,
+    },
+    Done,
 }
 
 impl Sieved {
-    /// Forgets everything: the values have changed, or where they are.
-    pub(super) fn clear(&mut self, count: usize) {
-        self.done.clear();
-        self.done.resize(count, None);
-        self.rows.clear();
-        self.begun = None;
+    /// Forgets everything: a phase begins.
+    pub(super) fn clear(&mut self) {
+        self.stage = Stage::New;
     }
 
     /// Gives back what is not in use beyond `bytes`.
     pub(super) fn shrink_to(&mut self, bytes: usize) {
-        self.rows.clear();
-        self.rows.shrink_to(bytes / size_of::<u64>());
+        for list in [&mut self.rows, &mut self.found] {
+            list.clear();
+            list.shrink_to(bytes / size_of::<u64>());
+        }
     }
 
-    /// Whether no value may pass the test, as far as is known.
+    /// Whether no value may pass the test of a slot.
     #[inline]
     pub(super) fn excludes(&self, slot: SlotId) -> bool {
-        self.done.get(slot.sieve as usize).is_some_and(|rows| rows.is_some_and(|rows| !slot.is_in(rows.any)))
+        self.any.get(slot.index() / 64).is_some_and(|word| word >> (slot.index() % 64) & 1 == 0)
     }
 
-    /// The first value of the selection from the one at `item` on that may pass the test.
+    /// The first position from this one on whose rule may match.
     #[inline]
-    pub(super) fn next(&self, slot: SlotId, item: usize) -> usize {
-        let Some(Some(rows)) = self.done.get(slot.sieve as usize) else { return item };
-        let rest = self.rows.get(rows.start + item..rows.end).unwrap_or_default();
-        item + rest.iter().position(|row| slot.is_in(*row)).unwrap_or(rest.len())
+    pub(super) fn next_rule(&self, position: usize) -> Option<usize> {
+        let mut at = position / 64;
+        let mut word = self.rules.get(at)? & u64::MAX << (position % 64);
+        while word == 0 {
+            at += 1;
+            word = *self.rules.get(at)?;
+        }
+        Some(at * 64 + word.trailing_zeros() as usize)
     }
 
-    fn bytes(&self) -> usize {
-        self.rows.len() * size_of::<u64>()
+    /// The first item from this one on that may pass the test of a slot; `places` are those of the cells of all items.
+    #[inline]
+    pub(super) fn next_item(&self, slot: SlotId, item: usize, places: &[u32]) -> usize {
+        let may = |place: &u32| self.rows.get(*place as usize).is_none_or(|row| row >> (slot.index() % 64) & 1 == 1);
+        let rest = places.get(item..).unwrap_or_default();
+        item + rest.iter().position(may).unwrap_or(rest.len())
     }
 }
 
-/// Lets the sieve of `slot` see its values, from where it stopped last, until the meter has counted `pause_at`; answers whether it
-/// has seen all of them.
+/// Lets the sieve of a phase see all values, from where it stopped last, until the meter has counted `pause_at`; answers whether
+/// it has seen all of them.
 pub(super) fn run(
-    slot: SlotId,
+    phase: Phase,
     pause_at: u64,
     loaded: &Loaded,
     scratch: &mut Scratch,
     meter: &mut Meter,
 ) -> Result<bool, Exhausted> {
-    let Some(sieve) = loaded.program().sieves.get(slot.sieve as usize) else { return Ok(true) };
-    if scratch.sieved.done.get(slot.sieve as usize).is_none_or(Option::is_some) {
+    if scratch.sieved.stage == Stage::Done {
         return Ok(true);
     }
-    resolve(sieve.selection, loaded, scratch, meter)?;
-    let start = match scratch.sieved.begun {
-        Some((of, start)) if of == slot.sieve => start,
-        _ => scratch.sieved.rows.len(),
-    };
-    scratch.sieved.begun = Some((slot.sieve, start));
-    let (first, end) = scratch.selections.range();
-    scratch.memory.tables.sieved = scratch.sieved.bytes();
-    scratch.memory.admit((end - first) * size_of::<u64>())?;
-    for place in first + scratch.sieved.rows.len() - start..end {
-        if meter.spent() >= pause_at {
-            return Ok(false);
-        }
-        let row = row(place, sieve, loaded, scratch, meter)?;
-        scratch.sieved.rows.push(row);
-    }
-    let rows = scratch.sieved.rows.get(start..).unwrap_or_default();
-    let end = start + rows.len();
-    let any = rows.iter().fold(0, |any, row| any | row);
-    if let Some(place) = scratch.sieved.done.get_mut(slot.sieve as usize) {
-        *place = Some(Rows { start, end, any });
-    }
-    scratch.sieved.begun = None;
-    Ok(true)
+    let Some(sieve) = loaded.program().sieves.get(phase.index()) else { return Ok(true) };
+    let mut sieved = std::mem::take(&mut scratch.sieved);
+    let done = sieved.all(sieve, phase, pause_at, loaded, scratch, meter);
+    scratch.sieved = sieved;
+    done
 }
 
-/// The slots that one value may pass.
-fn row(
-    place: usize,
-    sieve: &Sieve,
-    loaded: &Loaded,
-    scratch: &mut Scratch,
-    meter: &mut Meter,
-) -> Result<u64, Exhausted> {
-    // A value of this moment is looked at by each test.
-    let Some((ItemValue::Cell(cell, slice), root)) = scratch.selections.at(place) else { return Ok(u64::MAX) };
-    let mut source = Source { program: loaded.program(), memory: &mut scratch.memory, meter };
-    let root = match root {
-        Some(root) => root,
-        None => {
-            let root = scratch.buffers.of_cell(cell, slice, NodeId::ROOT, &mut source)?;
-            scratch.selections.set_root(place, root);
-            root
+impl Sieved {
+    fn all(
+        &mut self,
+        sieve: &Sieve,
+        phase: Phase,
+        pause_at: u64,
+        loaded: &Loaded,
+        scratch: &mut Scratch,
+        meter: &mut Meter,
+    ) -> Result<bool, Exhausted> {
+        let (mut variable, mut member) = match self.stage {
+            Stage::At { variable, member } => (variable, member),
+            _ => {
+                self.begin(sieve, scratch)?;
+                (0, 0)
+            }
+        };
+        while let Some(shown) = sieve.variables.get(variable) {
+            if meter.spent() >= pause_at {
+                self.stage = Stage::At { variable, member };
+                return Ok(false);
+            }
+            match member_of(shown.variable, member, scratch) {
+                Some((cell, slice, name)) => {
+                    meter.charge(NODE)?;
+                    let targets = shown.targets_of(scratch.memory.get(name));
+                    if targets != 0 {
+                        let look = Look { sieve, phase, targets, cell, slice };
+                        self.value(&look, loaded, scratch, meter)?;
+                    }
+                    member += 1;
+                }
+                None => (variable, member) = (variable + 1, 0),
+            }
         }
+        self.rules.clear();
+        self.rules.extend_from_slice(&sieve.ungated);
+        for slot in ones(&self.any).filter_map(|slot| sieve.slots.get(slot)) {
+            for gate in &slot.gates {
+                if let Some(word) = self.rules.get_mut(*gate as usize / 64) {
+                    *word |= 1 << (gate % 64);
+                }
+            }
+        }
+        self.stage = Stage::Done;
+        Ok(true)
+    }
+
+    fn begin(&mut self, sieve: &Sieve, scratch: &mut Scratch) -> Result<(), Exhausted> {
+        let places = Cell::Value(scratch.memory.fields.items().len() as u32).place();
+        scratch.memory.tables.sieved = 0;
+        scratch.memory.admit(places * size_of::<u64>())?;
+        scratch.memory.tables.sieved = places * size_of::<u64>();
+        self.rows.clear();
+        self.rows.resize(places, 0);
+        self.any.clear();
+        self.any.resize(sieve.slots.len().div_ceil(64), 0);
+        Ok(())
+    }
+
+    /// Looks at one value, as it is and as pipelines make it.
+    fn value(
+        &mut self,
+        look: &Look<'_>,
+        loaded: &Loaded,
+        scratch: &mut Scratch,
+        meter: &mut Meter,
+    ) -> Result<(), Exhausted> {
+        let Look { sieve, cell, slice, .. } = *look;
+        let mut source = Source { program: loaded.program(), memory: &mut scratch.memory, meter };
+        let root = scratch.buffers.of_cell(cell, slice, NodeId::ROOT, &mut source)?;
+        let (Facts { len, mask }, _) = scratch.buffers.facts(root);
+        let mut alike = ByteSet::FULL;
+        self.forms.clear();
+        if sieve.trigger.changes(len, &mask) {
+            for (at, node) in (0..=u8::MAX).zip(&sieve.nodes) {
+                if node.targets & look.targets == 0 {
+                    continue;
+                }
+                source.meter.charge(NODE)?;
+                if scratch.buffers.leaves_alone(root, node.node, source.program) {
+                    continue;
+                }
+                if len > LONG || source.memory.work.len() > WORK_BYTES {
+                    alike = alike.without(at);
+                    self.pass_all(&node.slots, look);
+                    continue;
+                }
+                let form = scratch.buffers.of_cell(cell, slice, node.node, &mut source)?;
+                if form == root {
+                    continue;
+                }
+                alike = alike.without(at);
+                match self.forms.iter_mut().find(|(other, _)| *other == form) {
+                    Some((_, nodes)) => *nodes = nodes.with(at),
+                    None => self.forms.push((form, ByteSet::EMPTY.with(at))),
+                }
+            }
+        }
+        self.form(root, &alike, look, loaded, scratch, meter)?;
+        for at in 0..self.forms.len() {
+            let Some((form, nodes)) = self.forms.get(at).copied() else { break };
+            self.form(form, &nodes, look, loaded, scratch, meter)?;
+        }
+        Ok(())
+    }
+
+    /// Looks at what some pipelines have made of a value.
+    fn form(
+        &mut self,
+        form: BufferId,
+        nodes: &ByteSet,
+        look: &Look<'_>,
+        loaded: &Loaded,
+        scratch: &mut Scratch,
+        meter: &mut Meter,
+    ) -> Result<(), Exhausted> {
+        let (facts, level) = scratch.buffers.facts(form);
+        let Some(conditions) = look.sieve.levels.get(level) else { return Ok(()) };
+        let literals = loaded.literals(look.phase.index());
+        let mut source = Source { program: loaded.program(), memory: &mut scratch.memory, meter };
+        let few = if nodes.len() > FORMS { None } else { few(conditions, nodes) };
+        if let Some(count) = few {
+            source.meter.charge(Conditions::LOOK + count as u64)?;
+            for at in nodes.iter().flat_map(|node| conditions.of_node(node)) {
+                let Some(check) = conditions.checks.get(*at as usize) else { continue };
+                if check.targets & look.targets == 0 || !conditions.fits(check, &facts) {
+                    continue;
+                }
+                if let Some(need) = conditions.need(check)
+                    && !need.holds(scratch.buffers.hits(form, literals, &mut source)?)
+                {
+                    continue;
+                }
+                pass(check.slot, look.cell, &mut self.any, &mut self.rows);
+            }
+            return Ok(());
+        }
+        let hits = match conditions.literal_targets & look.targets {
+            0 => &[],
+            _ => scratch.buffers.hits(form, literals, &mut source)?,
+        };
+        source.meter.charge(conditions.by_bytes(&facts.mask))?;
+        let count = conditions.find(&facts, hits, &mut self.found);
+        source.meter.charge(count)?;
+        for check in ones(&self.found).filter_map(|at| conditions.checks.get(at)) {
+            let asked = check.targets & look.targets != 0 && nodes.contains(check.node);
+            if asked && conditions.fits(check, &facts) && conditions.need(check).is_none_or(|need| need.holds(hits)) {
+                pass(check.slot, look.cell, &mut self.any, &mut self.rows);
+            }
+        }
+        Ok(())
+    }
+
+    /// The value may pass any of these slots, for all that is known.
+    fn pass_all(&mut self, slots: &[SlotId], look: &Look<'_>) {
+        for slot in slots {
+            let asked = look.sieve.slots.get(slot.index()).is_some_and(|found| found.targets & look.targets != 0);
+            if asked {
+                pass(*slot, look.cell, &mut self.any, &mut self.rows);
+            }
+        }
+    }
+}
+
+/// One value under the sieve.
+struct Look<'s> {
+    sieve: &'s Sieve,
+    phase: Phase,
+    /// Bits of the targets that it belongs to.
+    targets: u64,
+    cell: Cell,
+    slice: Slice,
+}
+
+/// Notes that a value may pass a slot.
+fn pass(slot: SlotId, cell: Cell, any: &mut [u64], rows: &mut [u64]) {
+    let bit = 1 << (slot.index() % 64);
+    any.get_mut(slot.index() / 64).into_iter().chain(rows.get_mut(cell.place())).for_each(|word| *word |= bit);
+}
+
+/// How many checks these pipelines have, if they are few.
+fn few(conditions: &Conditions, nodes: &ByteSet) -> Option<usize> {
+    let count = nodes.iter().map(|node| conditions.of_node(node).len()).sum();
+    (count <= Conditions::FEW).then_some(count)
+}
+
+/// A member of a variable, and its name; `None` behind the last.
+fn member_of(variable: Variable, member: usize, scratch: &Scratch) -> Option<(Cell, Slice, Slice)> {
+    let Some((group, part)) = shows(variable) else {
+        let slice = scratch.values.scalar(variable).filter(|_| member == 0)?;
+        return Some((Cell::Scalar(variable), slice, Slice::EMPTY));
     };
-    let mut row = scratch.buffers.sieve(root, u64::MAX, sieve, source.meter)?;
-    if !scratch.buffers.is_changed(root, sieve) {
-        return Ok(row);
-    }
-    let long = scratch.buffers.len(root) > LONG;
-    for (node, slots) in &sieve.nodes {
-        source.meter.charge(NODE)?;
-        if scratch.buffers.leaves_alone(root, *node, source.program) {
-            continue;
-        }
-        if long || source.memory.work.len() > WORK_BYTES {
-            row |= slots;
-            continue;
-        }
-        let buffer = scratch.buffers.of_cell(cell, slice, *node, &mut source)?;
-        row = row & !slots | scratch.buffers.sieve(buffer, *slots, sieve, source.meter)?;
-    }
-    Ok(row)
+    let at = *scratch.values.members(group).get(member)?;
+    let field = scratch.memory.fields.items().get(at as usize)?;
+    Some((part.cell(at), Slice::Field(part.of(field)), Slice::Field(field.name)))
 }

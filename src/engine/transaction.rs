@@ -329,7 +329,8 @@ impl Transaction {
         self.scratch.note(|| Event::Phase(phase));
         let program = self.loaded.program();
         self.scratch.selections.clear(program.selections.len());
-        self.scratch.sieved.clear(program.sieves.len());
+        self.scratch.sieved.clear();
+        self.scratch.buffers.search(phase >= Phase::ResponseHeaders);
         (self.scratch.memory.tables.selections, self.scratch.memory.tables.sieved) = (0, 0);
         self.cursor = Cursor::default();
         self.stage = Stage::Rules(phase);

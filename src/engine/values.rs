@@ -2,7 +2,7 @@
 
 use super::buffers::Cell;
 use super::memory::Slice;
-use crate::http::{Fields, Kind};
+use crate::http::{Bytes, Field, Fields, Kind};
 use crate::rule::Variable;
 
 /// A list of fields that one or more variables show.
@@ -37,6 +37,13 @@ impl Part {
         match self {
             Part::Value => Cell::Value(field),
             Part::Name => Cell::Name(field),
+        }
+    }
+
+    pub(super) fn of(self, field: &Field) -> Bytes {
+        match self {
+            Part::Value => field.value,
+            Part::Name => field.name,
         }
     }
 }

@@ -395,6 +395,17 @@ fn is_dynamic(variable: Variable) -> bool {
             | Variable::MatchedVarsNames
             | Variable::Rule
             | Variable::PerfRules
+            | Variable::PerfAll
+            | Variable::PerfCombined
+            | Variable::PerfGc
+            | Variable::PerfLogging
+            | Variable::PerfPhase1
+            | Variable::PerfPhase2
+            | Variable::PerfPhase3
+            | Variable::PerfPhase4
+            | Variable::PerfPhase5
+            | Variable::PerfSread
+            | Variable::PerfSwrite
             | Variable::Geo
             | Variable::HighestSeverity
             | Variable::Duration

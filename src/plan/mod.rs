@@ -9,6 +9,7 @@ mod draft;
 mod fold;
 mod keys;
 mod patterns;
+mod phrases;
 mod price;
 mod sieves;
 
@@ -91,24 +92,21 @@ pub fn plan(
         ruleset: Arc::new(ruleset),
         limits: limits.clone(),
         rules,
-        gates: schedule.each_ref().map(|live| vec![None; live.len()]),
         schedule,
         selections,
         nodes,
         tests,
         patterns: plans,
-        phrases,
+        phrases: phrases::plan(phrases, literals.len(), options.prefilter),
         literals,
-        sieves: Vec::new(),
+        sieves: Default::default(),
         tx_keys,
         rule_sets,
         full_request,
         sanitises,
         stores_uploads,
     };
-    if options.prefilter {
-        sieves::set(&mut program);
-    }
+    sieves::set(&mut program, options.prefilter);
     price::set(&mut program);
     let program = Arc::new(program);
     match Loaded::assemble(program.clone(), automata) {
@@ -126,29 +124,29 @@ pub fn plan(
 
 /// The live rules of each phase, in load order.
 fn schedule(ruleset: &Ruleset, fates: &[Fate]) -> [Vec<RuleIx>; 5] {
-    let mut schedule: [Vec<RuleIx>; 5] = Default::default();
-    for (at, rule) in ruleset.rules.iter().enumerate() {
-        let runs = match fates[at] {
+    // From the last to the first: whether a jump changes anything depends on the rules that it leaves out.
+    let mut runs = vec![false; ruleset.rules.len()];
+    for (at, rule) in ruleset.rules.iter().enumerate().rev() {
+        runs[at] = match fates[at] {
             Fate::Live => true,
-            Fate::Always => has_effect(ruleset, fates, at, rule),
+            Fate::Always => has_effect(ruleset, &runs, at, rule),
             Fate::Never | Fate::Unreachable => false,
         };
-        if runs {
-            schedule[rule.phase.index()].push(RuleIx::new(at));
-        }
+    }
+    let mut schedule: [Vec<RuleIx>; 5] = Default::default();
+    for (at, rule) in ruleset.rules.iter().enumerate().filter(|(at, _)| runs[*at]) {
+        schedule[rule.phase.index()].push(RuleIx::new(at));
     }
     schedule
 }
 
-/// Whether a rule that always matches changes anything: it has actions, or it jumps over a rule that can run.
-fn has_effect(ruleset: &Ruleset, fates: &[Fate], at: usize, rule: &Rule) -> bool {
+/// Whether a rule that always matches changes anything: it has actions, or it jumps over a rule that runs.
+fn has_effect(ruleset: &Ruleset, runs: &[bool], at: usize, rule: &Rule) -> bool {
     if rule.conditions.iter().any(|condition| !condition.actions.is_empty()) {
         return true;
     }
     let Some(target) = fold::jump_target(ruleset, at, rule) else { return false };
-    (at + 1..target.min(ruleset.rules.len())).any(|between| {
-        ruleset.rules[between].phase == rule.phase && matches!(fates[between], Fate::Live | Fate::Always)
-    })
+    (at + 1..target.min(ruleset.rules.len())).any(|between| runs[between] && ruleset.rules[between].phase == rule.phase)
 }
 
 /// Where a rule's jump leads, as a position in its phase's schedule.

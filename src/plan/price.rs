@@ -75,7 +75,7 @@ fn shared_price(program: &Program) -> Price {
         // Each node makes one more buffer, which is classified and may be searched for literals.
         sum.plus(step.price()).plus(Price::new(16, 1024)).plus(Price::new(16, 6 * 1024))
     });
-    // Each sieve looks at each value of its selection.
+    // The sieve of each phase looks at each value.
     let sieves = program.sieves.iter().fold(0, |sum, sieve| sum + 8 + sieve.nodes.len() as u64 + sieve.most());
     nodes.plus(Price::new(1000 + sieves, 16 * 1024))
 }

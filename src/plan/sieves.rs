@@ -1,119 +1,244 @@
-//! Sieves: which tests look at the same values, and what a value must have for each of them.
+//! Sieves: which tests of a phase can be screened, and what a value must have for each of them.
 
 use crate::byteset::ByteSet;
 use crate::detect;
 use crate::program::{
-    ALPHABETS, Conditions, LEVELS, Link, Look, Node, NodeId, Program, RuleIx, Screen, SelectionId, Sieve, SlotId, Test,
-    TestId, TextTest, Trigger,
+    ALPHABETS, Check, Conditions, LEVELS, Link, Look, Need, NodeId, Program, RuleIx, Screen, SelectionId, Sieve,
+    SieveNode, SieveVariable, Slot, SlotId, Source, Test, TestId, TextTest, Trigger, Which,
 };
 use crate::scan::require;
 use std::collections::HashMap;
 
-/// Gives every test that can be screened a slot.
-pub(super) fn set(program: &mut Program) {
-    let mut open: HashMap<(usize, SelectionId), u32> = HashMap::new();
-    let mut sieves: Vec<Draft> = Vec::new();
+/// Gives every test that can be screened a slot; none without `prefilter`.
+pub(super) fn set(program: &mut Program, prefilter: bool) {
     let all: Vec<Option<Screens>> = program.tests.iter().map(|test| screens(program, test)).collect();
-    let fixed = |selection: SelectionId| program.selections.get(selection.index()).is_some_and(|found| !found.dynamic);
-    for (phase, live) in program.schedule.iter().enumerate() {
-        for rule in live {
-            let Some(planned) = program.rules.get_mut(rule.index()) else { continue };
-            for Link { look, .. } in &mut planned.links {
-                let Some(Look { selection, node, test, negated: false, multi_match: false, sieve }) = look else {
-                    continue;
-                };
-                let Some(Some(screens)) = all.get(test.index()) else { continue };
-                if !fixed(*selection) {
-                    continue;
-                }
-                let at = open.entry((phase, *selection)).or_insert_with(|| {
-                    sieves.push(Draft::new(*selection));
-                    sieves.len() as u32 - 1
-                });
-                let slot = (*test, *node);
-                if sieves.get(*at as usize).is_some_and(|draft| draft.is_full() && !draft.slots.contains(&slot)) {
-                    sieves.push(Draft::new(*selection));
-                    *at = sieves.len() as u32 - 1;
-                }
-                if let Some(draft) = sieves.get_mut(*at as usize) {
-                    let known = draft.slots.iter().position(|other| *other == slot);
-                    let bit = known.unwrap_or_else(|| draft.add(slot, screens));
-                    *sieve = Some(SlotId { sieve: *at, bit: bit as u8 });
-                }
+    for phase in 0..program.schedule.len() {
+        let Some(live) = program.schedule.get(phase).cloned() else { continue };
+        let mut draft = Draft::new();
+        for rule in live.iter().filter(|_| prefilter) {
+            let Some(mut links) = program.rules.get_mut(rule.index()).map(|planned| std::mem::take(&mut planned.links))
+            else {
+                continue;
+            };
+            for Link { look, .. } in &mut links {
+                let Some(look) = look else { continue };
+                let screened = all.get(look.test.index()).and_then(Option::as_ref);
+                look.sieve = screened.and_then(|screens| draft.slot(look, screens, program));
+            }
+            if let Some(planned) = program.rules.get_mut(rule.index()) {
+                planned.links = links;
             }
         }
+        let gate = |rule: &RuleIx| program.rules.get(rule.index())?.links.first()?.look?.sieve;
+        let gates: Vec<_> = live.iter().map(gate).collect();
+        let sieve = draft.finish(&gates, program);
+        if let Some(place) = program.sieves.get_mut(phase) {
+            *place = sieve;
+        }
     }
-    program.gates = program.schedule.each_ref().map(|live| {
-        let first = |rule: &RuleIx| program.rules.get(rule.index())?.links.first()?.look?.sieve;
-        live.iter().map(first).collect()
-    });
-    program.sieves = sieves.into_iter().map(|draft| draft.finish(&program.nodes)).collect();
 }
 
 /// A sieve in the making.
 struct Draft {
-    selection: SelectionId,
-    slots: Vec<(TestId, NodeId)>,
+    sieve: Sieve,
+    targets: Vec<Source>,
     levels: [Open; LEVELS],
+    slots: HashMap<(SelectionId, NodeId, TestId, bool), SlotId>,
 }
 
 /// Conditions in the making.
 #[derive(Default)]
 struct Open {
-    slots: u64,
-    sets: HashMap<ByteSet, u64>,
-    lengths: HashMap<usize, u64>,
+    /// Checks that are found by a byte of the set, or always.
+    by_byte: Vec<(Option<ByteSet>, Check)>,
+    /// Checks that are found by one of these literals.
+    by_literal: Vec<(Vec<u32>, Check)>,
+    sets: Vec<ByteSet>,
+    needs: Vec<Need>,
 }
 
 impl Draft {
-    fn new(selection: SelectionId) -> Draft {
-        Draft { selection, slots: Vec::new(), levels: Default::default() }
+    fn new() -> Draft {
+        let root = SieveNode { node: NodeId::ROOT, slots: Vec::new(), targets: 0 };
+        let sieve = Sieve { nodes: vec![root], ..Sieve::default() };
+        Draft { sieve, targets: Vec::new(), levels: Default::default(), slots: HashMap::new() }
     }
 
-    fn is_full(&self) -> bool {
-        self.slots.len() >= Sieve::SLOTS
-    }
-
-    /// Adds a test behind a pipeline; answers its slot.
-    fn add(&mut self, slot: (TestId, NodeId), screens: &Screens) -> usize {
-        self.slots.push(slot);
-        let slot = self.slots.len() - 1;
+    /// The slot of a look, if it can have one.
+    fn slot(&mut self, look: &Look, screens: &Screens, program: &Program) -> Option<SlotId> {
+        let key = (look.selection, look.node, look.test, look.multi_match);
+        if let Some(known) = self.slots.get(&key) {
+            return (!look.negated).then_some(*known);
+        }
+        let selection = program.selections.get(look.selection.index())?;
+        // A number of members is no value that lasts, nor is what rules write.
+        if look.negated || selection.dynamic || selection.targets.iter().any(|target| target.count) {
+            return None;
+        }
+        let mut targets = selection.targets.iter().map(|target| self.target(target));
+        let targets = targets.try_fold(0, |all, target| Some(all | 1_u64 << target?))?;
+        let path = &program.nodes.get(look.node.index())?.path;
+        let behind = if look.multi_match { path.as_slice() } else { std::slice::from_ref(&look.node) };
+        let root = look.multi_match.then_some(&NodeId::ROOT);
+        let nodes: Vec<_> = root.into_iter().chain(behind).map(|node| self.node(*node)).collect::<Option<_>>()?;
+        let slot = SlotId::new(self.sieve.slots.len());
+        self.slots.insert(key, slot);
+        let Look { selection, node, test, multi_match, .. } = *look;
+        self.sieve.slots.push(Slot { selection, node, test, multi_match, targets, gates: Vec::new() });
         for (open, screen) in self.levels.iter_mut().zip(screens) {
             let Some(screen) = screen else { continue };
-            open.slots |= 1 << slot;
-            if screen.min_len > 0 {
-                *open.lengths.entry(screen.min_len).or_default() |= 1 << slot;
-            }
-            for set in &screen.any_of {
-                *open.sets.entry(*set).or_default() |= 1 << slot;
+            for node in &nodes {
+                open.add(Check { slot, targets, node: *node, min_len: 0, sets: (0, 0), need: None }, screen);
             }
         }
-        slot
+        for node in nodes {
+            if let Some(node) = self.sieve.nodes.get_mut(usize::from(node)) {
+                node.slots.push(slot);
+                node.targets |= targets;
+            }
+        }
+        Some(slot)
     }
 
-    fn finish(self, all: &[Node]) -> Sieve {
-        let mut nodes: Vec<(NodeId, u64)> = Vec::new();
-        for (slot, (_, node)) in self.slots.iter().enumerate() {
-            match nodes.iter_mut().find(|(other, _)| other == node) {
-                Some((_, slots)) => *slots |= 1 << slot,
-                None => nodes.push((*node, 1 << slot)),
+    /// The bit of a target, if there is room for it: else that of all members of its variable.
+    fn target(&mut self, target: &Source) -> Option<usize> {
+        let known = |targets: &[Source], wanted: &Source| targets.iter().position(|other| other == wanted);
+        // What there is no room for is looked at with all members of the variable.
+        let all = Source { which: Which::All, ..target.clone() };
+        let wanted = if self.targets.len() < Sieve::TARGETS { target } else { &all };
+        if let Some(at) = known(&self.targets, target).or_else(|| known(&self.targets, wanted)) {
+            return Some(at);
+        }
+        let room = self.targets.len() < Sieve::TARGETS;
+        if room {
+            self.targets.push(wanted.clone());
+        }
+        room.then(|| self.targets.len() - 1)
+    }
+
+    /// The variables of all targets.
+    fn variables(&self) -> Vec<SieveVariable> {
+        let mut variables: Vec<SieveVariable> = Vec::new();
+        for (at, target) in self.targets.iter().enumerate() {
+            let known = variables.iter().position(|known| known.variable == target.variable).unwrap_or_else(|| {
+                variables.push(SieveVariable { variable: target.variable, all: 0, named: Vec::new() });
+                variables.len() - 1
+            });
+            match &target.which {
+                Which::Key(key) => variables[known].named.push((key.clone(), 1 << at)),
+                // Whether a pattern finds the name is asked when the rule comes up.
+                Which::All | Which::Tx(_) | Which::Regex(_) => variables[known].all |= 1 << at,
             }
         }
-        let found = nodes.iter().filter_map(|(node, _)| all.get(node.index()));
-        let trigger = found.fold(Trigger::NEVER, |trigger, node| trigger.or(node.path_trigger));
-        let tests = self.slots.iter().map(|(test, _)| *test).collect();
-        let levels = self.levels.map(|open| {
-            let mut lengths: Vec<_> = open.lengths.into_iter().collect();
-            lengths.sort_unstable();
-            let mut sets: Vec<_> = open.sets.into_iter().collect();
-            // What says no most often, to most tests, first; the rest only so that the order is always the same.
-            sets.sort_by_cached_key(|(set, slots)| {
-                let no = (1.0 - require::share_of_values(set)) * f64::from(slots.count_ones());
-                ((no * -1e6) as i64, *slots, set.iter().collect::<Vec<_>>())
-            });
-            Conditions { slots: open.slots, lengths, sets }
-        });
-        Sieve { selection: self.selection, tests, nodes, trigger, levels }
+        variables
+    }
+
+    /// The place of a pipeline, if there is room for it.
+    fn node(&mut self, node: NodeId) -> Option<u8> {
+        let nodes = &mut self.sieve.nodes;
+        let at = nodes.iter().position(|other| other.node == node);
+        if at.is_none() && nodes.len() < Sieve::NODES {
+            nodes.push(SieveNode { node, slots: Vec::new(), targets: 0 });
+        }
+        let at = at.unwrap_or(nodes.len() - 1);
+        nodes.get(at).filter(|found| found.node == node).and_then(|_| u8::try_from(at).ok())
+    }
+
+    fn finish(mut self, gates: &[Option<SlotId>], program: &Program) -> Sieve {
+        let pipelines = self.sieve.nodes.iter().filter_map(|found| program.nodes.get(found.node.index()));
+        self.sieve.trigger = pipelines.fold(Trigger::NEVER, |trigger, node| trigger.or(node.path_trigger));
+        self.sieve.variables = self.variables();
+        self.sieve.levels = self.levels.map(|open| open.finish(program.literal_words() * 64, self.sieve.nodes.len()));
+        self.sieve.ungated = vec![0; gates.len().div_ceil(64)];
+        for (position, gate) in gates.iter().enumerate() {
+            match gate.and_then(|slot| self.sieve.slots.get_mut(slot.index())) {
+                Some(slot) => slot.gates.push(position as u32),
+                None => insert(&mut self.sieve.ungated, position),
+            }
+        }
+        self.sieve
+    }
+}
+
+impl Open {
+    /// Adds a check of a screen.
+    fn add(&mut self, mut check: Check, screen: &Screen) {
+        check.min_len = u32::try_from(screen.min_len).unwrap_or(u32::MAX);
+        let mut sets = screen.any_of.clone();
+        sets.sort_by(|a, b| require::share_of_values(a).total_cmp(&require::share_of_values(b)));
+        // Literals lead to the check, or else the set that values have least often a byte of.
+        let leads = screen.need.rarest();
+        let led = sets.first().copied();
+        if leads.is_some() {
+            self.needs.push(screen.need.clone());
+            check.need = Some(self.needs.len() as u32 - 1);
+        }
+        let start = self.sets.len() as u32;
+        self.sets.append(&mut sets);
+        check.sets = (start, self.sets.len() as u32);
+        match leads {
+            Some(literals) => self.by_literal.push((literals, check)),
+            None => self.by_byte.push((led, check)),
+        }
+    }
+
+    fn finish(self, literals: usize, nodes: usize) -> Conditions {
+        let open = self.by_byte.len();
+        let width = open.div_ceil(64);
+        let mut by_byte = vec![0; 257 * width];
+        for (at, (set, _)) in self.by_byte.iter().enumerate() {
+            match set {
+                None => insert(&mut by_byte, at),
+                Some(set) => {
+                    set.iter().for_each(|byte| insert(&mut by_byte, (usize::from(byte) + 1) * width * 64 + at))
+                }
+            }
+        }
+        let mut led: Vec<Vec<u32>> = vec![Vec::new(); if self.by_literal.is_empty() { 0 } else { literals }];
+        for (at, (literals, _)) in self.by_literal.iter().enumerate() {
+            for literal in literals {
+                if let Some(checks) = led.get_mut(*literal as usize) {
+                    checks.push((open + at) as u32);
+                }
+            }
+        }
+        let mut literal_checks = Vec::new();
+        let mut by_literal = Vec::with_capacity(led.len() + 1);
+        for checks in &mut led {
+            by_literal.push(literal_checks.len() as u32);
+            literal_checks.append(checks);
+        }
+        if !by_literal.is_empty() {
+            by_literal.push(literal_checks.len() as u32);
+        }
+        let checks = self.by_byte.into_iter().map(|(_, check)| check);
+        let checks: Vec<Check> = checks.chain(self.by_literal.into_iter().map(|(_, check)| check)).collect();
+        let literal_targets = checks.iter().skip(open).fold(0, |targets, check| targets | check.targets);
+        let mut node_checks = Vec::with_capacity(checks.len());
+        let mut by_node = vec![0];
+        for node in 0..nodes {
+            let own = (0..).zip(&checks).filter(|(_, check)| usize::from(check.node) == node);
+            node_checks.extend(own.map(|(at, _): (u32, _)| at));
+            by_node.push(node_checks.len() as u32);
+        }
+        Conditions {
+            checks,
+            open,
+            by_byte,
+            by_literal,
+            literal_checks,
+            literal_targets,
+            by_node,
+            node_checks,
+            sets: self.sets,
+            needs: self.needs,
+        }
+    }
+}
+
+fn insert(set: &mut [u64], at: usize) {
+    if let Some(word) = set.get_mut(at / 64) {
+        *word |= 1 << (at % 64);
     }
 }
 
@@ -131,11 +256,9 @@ fn screens(program: &Program, test: &Test) -> Option<Screens> {
     };
     let screens = match test {
         Test::Rx(id) | Test::RxGlobal(id) | Test::Verify(_, id) => program.patterns.get(id.index())?.screens.clone(),
-        Test::Pm(id) => {
-            words(&program.phrases.get(id.index())?.list.iter().map(|phrase| &**phrase).collect::<Vec<_>>())
-        }
+        Test::Pm(id) => program.phrases.get(id.index())?.screens.clone(),
         Test::Text(TextTest::Within, _) => return None,
-        Test::Text(_, text) => words(&[text.constant()?]),
+        Test::Text(_, text) => words(&[text.constant()?], None),
         Test::DetectXss => within(detect::XSS_NEEDS),
         Test::DetectSqli => within(detect::SQLI_NEEDS),
         Test::ByteRange(allowed) => {
@@ -149,14 +272,16 @@ fn screens(program: &Program, test: &Test) -> Option<Screens> {
     (!screens.iter().all(|screen| *screen == Some(Screen::OPEN))).then_some(screens)
 }
 
-/// What a value must have that contains one of some words.
-fn words(words: &[&[u8]]) -> Screens {
+/// What a value must have that contains one of some words: these bytes, and the literal that stands for all of them.
+pub(super) fn words(words: &[&[u8]], literal: Option<u32>) -> Screens {
     std::array::from_fn(|level| {
         let possible =
             |word: &&&[u8]| ALPHABETS.get(level).is_none_or(|alphabet| ByteSet::in_bytes(word).is_subset(alphabet));
         let words: Vec<_> = words.iter().filter(possible).copied().collect();
         let min_len = words.iter().map(|word| word.len()).min()?;
-        let any_of = require::one_of_each(words);
-        Some(Screen { min_len, any_of, ..Screen::OPEN })
+        let need = literal.map_or(Need::Always, Need::Literal);
+        // Where a literal decides, bytes would decide again.
+        let any_of = if literal.is_none() { require::one_of_each(words) } else { Vec::new() };
+        Some(Screen { min_len, any_of, need })
     })
 }

@@ -15,14 +15,14 @@ fn write(program: &Program, out: &mut String) -> std::fmt::Result {
     let live: usize = program.schedule.iter().map(Vec::len).sum();
     writeln!(
         out,
-        "{} rules, {live} scheduled; {} selections, {} pipeline nodes, {} operators, {} patterns, {} literals, {} sieves",
+        "{} rules, {live} scheduled; {} selections, {} pipeline nodes, {} operators, {} patterns, {} literals, {} screened",
         program.rules.len(),
         program.selections.len(),
         program.nodes.len(),
         program.tests.len(),
         program.patterns.len(),
         program.literals.len(),
-        program.sieves.len()
+        program.sieves.iter().map(|sieve| sieve.slots.len()).sum::<usize>()
     )?;
     for (phase, rules) in program.schedule.iter().enumerate() {
         if rules.is_empty() {
@@ -128,7 +128,9 @@ fn describe_test(program: &Program, test: &Test) -> String {
         Test::RxExpanded { text, want, .. } => {
             format!("@rx {} [compiled by each request, {want:?}]", describe_text(program, text))
         }
-        Test::Pm(id) => format!("@pm ({} phrases)", program.phrases.get(id.index()).map_or(0, |p| p.list.len())),
+        Test::Pm(id) => {
+            format!("@pm ({} phrases)", program.phrases.get(id.index()).map_or(0, |p| p.phrases.list.len()))
+        }
         Test::Text(kind, text) => format!("{kind:?} {}", describe_text(program, text)),
         Test::Number(kind, text) => format!("{kind:?} {}", describe_text(program, text)),
         Test::IpMatch(set) => format!("@ipMatch ({} ranges)", set.len()),

@@ -37,6 +37,8 @@ ids! {
     KeyId;
     /// A set of rules.
     RuleSetId;
+    /// A slot of the sieve of a phase.
+    SlotId;
 }
 
 impl NodeId {

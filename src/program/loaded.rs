@@ -1,12 +1,13 @@
 //! The automata of a program.
 
-use super::{KeyId, PatternId, PhrasesId, Program, Which};
+use super::{KeyId, PatternId, PhrasesId, Program, Test, Which};
 use crate::meter::Meter;
 use crate::parallel::{in_parallel, threads};
 use crate::rule::Variable;
 use crate::scan;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// A program and the automata that run it. Immutable, shared by all requests of a generation.
@@ -15,7 +16,8 @@ pub struct Loaded {
     program: Arc<Program>,
     patterns: Vec<scan::Pattern>,
     phrases: Vec<scan::Phrases>,
-    literals: Option<scan::Literals>,
+    /// The searches for literals: while the request is looked at, and while the response is.
+    literals: [Option<scan::Literals>; 2],
     /// For patterns that select TX entries: which of the keys that rules name they find.
     tx_names: BTreeMap<PatternId, Vec<bool>>,
 }
@@ -32,12 +34,6 @@ impl fmt::Display for LoadError {
 
 impl std::error::Error for LoadError {}
 
-/// An automaton of words.
-enum Built {
-    Literals(Box<Result<scan::Literals, scan::BuildError>>),
-    Phrases(Box<Result<scan::Phrases, scan::BuildError>>),
-}
-
 impl Loaded {
     /// Puts a program and its compiled patterns together; builds what is left.
     ///
@@ -52,34 +48,22 @@ impl Loaded {
         if !fits {
             return Err(LoadError("the compiled patterns belong to another program".to_owned()));
         }
-        // The shared literals are a list among the others; the longest first, so that no thread is left with it at the end.
+        // The longest lists first, so that no thread is left with one at the end.
         let mut lists: Vec<(usize, &[Box<[u8]>])> =
-            program.phrases.iter().map(|list| &*list.list).enumerate().collect();
+            program.phrases.iter().map(|plan| &*plan.phrases.list).enumerate().collect();
         lists.sort_by_key(|(_, list)| std::cmp::Reverse(list.len()));
-        let work: Vec<_> = std::iter::once(None).chain(lists.iter().copied().map(Some)).collect();
-        let built = in_parallel(&work, threads(), |list, _| match list {
-            None => Built::Literals(Box::new(scan::Literals::build(&program.literals))),
-            Some((_, list)) => Built::Phrases(Box::new(scan::Phrases::build(list))),
-        });
-        let mut literals = None;
+        let built = in_parallel(&lists, threads(), |(_, list), _| scan::Phrases::build(list));
         let mut phrases: Vec<Option<scan::Phrases>> = program.phrases.iter().map(|_| None).collect();
-        for (list, built) in work.iter().zip(built) {
-            match (list, built) {
-                (None, Some(Built::Literals(built))) => {
-                    let built = built.map_err(|error| LoadError(format!("the shared literals: {error}")))?;
-                    literals = (!program.literals.is_empty()).then_some(built);
-                }
-                (Some((at, list)), Some(Built::Phrases(built))) => {
-                    let entries = list.len();
-                    let failed = |error| LoadError(format!("a phrase list of {entries} entries: {error}"));
-                    phrases[*at] = Some(built.map_err(failed)?);
-                }
-                _ => return Err(LoadError("building a list failed unexpectedly".to_owned())),
-            }
+        for ((at, list), built) in lists.iter().zip(built) {
+            let Some(built) = built else { return Err(LoadError("building a list failed unexpectedly".to_owned())) };
+            let entries = list.len();
+            phrases[*at] =
+                Some(built.map_err(|error| LoadError(format!("a phrase list of {entries} entries: {error}")))?);
         }
         let phrases = phrases.into_iter().flatten().collect();
+        let [request, response] = [0..2, 2..program.schedule.len()].map(|phases| literals(&program, phases));
         let tx_names = tx_names(&program, &patterns);
-        Ok(Loaded { program, patterns, phrases, literals, tx_names })
+        Ok(Loaded { program, patterns, phrases, literals: [request?, response?], tx_names })
     }
 
     /// The program.
@@ -102,17 +86,53 @@ impl Loaded {
         self.tx_names.get(&id)?.get(key.index()).copied()
     }
 
-    /// The scanner for all literals that patterns require.
-    pub fn literals(&self) -> Option<&scan::Literals> {
-        self.literals.as_ref()
+    /// The search for all literals that a phase of this index asks for.
+    pub fn literals(&self, phase: usize) -> Option<&scan::Literals> {
+        let [request, response] = &self.literals;
+        if phase < 2 { request.as_ref() } else { response.as_ref() }
     }
 
     /// Bytes that the automata take.
     pub fn memory(&self) -> usize {
         self.patterns.iter().map(scan::Pattern::memory).sum::<usize>()
             + self.phrases.iter().map(scan::Phrases::memory).sum::<usize>()
-            + self.literals.as_ref().map_or(0, scan::Literals::memory)
+            + self.literals.iter().flatten().map(scan::Literals::memory).sum::<usize>()
     }
+}
+
+/// The search for all literals and phrases that the tests of some phases ask for.
+fn literals(program: &Program, phases: Range<usize>) -> Result<Option<scan::Literals>, LoadError> {
+    let mut asked = vec![false; program.literals.len() + program.phrases.len()];
+    let live = program.schedule.get(phases).unwrap_or_default().iter().flatten();
+    let links = live.filter_map(|rule| program.rules.get(rule.index())).flat_map(|rule| &rule.links);
+    for test in links.filter_map(|link| program.tests.get(link.look?.test.index())) {
+        let screens = match test {
+            Test::Rx(id) | Test::RxGlobal(id) | Test::Verify(_, id) => {
+                program.patterns.get(id.index()).map(|plan| &plan.screens)
+            }
+            Test::Pm(id) => program.phrases.get(id.index()).map(|plan| &plan.screens),
+            _ => None,
+        };
+        screens.into_iter().flatten().flatten().for_each(|screen| {
+            screen
+                .need
+                .literals(&mut |literal| asked.get_mut(literal as usize).into_iter().for_each(|place| *place = true));
+        });
+    }
+    let words = program.literals.iter().map(std::slice::from_ref);
+    let lists = program.phrases.iter().map(|plan| &*plan.phrases.list);
+    let words: Vec<(&[u8], u32)> = words
+        .chain(lists)
+        .zip(0..)
+        .zip(&asked)
+        .filter(|(_, asked)| **asked)
+        .flat_map(|((words, number), _)| words.iter().map(move |word| (&**word, number)))
+        .collect();
+    if words.is_empty() {
+        return Ok(None);
+    }
+    let built = scan::Literals::build(&words, asked.len());
+    built.map(Some).map_err(|error| LoadError(format!("the shared literals: {error}")))
 }
 
 /// Which of the TX keys that rules name are found by the patterns that select TX entries: it is always the same, and CRS asks with

@@ -10,9 +10,9 @@ mod sieve;
 mod verify;
 
 pub use explain::explain;
-pub use ids::{KeyId, NodeId, PatternId, PhrasesId, RuleIx, RuleSetId, SelectionId, TestId};
+pub use ids::{KeyId, NodeId, PatternId, PhrasesId, RuleIx, RuleSetId, SelectionId, SlotId, TestId};
 pub use loaded::{LoadError, Loaded};
-pub use sieve::{ALPHABETS, Conditions, LEVELS, Sieve, SlotId, level};
+pub use sieve::{ALPHABETS, Check, Conditions, Facts, LEVELS, Sieve, SieveNode, SieveVariable, Slot, level, ones};
 pub use verify::{Fault, verify};
 
 use crate::byteset::ByteSet;
@@ -38,9 +38,6 @@ pub struct Program {
     pub rules: Vec<PlannedRule>,
     /// The rules that can run, per phase, in load order.
     pub schedule: [Vec<RuleIx>; 5],
-    /// For each scheduled rule: the slot of its first condition. Told apart from the rules so that those which cannot match are
-    /// passed over without being looked at.
-    pub gates: [Vec<Option<SlotId>>; 5],
     /// Where conditions look: targets and exclusions, each distinct list once.
     pub selections: Vec<Selection>,
     /// The transformation pipelines as one prefix tree. Node 0 is the untransformed value.
@@ -50,11 +47,12 @@ pub struct Program {
     /// The distinct patterns.
     pub patterns: Vec<PatternPlan>,
     /// The distinct phrase lists.
-    pub phrases: Vec<Phrases>,
-    /// Literals (lower case) that patterns require; found together in one scan of a buffer.
+    pub phrases: Vec<PhrasesPlan>,
+    /// Literals (lower case) that patterns require; found together in one scan of a buffer. Their numbers are followed by those of
+    /// the phrase lists: the phrases of one are found in the same scan.
     pub literals: Vec<Box<[u8]>>,
-    /// The screens of tests that look at the same values.
-    pub sieves: Vec<Sieve>,
+    /// The screens of the tests of each phase.
+    pub sieves: [Sieve; 5],
     /// TX keys (lower case) that the rules name; 0-9 are the captures.
     pub tx_keys: Vec<Box<[u8]>>,
     /// Sets of rules that `ctl` actions name.
@@ -125,7 +123,7 @@ pub struct Look {
     pub negated: bool,
     /// On every changed value along the pipeline.
     pub multi_match: bool,
-    /// The slot of a sieve that tells which values may match.
+    /// The slot in the sieve of its phase, which tells whether some value may match.
     pub sieve: Option<SlotId>,
 }
 
@@ -171,6 +169,12 @@ pub struct Trigger {
     pub bytes: ByteSet,
     /// The empty value.
     pub empty: bool,
+}
+
+impl Default for Trigger {
+    fn default() -> Trigger {
+        Trigger::NEVER
+    }
 }
 
 impl Trigger {
@@ -312,6 +316,15 @@ pub enum CheckDigits {
     Svnr,
 }
 
+/// A phrase list and what any value must have that contains one of its phrases.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PhrasesPlan {
+    /// The phrases.
+    pub phrases: Phrases,
+    /// By the value's [`level`]; `None` where no phrase can occur.
+    pub screens: [Option<Screen>; LEVELS],
+}
+
 /// A pattern and how it is matched.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PatternPlan {
@@ -371,6 +384,38 @@ impl Need {
             Need::AnyOf(words) => {
                 words.iter().any(|(at, bits)| hits.get(*at as usize).is_some_and(|word| word & bits != 0))
             }
+        }
+    }
+}
+
+impl Need {
+    /// Names each literal that it asks for.
+    pub fn literals(&self, name: &mut impl FnMut(u32)) {
+        match self {
+            Need::Always => {}
+            Need::Literal(at) => name(*at),
+            Need::All(needs) | Need::Any(needs) => needs.iter().for_each(|need| need.literals(name)),
+            Need::AnyOf(words) => {
+                words.iter().for_each(|(at, bits)| ones(&[*bits]).for_each(|bit| name(at * 64 + bit as u32)));
+            }
+        }
+    }
+
+    /// Literals of which one occurs wherever the need holds, as few as possible; `None` if it may hold without any.
+    pub fn rarest(&self) -> Option<Vec<u32>> {
+        match self {
+            Need::Always => None,
+            Need::Literal(at) => Some(vec![*at]),
+            Need::AnyOf(_) => {
+                let mut all = Vec::new();
+                self.literals(&mut |literal| all.push(literal));
+                Some(all)
+            }
+            Need::Any(needs) => {
+                let all: Option<Vec<_>> = needs.iter().map(Need::rarest).collect();
+                all.map(|all| all.concat())
+            }
+            Need::All(needs) => needs.iter().filter_map(Need::rarest).min_by_key(Vec::len),
         }
     }
 }
@@ -497,8 +542,8 @@ impl Program {
             .map(KeyId::new)
     }
 
-    /// Words of 64 bits that a set of all literals takes.
+    /// Words of 64 bits that a set of all literals and phrase lists takes.
     pub fn literal_words(&self) -> usize {
-        self.literals.len().div_ceil(64)
+        (self.literals.len() + self.phrases.len()).div_ceil(64)
     }
 }

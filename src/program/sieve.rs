@@ -1,7 +1,11 @@
-//! Sieves: the screens of all tests that look at the same values, so that one look at a value answers for all of them.
+//! Sieves: the screens of all tests of a phase, so that one look at a value answers for all of them.
+//!
+//! What a look costs does not grow with the number of tests that it leaves out. The bytes of the value and the literals found in
+//! it lead to the few tests that it may pass; only those are looked at one by one.
 
-use super::{NodeId, SelectionId, TestId, Trigger};
+use super::{Need, NodeId, SelectionId, SlotId, TestId, Trigger};
 use crate::byteset::ByteSet;
+use crate::rule::Variable;
 
 /// Bytes that ordinary values consist of, each set within the next: words and numbers; paths, dates and lists of them; header
 /// fields and prose. Of three values in four no byte is outside the first. What a pattern can match within such a set is often
@@ -23,80 +27,209 @@ pub fn level(mask: &ByteSet) -> usize {
     ALPHABETS.iter().position(|alphabet| mask.is_subset(alphabet)).unwrap_or(LEVELS - 1)
 }
 
-/// The screens of tests that look at the same values in one phase. Each test after its transformations has a slot.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// The screens of the tests of one phase. Each test of a selection after its transformations has a slot.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Sieve {
-    /// The values.
-    pub selection: SelectionId,
-    /// The test of each slot; at most [`Sieve::SLOTS`].
-    pub tests: Vec<TestId>,
-    /// The slots behind each pipeline. Most values come out of all of them as they went in: one look is enough.
-    pub nodes: Vec<(NodeId, u64)>,
+    /// The slots.
+    pub slots: Vec<Slot>,
+    /// The variables that they look at, each once.
+    pub variables: Vec<SieveVariable>,
+    /// The pipelines of the slots, the untransformed value first; at most [`Sieve::NODES`]. Most values come out of all of them as
+    /// they went in: one look is enough.
+    pub nodes: Vec<SieveNode>,
     /// What some pipeline may change.
     pub trigger: Trigger,
     /// What values of each level must have.
     pub levels: [Conditions; LEVELS],
+    /// Positions of the phase's schedule whose rules run whatever the values are, as a bit set.
+    pub ungated: Vec<u64>,
+}
+
+/// A test of some values.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Slot {
+    /// The values.
+    pub selection: SelectionId,
+    /// After which transformations.
+    pub node: NodeId,
+    /// For what.
+    pub test: TestId,
+    /// On every changed value along the pipeline.
+    pub multi_match: bool,
+    /// Bits of the targets that have all values of the selection.
+    pub targets: u64,
+    /// Positions of the phase's schedule whose rules cannot match unless this test does.
+    pub gates: Vec<u32>,
+}
+
+/// A variable and what slots look at of it. Each of these targets has a bit; there are at most [`Sieve::TARGETS`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SieveVariable {
+    /// The variable.
+    pub variable: Variable,
+    /// Bits of the targets that have all its members, for all that is known before rules run.
+    pub all: u64,
+    /// Names, and the bits of the targets that have the members of this name.
+    pub named: Vec<(Box<[u8]>, u64)>,
+}
+
+impl SieveVariable {
+    /// Bits of the targets that a member of this name belongs to.
+    pub fn targets_of(&self, name: &[u8]) -> u64 {
+        let same = |own: &[u8]| if self.variable.folds_case() { own.eq_ignore_ascii_case(name) } else { *own == *name };
+        self.named.iter().filter(|(own, _)| same(own)).fold(self.all, |bits, (_, bit)| bits | bit)
+    }
+}
+
+/// A pipeline and the slots behind it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SieveNode {
+    /// Its node.
+    pub node: NodeId,
+    /// The slots whose tests look at what comes out of it.
+    pub slots: Vec<SlotId>,
+    /// The targets of all of them.
+    pub targets: u64,
 }
 
 /// What the values of one level must have.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Conditions {
-    /// The slots of tests that can match such values at all.
-    pub slots: u64,
-    /// Bytes that a value must have at least, and the slots that want so many.
-    pub lengths: Vec<(usize, u64)>,
-    /// Sets of which a value must have a byte, and the slots that want one. Those that say no most often come first.
-    pub sets: Vec<(ByteSet, u64)>,
+    /// What each test wants that can match such values at all: first those that are found by a byte.
+    pub checks: Vec<Check>,
+    /// How many are found by a byte, or always looked at.
+    pub open: usize,
+    /// A bit set of those that are always looked at, and one for each byte of those that it leads to: 257 rows of
+    /// `open.div_ceil(64)` words.
+    pub by_byte: Vec<u64>,
+    /// For each literal, where its checks begin in `literal_checks`; one more for the end. Empty without any.
+    pub by_literal: Vec<u32>,
+    /// The checks that literals lead to.
+    pub literal_checks: Vec<u32>,
+    /// The targets of all of them.
+    pub literal_targets: u64,
+    /// For each of [`Sieve::nodes`], where its checks begin in `node_checks`; one more for the end.
+    pub by_node: Vec<u32>,
+    /// The checks of values that come out of a pipeline.
+    pub node_checks: Vec<u32>,
+    /// Sets of which a value must have a byte.
+    pub sets: Vec<ByteSet>,
+    /// Literals that a value must have.
+    pub needs: Vec<Need>,
+}
+
+/// What a value must have to pass the test of a slot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Check {
+    /// The slot.
+    pub slot: SlotId,
+    /// The slot's targets.
+    pub targets: u64,
+    /// Behind which pipeline: a position in [`Sieve::nodes`].
+    pub node: u8,
+    /// Bytes, at least.
+    pub min_len: u32,
+    /// A byte of each of these of [`Conditions::sets`], the rarest first.
+    pub sets: (u32, u32),
+    /// This of [`Conditions::needs`].
+    pub need: Option<u32>,
+}
+
+/// A value, as far as checks want to know.
+#[derive(Debug, Clone, Copy)]
+pub struct Facts {
+    /// Bytes.
+    pub len: usize,
+    /// Which.
+    pub mask: ByteSet,
 }
 
 impl Sieve {
-    /// The most tests that one sieve holds.
-    pub const SLOTS: usize = 64;
-
-    /// Those of `slots` whose tests a value may pass that has `len` bytes, `mask` among them. Those left out cannot match.
-    pub fn pass(&self, slots: u64, level: usize, len: usize, mask: &ByteSet) -> u64 {
-        let Some(conditions) = self.levels.get(level) else { return slots };
-        let mut slots = slots & conditions.slots;
-        for (least, want) in &conditions.lengths {
-            if len < *least {
-                slots &= !want;
-            }
-        }
-        for (set, want) in &conditions.sets {
-            if slots == 0 {
-                break;
-            }
-            if slots & want != 0 && !set.intersects(mask) {
-                slots &= !want;
-            }
-        }
-        slots
-    }
-
-    /// Fuel of a look at one value of a level.
-    pub fn price(&self, level: usize) -> u64 {
-        4 + self.levels.get(level).map_or(0, |conditions| conditions.lengths.len() + conditions.sets.len()) as u64 / 2
-    }
+    /// The most targets of one sieve.
+    pub const TARGETS: usize = 64;
+    /// The most pipelines of one sieve.
+    pub const NODES: usize = 256;
 
     /// Fuel of all looks at any value, after each of its transformations.
     pub fn most(&self) -> u64 {
-        let once = (0..LEVELS).map(|level| self.price(level)).max().unwrap_or_default();
-        once.saturating_mul(1 + self.nodes.len() as u64)
+        let looks = 1 + self.nodes.len() as u64;
+        self.levels.iter().map(|level| looks * level.most()).max().unwrap_or_default()
     }
 }
 
-/// The slot of a test in a sieve.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SlotId {
-    /// The sieve, by its position in [`Program::sieves`](super::Program::sieves).
-    pub sieve: u32,
-    /// The bit of the slot.
-    pub bit: u8,
+impl Conditions {
+    /// Fuel of looking at a value, beside its bytes.
+    pub const LOOK: u64 = 8;
+    /// Checks of some pipelines that are gone through one by one; more are found by bytes and literals.
+    pub const FEW: usize = 24;
+
+    /// Fuel of finding the checks that bytes lead to.
+    pub fn by_bytes(&self, mask: &ByteSet) -> u64 {
+        Self::LOOK + u64::from(mask.len()) * self.open.div_ceil(64) as u64 / 2
+    }
+
+    /// The most that one look may cost, before any check.
+    fn most(&self) -> u64 {
+        self.by_bytes(&ByteSet::FULL) + (self.checks.len() + self.by_literal.len() + self.literal_checks.len()) as u64
+    }
+
+    /// Puts the checks that bytes and literals lead to into a bit set; answers how many there may be.
+    pub fn find(&self, facts: &Facts, hits: &[u64], found: &mut Vec<u64>) -> u64 {
+        let width = self.open.div_ceil(64);
+        found.clear();
+        found.extend_from_slice(self.by_byte.get(..width).unwrap_or_default());
+        for byte in facts.mask.iter() {
+            let start = (usize::from(byte) + 1) * width;
+            let row = self.by_byte.get(start..start + width).unwrap_or_default();
+            for (found, row) in found.iter_mut().zip(row) {
+                *found |= row;
+            }
+        }
+        let mut looked = 0;
+        if !hits.is_empty() && !self.by_literal.is_empty() {
+            found.resize(self.checks.len().div_ceil(64), 0);
+            for literal in ones(hits) {
+                let (start, end) = (self.by_literal.get(literal), self.by_literal.get(literal + 1));
+                let (Some(&start), Some(&end)) = (start, end) else { continue };
+                let checks = self.literal_checks.get(start as usize..end as usize).unwrap_or_default();
+                looked += 1 + checks.len() as u64;
+                for check in checks {
+                    if let Some(word) = found.get_mut(*check as usize / 64) {
+                        *word |= 1 << (check % 64);
+                    }
+                }
+            }
+        }
+        looked + found.iter().map(|word| u64::from(word.count_ones())).sum::<u64>()
+    }
+
+    /// The checks of values that come out of a pipeline, by its position in [`Sieve::nodes`].
+    pub fn of_node(&self, node: u8) -> &[u32] {
+        let at = usize::from(node);
+        let (Some(&start), Some(&end)) = (self.by_node.get(at), self.by_node.get(at + 1)) else { return &[] };
+        self.node_checks.get(start as usize..end as usize).unwrap_or_default()
+    }
+
+    /// Whether a value has the length and the bytes for a check.
+    pub fn fits(&self, check: &Check, facts: &Facts) -> bool {
+        let sets = self.sets.get(check.sets.0 as usize..check.sets.1 as usize).unwrap_or_default();
+        facts.len >= check.min_len as usize && sets.iter().all(|set| set.intersects(&facts.mask))
+    }
+
+    /// The literals that a value must have for a check, if any.
+    pub fn need(&self, check: &Check) -> Option<&Need> {
+        self.needs.get(check.need? as usize)
+    }
 }
 
-impl SlotId {
-    /// Whether its bit is set.
-    pub const fn is_in(self, slots: u64) -> bool {
-        slots >> (self.bit & 63) & 1 == 1
-    }
+/// The numbers in a bit set.
+pub fn ones(words: &[u64]) -> impl Iterator<Item = usize> + '_ {
+    words.iter().enumerate().flat_map(|(at, &word)| {
+        let mut left = word;
+        std::iter::from_fn(move || {
+            let bit = left.trailing_zeros() as usize;
+            left &= left.wrapping_sub(1);
+            (bit < 64).then_some(at * 64 + bit)
+        })
+    })
 }

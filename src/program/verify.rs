@@ -1,7 +1,7 @@
 //! Checks that every index of a program leads somewhere, so that the engine's look-ups cannot miss.
 
 use super::{
-    CtlStep, Link, Need, NodeId, PatternId, Program, RuleSetId, SetStep, Sieve, Source, Step, Test, Text, TextPart,
+    CtlStep, Link, Need, PatternId, Program, RuleIx, RuleSetId, SetStep, Sieve, Source, Step, Test, Text, TextPart,
     Which,
 };
 use crate::rule::Variable;
@@ -54,8 +54,16 @@ pub fn verify(program: &Program) -> Result<(), Fault> {
             ensure(planned.jump.is_none_or(|to| to > position && to <= live.len()), place, "a jump that goes back")?;
             ensure(!planned.links.is_empty(), place, "a rule without links")?;
             let first = planned.links.first().and_then(|link| link.look).and_then(|look| look.sieve);
-            let gate = program.gates.get(phase).and_then(|gates| gates.get(position)).copied().flatten();
-            ensure(gate == first, place, "a gate that is not the rule's first condition")?;
+            let sieve = program.sieves.get(phase);
+            let slot = first.and_then(|slot| sieve?.slots.get(slot.index()));
+            let ungated =
+                sieve.and_then(|sieve| sieve.ungated.get(position / 64)).map(|word| word >> (position % 64) & 1);
+            let gated = slot.is_some_and(|slot| slot.gates.contains(&(position as u32)));
+            ensure(
+                gated || first.is_none() && ungated == Some(1),
+                place,
+                "neither gated by its condition nor run always",
+            )?;
         }
     }
     ensure(program.rules.len() == program.ruleset.rules.len(), || "rules".into(), "not as many as in the ruleset")?;
@@ -65,7 +73,7 @@ pub fn verify(program: &Program) -> Result<(), Fault> {
             check.text(text, place)?;
         }
         for link in &rule.links {
-            check.link(link, place)?;
+            check.link(link, program.source(RuleIx::new(at)).map(|rule| rule.phase.index()), place)?;
         }
     }
     Ok(())
@@ -110,18 +118,8 @@ impl Check<'_> {
             let known = plan.screens.iter().flatten().all(|screen| self.need(&screen.need));
             ensure(known, || format!("pattern {at}"), "no such literal")?;
         }
-        for (at, sieve) in self.program.sieves.iter().enumerate() {
-            let place = || format!("sieve {at}");
-            let selection = self.program.selections.get(sieve.selection.index());
-            ensure(selection.is_some_and(|selection| !selection.dynamic), place, "no such fixed selection")?;
-            for (node, _) in &sieve.nodes {
-                let Some(node) = self.program.nodes.get(node.index()) else {
-                    return fault(place, "no such pipeline node");
-                };
-                let told = node.path_trigger.or(sieve.trigger) == sieve.trigger;
-                ensure(told, place, "a pipeline that may be missed")?;
-            }
-            ensure(sieve.tests.len() <= Sieve::SLOTS, place, "too many tests")?;
+        for (phase, sieve) in self.program.sieves.iter().enumerate() {
+            self.sieve(sieve, || format!("sieve of phase {}", phase + 1))?;
         }
         for (at, set) in self.program.rule_sets.iter().enumerate() {
             let known = set.iter().all(|rule| rule.index() < self.program.rules.len());
@@ -134,18 +132,64 @@ impl Check<'_> {
         ensure(digits && is_ascending(sorted), || "TX keys".into(), "not the captures first and the others sorted")
     }
 
+    fn sieve(&self, sieve: &Sieve, place: impl Fn() -> String + Copy) -> Result<(), Fault> {
+        ensure(sieve.nodes.len() <= Sieve::NODES, place, "too many pipelines")?;
+        for slot in &sieve.slots {
+            let selection = self.program.selections.get(slot.selection.index());
+            ensure(selection.is_some_and(|selection| !selection.dynamic), place, "no such fixed selection")?;
+            let told = selection.into_iter().flat_map(|selection| &selection.targets).all(|wanted| {
+                let seen = sieve.variables.iter().find(|known| known.variable == wanted.variable);
+                let bits = seen.map_or(0, |known| match &wanted.which {
+                    Which::Key(key) => known.targets_of(key),
+                    _ => known.all,
+                });
+                !wanted.count && slot.targets & bits != 0
+            });
+            ensure(told, place, "a variable that is not looked at")?;
+        }
+        for node in &sieve.nodes {
+            let Some(known) = self.program.nodes.get(node.node.index()) else {
+                return fault(place, "no such pipeline node");
+            };
+            let told = known.path_trigger.or(sieve.trigger) == sieve.trigger;
+            ensure(told, place, "a pipeline that may be missed")?;
+        }
+        for level in &sieve.levels {
+            let checked = level.checks.iter().all(|check| {
+                let behind =
+                    sieve.nodes.get(usize::from(check.node)).is_some_and(|node| node.slots.contains(&check.slot));
+                let needs = check.need.is_none_or(|need| (need as usize) < level.needs.len());
+                behind && needs && check.sets.0 <= check.sets.1 && check.sets.1 as usize <= level.sets.len()
+            });
+            ensure(checked, place, "a check of nothing")?;
+            ensure(level.by_byte.len() == 257 * level.open.div_ceil(64), place, "rows of another size")?;
+            let mut led = level.literal_checks.iter().chain(&level.node_checks);
+            let led = led.all(|check| (*check as usize) < level.checks.len());
+            let sorted = level.by_literal.is_sorted() && level.by_node.is_sorted();
+            ensure(led && sorted, place, "literals or pipelines that lead nowhere")?;
+            ensure(level.by_node.len() == sieve.nodes.len() + 1, place, "not as many pipelines as there are")?;
+            ensure(level.needs.iter().all(|need| self.need(need)), place, "no such literal")?;
+        }
+        Ok(())
+    }
+
     fn need(&self, need: &Need) -> bool {
         match need {
             Need::Always => true,
-            Need::Literal(at) => (*at as usize) < self.program.literals.len(),
+            Need::Literal(at) => (*at as usize) < self.literals(),
             // The engine takes it for granted that no need is met by a value without literals.
             Need::All(needs) if needs.is_empty() => false,
             Need::All(needs) | Need::Any(needs) => needs.iter().all(|need| *need != Need::Always && self.need(need)),
             Need::AnyOf(words) => words.iter().all(|(at, bits)| {
                 let last = *at as usize * 64 + bits.checked_ilog2().unwrap_or_default() as usize;
-                *bits != 0 && last < self.program.literals.len()
+                *bits != 0 && last < self.literals()
             }),
         }
+    }
+
+    /// Numbers of literals and phrase lists.
+    fn literals(&self) -> usize {
+        self.program.literals.len() + self.program.phrases.len()
     }
 
     fn pattern(&self, id: PatternId, place: impl Fn() -> String) -> Result<(), Fault> {
@@ -173,19 +217,18 @@ impl Check<'_> {
         ensure(id.index() < self.program.rule_sets.len(), place, "no such rule set")
     }
 
-    fn link(&self, link: &Link, place: impl Fn() -> String + Copy) -> Result<(), Fault> {
+    fn link(&self, link: &Link, phase: Option<usize>, place: impl Fn() -> String + Copy) -> Result<(), Fault> {
         if let Some(look) = &link.look {
             ensure(look.selection.index() < self.program.selections.len(), place, "no such selection")?;
             ensure(look.node.index() < self.program.nodes.len(), place, "no such pipeline node")?;
             ensure(look.test.index() < self.program.tests.len(), place, "no such operator")?;
             if let Some(slot) = look.sieve {
-                let sieve = self.program.sieves.get(slot.sieve as usize);
-                let bit = 1_u64.checked_shl(u32::from(slot.bit)).unwrap_or_default();
-                let behind = |(node, slots): &(NodeId, u64)| slots & bit != 0 && *node == look.node;
-                let own = sieve.filter(|sieve| sieve.selection == look.selection && sieve.nodes.iter().any(behind));
-                let test = own.and_then(|sieve| sieve.tests.get(usize::from(slot.bit)));
-                let plain = !look.negated && !look.multi_match;
-                ensure(plain && test == Some(&look.test), place, "a slot of a sieve that is not its own")?;
+                let slot = phase.and_then(|phase| self.program.sieves.get(phase)?.slots.get(slot.index()));
+                let own = slot.is_some_and(|slot| {
+                    let same = slot.selection == look.selection && slot.node == look.node && slot.test == look.test;
+                    same && slot.multi_match == look.multi_match
+                });
+                ensure(own && !look.negated, place, "a slot of a sieve that is not its own")?;
             }
         }
         for step in &link.actions {

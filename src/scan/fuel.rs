@@ -14,6 +14,10 @@ pub(super) const NODE: u64 = 3;
 pub(super) const STEP: u64 = 16;
 /// One state that a request visits first in a lazy DFA, beside its nodes: it may have to be hashed, stored and initialised.
 pub(super) const STATE: u64 = 256;
+/// One byte of a search for grams.
+pub(super) const GRAM_BYTE: u64 = 1;
+/// One word that shares the hash of a gram: it may be compared.
+pub(super) const GRAM_WORD: u64 = 4;
 /// One byte through an Aho-Corasick automaton, failure links included.
 pub(super) const LITERAL_BYTE: u64 = 6;
 /// One literal reported by an Aho-Corasick automaton.

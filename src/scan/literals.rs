@@ -1,174 +1,175 @@
 //! Which of many literals occur in a value: one pass, whatever their number.
+//!
+//! Each word is found by one of its *grams*: four bytes in a row (three in words of three), the ones that ordinary text has
+//! least. A pass looks for grams in a small filter; only where the filter says so are the words of that gram compared. Words
+//! that share their grams too much for that are left to an Aho-Corasick automaton.
 
-use aho_corasick::dfa::DFA;
+use aho_corasick::automaton::Automaton;
 use aho_corasick::nfa::contiguous::NFA;
-use aho_corasick::{Anchored, MatchKind, StartKind, automaton::Automaton};
+use aho_corasick::{Anchored, MatchKind};
 
+use super::grams::Grams;
 use super::{BuildError, fuel};
 use crate::meter::{Exhausted, Meter, Price};
 
 /// Entries of output lists that an automaton may hold; nested literals (`a`, `aa`, `aaa`, ...) multiply them.
 const MAX_OUTPUTS: usize = 64 << 20;
 
-/// Bytes of the largest automaton that is held as a DFA.
-const DENSE: usize = 4 << 20;
-
-/// Many literals, compared without regard to ASCII case.
+/// Many words, compared without regard to ASCII case. Several may have the same number: then they are not told apart.
 #[derive(Debug, Clone)]
 pub struct Literals {
-    /// `None` without any literal.
-    automaton: Option<Words>,
+    search: Search,
     count: usize,
-    /// The most literals that can end at one position.
+    /// Numbers of empty words, which occur in every haystack.
+    always: Vec<u32>,
+}
+
+#[derive(Debug, Clone)]
+enum Search {
+    /// There is nothing to find.
+    Nothing,
+    Grams(Box<Grams>),
+    Automaton(Box<Words>),
+}
+
+/// An automaton of all words.
+#[derive(Debug, Clone)]
+struct Words {
+    automaton: NFA,
+    /// The number of each word.
+    numbers: Vec<u32>,
+    /// The most words that can end at one position.
     nesting: u64,
 }
 
 impl Literals {
-    /// Builds the automaton. The index of a literal is its number in [`Literals::scan`]. An empty literal always occurs.
+    /// Prepares the search for `words`, each with its number below `count`.
     ///
     /// # Errors
-    /// [`BuildError`] when there are too many literals for one automaton.
-    pub fn build(literals: &[Box<[u8]>]) -> Result<Literals, BuildError> {
-        let compact = automaton(literals)?;
-        let nesting = compact.as_ref().map_or(0, |automaton| {
-            literals.iter().map(|literal| automaton.match_len(end_of(automaton, literal))).max().unwrap_or_default()
-        });
-        let automaton = compact.map(|compact| Words::of(literals, compact, DENSE)).transpose()?;
-        Ok(Literals { automaton, count: literals.len(), nesting: nesting as u64 })
+    /// [`BuildError`] when there are too many words for one automaton.
+    pub fn build(words: &[(&[u8], u32)], count: usize) -> Result<Literals, BuildError> {
+        let always = words.iter().filter(|(word, _)| word.is_empty()).map(|(_, number)| *number).collect();
+        let words: Vec<_> = words.iter().filter(|(word, _)| !word.is_empty()).copied().collect();
+        let search = match Grams::build(&words) {
+            _ if words.is_empty() => Search::Nothing,
+            Some(grams) => Search::Grams(Box::new(grams)),
+            None => Search::Automaton(Box::new(Words::build(&words)?)),
+        };
+        Ok(Literals { search, count, always })
     }
 
-    /// Number of literals: the bits that [`Literals::scan`] may set.
+    /// How many numbers there are: the bits that [`Literals::scan`] may set.
     pub fn len(&self) -> usize {
         self.count
     }
 
-    /// Whether there is no literal at all.
+    /// Whether there is no number at all.
     pub fn is_empty(&self) -> bool {
         self.count == 0
     }
 
     /// The most that one scan of a haystack of `n` bytes can charge.
     pub fn price(&self) -> Price {
-        let hits = fuel::LITERAL_HIT * self.nesting;
-        Price::per_byte(fuel::CALL + hits, fuel::LITERAL_BYTE + hits)
+        match &self.search {
+            Search::Nothing => Price::new(fuel::CALL, 0),
+            Search::Grams(grams) => Price::per_byte(fuel::CALL, fuel::GRAM_BYTE + fuel::GRAM_WORD * grams.deepest()),
+            Search::Automaton(words) => {
+                Price::per_byte(fuel::CALL, fuel::LITERAL_BYTE + fuel::LITERAL_HIT * words.nesting)
+            }
+        }
     }
 
     /// Bytes held.
     pub fn memory(&self) -> usize {
-        self.automaton.as_ref().map_or(0, Words::memory)
+        match &self.search {
+            Search::Nothing => 0,
+            Search::Grams(grams) => grams.memory(),
+            Search::Automaton(words) => words.automaton.memory_usage() + words.numbers.len() * size_of::<u32>(),
+        }
     }
 
-    /// Sets bit `i % 64` of `hits[i / 64]` for every literal `i` that occurs in `haystack`; bits beyond `hits` are lost. `hits`
-    /// must be all zero, or what an earlier scan by the same `Literals` left.
-    ///
-    /// Linear even where literals nest: the literals that end at one position are all suffixes of the longest of them, so once
-    /// the longest is set they all are, and the list is not walked again.
+    /// Sets bit `i % 64` of `hits[i / 64]` for every number `i` of which a word occurs in `haystack`; bits beyond `hits` are
+    /// lost.
     ///
     /// # Errors
     /// [`Exhausted`] when the budget is spent; `hits` is incomplete then.
     pub fn scan(&self, haystack: &[u8], hits: &mut [u64], meter: &mut Meter) -> Result<(), Exhausted> {
         meter.charge(fuel::CALL)?;
-        match &self.automaton {
-            None => Ok(()),
-            Some(Words::Dense(automaton)) => scan(automaton, haystack, hits, meter),
-            Some(Words::Compact(automaton)) => scan(automaton, haystack, hits, meter),
+        self.always.iter().for_each(|number| set(hits, *number));
+        match &self.search {
+            Search::Nothing => Ok(()),
+            Search::Grams(grams) => grams.scan(haystack, hits, meter),
+            Search::Automaton(words) => words.scan(haystack, hits, meter),
         }
     }
 }
 
-/// An automaton for many words.
-#[derive(Debug, Clone)]
-pub(super) enum Words {
-    /// A table of all transitions: quicker, and larger.
-    Dense(DFA),
-    Compact(NFA),
+/// Sets the bit of a number.
+#[inline]
+pub(super) fn set(hits: &mut [u64], number: u32) {
+    if let Some(word) = hits.get_mut(number as usize / 64) {
+        *word |= 1 << (number % 64);
+    }
+}
+
+/// Whether the bit of a number is set.
+#[inline]
+pub(super) fn is_set(hits: &[u64], number: u32) -> bool {
+    hits.get(number as usize / 64).is_some_and(|word| word >> (number % 64) & 1 == 1)
 }
 
 impl Words {
-    /// The automaton of `words`, of which there are some: a DFA if it takes no more than `dense` bytes, otherwise `compact`.
-    pub(super) fn of(words: &[Box<[u8]>], compact: NFA, dense: usize) -> Result<Words, BuildError> {
-        // What is certainly too large is not tried: words seldom share more than three of four bytes.
-        if words.iter().map(|word| word.len()).sum::<usize>() > dense / 32 {
-            return Ok(Words::Compact(compact));
-        }
-        let mut builder = DFA::builder();
-        builder.match_kind(MatchKind::Standard).start_kind(StartKind::Unanchored).prefilter(false);
-        let built = builder.ascii_case_insensitive(true).build(words)?;
-        Ok(if built.memory_usage() <= dense { Words::Dense(built) } else { Words::Compact(compact) })
+    fn build(words: &[(&[u8], u32)]) -> Result<Words, BuildError> {
+        let list: Vec<_> = words.iter().map(|(word, _)| *word).collect();
+        let automaton = automaton(&list)?;
+        let nesting = list.iter().map(|word| automaton.match_len(end_of(&automaton, word))).max().unwrap_or_default();
+        let numbers = words.iter().map(|(_, number)| *number).collect();
+        Ok(Words { automaton, numbers, nesting: nesting as u64 })
     }
 
-    /// Bytes held.
-    pub(super) fn memory(&self) -> usize {
-        match self {
-            Words::Dense(automaton) => automaton.memory_usage(),
-            Words::Compact(automaton) => automaton.memory_usage(),
-        }
-    }
-}
-
-fn scan(automaton: &impl Automaton, haystack: &[u8], hits: &mut [u64], meter: &mut Meter) -> Result<(), Exhausted> {
-    let Ok(mut state) = automaton.start_state(Anchored::No) else { return Ok(()) };
-    report(automaton, state, hits, meter)?;
-    for block in haystack.chunks(fuel::BLOCK) {
-        meter.charge(fuel::LITERAL_BYTE * block.len() as u64)?;
-        for &byte in block {
-            state = automaton.next_state(Anchored::No, state, byte);
-            // A special state is a match, or dead: one comparison tells most bytes.
-            if automaton.is_special(state) && automaton.is_match(state) {
-                report(automaton, state, hits, meter)?;
+    fn scan(&self, haystack: &[u8], hits: &mut [u64], meter: &mut Meter) -> Result<(), Exhausted> {
+        let Ok(mut state) = self.automaton.start_state(Anchored::No) else { return Ok(()) };
+        for block in haystack.chunks(fuel::BLOCK) {
+            meter.charge(fuel::LITERAL_BYTE * block.len() as u64)?;
+            for &byte in block {
+                state = self.automaton.next_state(Anchored::No, state, byte);
+                // A special state is a match, or dead: one comparison tells most bytes.
+                if !self.automaton.is_special(state) || !self.automaton.is_match(state) {
+                    continue;
+                }
+                let ending = self.automaton.match_len(state);
+                meter.charge(fuel::LITERAL_HIT * ending as u64)?;
+                for i in 0..ending {
+                    let word = self.automaton.match_pattern(state, i).as_usize();
+                    self.numbers.get(word).into_iter().for_each(|number| set(hits, *number));
+                }
             }
         }
+        Ok(())
     }
-    Ok(())
 }
 
-/// Sets the bits of the literals that end in `state`, longest first, up to the first that is set already.
-fn report(
-    automaton: &impl Automaton,
-    state: aho_corasick::automaton::StateID,
-    hits: &mut [u64],
-    meter: &mut Meter,
-) -> Result<(), Exhausted> {
-    if !automaton.is_match(state) {
-        return Ok(());
-    }
-    for i in 0..automaton.match_len(state) {
-        let literal = automaton.match_pattern(state, i).as_usize();
-        let Some(word) = hits.get_mut(literal / 64) else { continue };
-        let bit = 1 << (literal % 64);
-        if *word & bit != 0 {
-            break;
-        }
-        meter.charge(fuel::LITERAL_HIT)?;
-        *word |= bit;
-    }
-    Ok(())
-}
-
-/// The automaton of `literals`; `None` for none.
-pub(super) fn automaton(literals: &[Box<[u8]>]) -> Result<Option<NFA>, BuildError> {
-    if literals.is_empty() {
-        return Ok(None);
-    }
-    if most_outputs(literals) > MAX_OUTPUTS {
+/// The automaton of some words.
+pub(super) fn automaton<W: AsRef<[u8]>>(words: &[W]) -> Result<NFA, BuildError> {
+    if most_outputs(words) > MAX_OUTPUTS {
         return Err(BuildError::TooLarge { what: "literal automaton", limit: MAX_OUTPUTS * size_of::<u32>() });
     }
     let mut builder = NFA::builder();
     builder.match_kind(MatchKind::Standard).ascii_case_insensitive(true).prefilter(false);
-    Ok(Some(builder.build(literals)?))
+    Ok(builder.build(words)?)
 }
 
-/// An upper bound of the entries in all output lists: behind a prefix of `n` bytes at most one literal of each length up to `n`
+/// An upper bound of the entries in all output lists: behind a prefix of `n` bytes at most one word of each length up to `n`
 /// can end.
-fn most_outputs(literals: &[Box<[u8]>]) -> usize {
-    let longest = literals.iter().map(|literal| literal.len()).max().unwrap_or_default();
+fn most_outputs<W: AsRef<[u8]>>(words: &[W]) -> usize {
+    let longest = words.iter().map(|word| word.as_ref().len()).max().unwrap_or_default();
     let mut by_length = vec![0; longest + 1];
-    for literal in literals {
-        if let Some(present) = by_length.get_mut(literal.len()) {
+    for word in words {
+        if let Some(present) = by_length.get_mut(word.as_ref().len()) {
             *present = 1;
         }
     }
-    // Twice a running sum: lengths up to `n`, then outputs along a literal of `n` bytes.
+    // Twice a running sum: lengths up to `n`, then outputs along a word of `n` bytes.
     for _ in 0..2 {
         let mut sum = 0;
         for place in &mut by_length {
@@ -176,13 +177,13 @@ fn most_outputs(literals: &[Box<[u8]>]) -> usize {
             *place = sum;
         }
     }
-    literals.iter().filter_map(|literal| by_length.get(literal.len())).sum()
+    words.iter().filter_map(|word| by_length.get(word.as_ref().len())).sum()
 }
 
-/// The state behind `literal`.
-pub(super) fn end_of(automaton: &NFA, literal: &[u8]) -> aho_corasick::automaton::StateID {
+/// The state behind `word`.
+fn end_of(automaton: &NFA, word: &[u8]) -> aho_corasick::automaton::StateID {
     let start = automaton.start_state(Anchored::No).unwrap_or_default();
-    literal.iter().fold(start, |state, &byte| automaton.next_state(Anchored::No, state, byte))
+    word.iter().fold(start, |state, &byte| automaton.next_state(Anchored::No, state, byte))
 }
 
 #[cfg(test)]
@@ -190,30 +191,39 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn literals(list: &[&str]) -> Literals {
-        let list: Vec<Box<[u8]>> = list.iter().map(|literal| literal.as_bytes().into()).collect();
-        Literals::build(&list).unwrap()
+    fn literals<W: AsRef<[u8]>>(list: &[W]) -> Literals {
+        let words: Vec<_> = list.iter().map(AsRef::as_ref).zip(0..).collect();
+        Literals::build(&words, list.len()).unwrap()
+    }
+
+    fn hits(literals: &Literals, haystack: &[u8]) -> Vec<u64> {
+        let (mut hits, mut meter) = (vec![0; literals.len().div_ceil(64)], Meter::unlimited());
+        literals.scan(haystack, &mut hits, &mut meter).unwrap();
+        assert!(meter.spent() <= literals.price().of(haystack.len()));
+        hits
     }
 
     #[test]
-    fn nested_literals_cost_each_literal_once() {
-        let list: Vec<Box<[u8]>> = (1..=200).map(|length| vec![b'a'; length].into()).collect();
-        let nested = Literals::build(&list).unwrap();
-        let haystack = vec![b'A'; 100_000];
-        let mut hits = [0; 4];
-        let mut meter = Meter::unlimited();
-        nested.scan(&haystack, &mut hits, &mut meter).unwrap();
-        assert_eq!(hits.iter().map(|word| word.count_ones()).sum::<u32>(), 200);
-        assert_eq!(meter.spent(), fuel::CALL + 100_000 * fuel::LITERAL_BYTE + 200 * fuel::LITERAL_HIT);
+    fn nested_literals_are_all_found() {
+        let list: Vec<Vec<u8>> = (1..=200).map(|length| vec![b'a'; length]).collect();
+        let nested = literals(&list);
+        assert!(matches!(nested.search, Search::Automaton(_)));
+        let found = hits(&nested, &vec![b'A'; 1_000]);
+        assert_eq!(found.iter().map(|word| word.count_ones()).sum::<u32>(), 200);
     }
 
     #[test]
     fn an_empty_list_and_an_empty_literal() {
-        let (mut hits, mut meter) = ([0], Meter::unlimited());
-        literals(&[]).scan(b"abc", &mut hits, &mut meter).unwrap();
-        assert_eq!(hits, [0]);
-        literals(&["", "x"]).scan(b"", &mut hits, &mut meter).unwrap();
-        assert_eq!(hits, [1]);
+        assert!(hits(&literals::<&str>(&[]), b"abc").is_empty());
+        assert_eq!(hits(&literals(&["", "x"]), b""), [1]);
+    }
+
+    #[test]
+    fn words_may_share_a_number() {
+        let shared = Literals::build(&[(b"wget", 0), (b"curl", 0), (b"python", 1)], 2).unwrap();
+        assert_eq!(hits(&shared, b"cURL it"), [1]);
+        assert_eq!(hits(&shared, b"a Python"), [2]);
+        assert_eq!(hits(&shared, b"a pytho"), [0]);
     }
 
     #[test]
@@ -226,21 +236,21 @@ mod tests {
     proptest! {
         #[test]
         fn finds_what_a_naive_search_finds(
-            list in prop::collection::vec("[abAB]{1,5}", 1..80),
-            haystack in "[abAB]{0,700}",
+            list in prop::collection::vec("[abAB]{1,5}|[a-f\0]{3,6}|[ -~]{3,30}", 1..80),
+            haystack in "[abAB]{0,700}|[a-fA-F\0]{0,700}",
+            place in any::<prop::sample::Index>(),
+            cut in 0_usize..4,
         ) {
-            let boxed: Vec<Box<[u8]>> = list.iter().map(|literal| literal.as_bytes().into()).collect();
-            let built = Literals::build(&boxed).unwrap();
-            let (mut hits, mut meter) = ([0; 2], Meter::unlimited());
-            built.scan(haystack.as_bytes(), &mut hits, &mut meter).unwrap();
+            // One of the words is in the haystack, or nearly.
+            let mut haystack = haystack;
+            let word = &place.get(&list)[..];
+            haystack.insert_str(place.index(haystack.len() + 1), &word[..word.len().saturating_sub(cut)]);
+            let built = literals(&list);
+            let found = hits(&built, haystack.as_bytes());
             let lower = haystack.to_lowercase();
             for (i, literal) in list.iter().enumerate() {
-                prop_assert_eq!(hits[i / 64] >> (i % 64) & 1 == 1, lower.contains(&literal.to_lowercase()));
+                prop_assert_eq!(found[i / 64] >> (i % 64) & 1 == 1, lower.contains(&literal.to_lowercase()), "{}", literal);
             }
-            prop_assert!(meter.spent() <= built.price().of(haystack.len()));
-            let before = hits;
-            built.scan(haystack.as_bytes(), &mut hits, &mut meter).unwrap();
-            prop_assert_eq!(before, hits);
         }
     }
 }

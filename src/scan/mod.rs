@@ -5,7 +5,7 @@
 //! |---|---|---|
 //! | [`Pattern`] | does one regex match, where, with which groups? | dense DFA, bounded lazy DFA or NFA simulation |
 //! | [`Backtrack`] | the same, for patterns that are not regular | none: backtracking that remembers |
-//! | [`Literals`] | which of many literals occur? | Aho-Corasick, overlapping |
+//! | [`Literals`] | which of many literals occur? | grams of four bytes, or Aho-Corasick |
 //! | [`Phrases`] | which phrase of a `@pm` list comes first? | Aho-Corasick, first end |
 //!
 //! Every loop charges a block of input *before* it reads it, at absolute offsets, so that what a scan costs is a function of
@@ -32,6 +32,7 @@ mod dense;
 mod determinize;
 mod error;
 mod fuel;
+mod grams;
 mod lazy;
 mod literals;
 mod look;

@@ -1,8 +1,9 @@
 //! `@pm`: which phrase of a list comes first.
 
+use aho_corasick::nfa::contiguous::NFA;
 use aho_corasick::{Anchored, automaton::Automaton};
 
-use super::literals::{self, Words};
+use super::literals;
 use super::{BuildError, fuel};
 use crate::meter::{Exhausted, Meter, Price};
 
@@ -17,11 +18,8 @@ use crate::meter::{Exhausted, Meter, Price};
 #[derive(Debug, Clone)]
 pub struct Phrases {
     /// `None` without any phrase.
-    automaton: Option<Words>,
+    automaton: Option<NFA>,
 }
-
-/// Bytes of the largest list that is held as a DFA: quicker, as long as it stays in the processor's cache.
-const DENSE: usize = 512 << 10;
 
 impl Phrases {
     /// Builds the automaton.
@@ -29,13 +27,8 @@ impl Phrases {
     /// # Errors
     /// [`BuildError`] when there are too many phrases for one automaton.
     pub fn build(phrases: &[Box<[u8]>]) -> Result<Phrases, BuildError> {
-        Phrases::within(phrases, DENSE)
-    }
-
-    /// Builds a DFA if it takes no more than `dense` bytes.
-    fn within(phrases: &[Box<[u8]>], dense: usize) -> Result<Phrases, BuildError> {
-        let compact = literals::automaton(phrases)?;
-        let automaton = compact.map(|compact| Words::of(phrases, compact, dense)).transpose()?;
+        // Most values are known to have no phrase before they come here: a DFA would not pay for the memory that it takes.
+        let automaton = if phrases.is_empty() { None } else { Some(literals::automaton(phrases)?) };
         Ok(Phrases { automaton })
     }
 
@@ -49,7 +42,7 @@ impl Phrases {
 
     /// Bytes held.
     pub fn memory(&self) -> usize {
-        self.automaton.as_ref().map_or(0, Words::memory)
+        self.automaton.as_ref().map_or(0, NFA::memory_usage)
     }
 
     /// The phrase that *ends* first, as `(index, start, end)`; of several that end together the longest, of equal ones the
@@ -61,18 +54,13 @@ impl Phrases {
         meter.charge_rule(fuel::CALL)?;
         match &self.automaton {
             None => Ok(None),
-            Some(Words::Dense(automaton)) => first(automaton, haystack, meter),
-            Some(Words::Compact(automaton)) => first(automaton, haystack, meter),
+            Some(automaton) => first(automaton, haystack, meter),
         }
     }
 }
 
 /// The phrase that ends first.
-fn first(
-    automaton: &impl Automaton,
-    haystack: &[u8],
-    meter: &mut Meter,
-) -> Result<Option<(usize, usize, usize)>, Exhausted> {
+fn first(automaton: &NFA, haystack: &[u8], meter: &mut Meter) -> Result<Option<(usize, usize, usize)>, Exhausted> {
     let Ok(mut state) = automaton.start_state(Anchored::No) else { return Ok(None) };
     let found = |state, end: usize| {
         let phrase = automaton.match_pattern(state, 0);
@@ -103,13 +91,9 @@ mod tests {
 
     fn find(list: &[&str], haystack: &str) -> Option<(usize, usize, usize)> {
         let list: Vec<Box<[u8]>> = list.iter().map(|phrase| phrase.as_bytes().into()).collect();
-        let [dense, compact] = [DENSE, 0].map(|dense| {
-            let phrases = Phrases::within(&list, dense).unwrap();
-            let mut meter = Meter::new(phrases.price().of(haystack.len()));
-            (phrases.find(haystack.as_bytes(), &mut meter).unwrap(), meter.spent())
-        });
-        assert_eq!(dense, compact);
-        dense.0
+        let phrases = Phrases::build(&list).unwrap();
+        let mut meter = Meter::new(phrases.price().of(haystack.len()));
+        phrases.find(haystack.as_bytes(), &mut meter).unwrap()
     }
 
     #[test]

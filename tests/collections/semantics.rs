@@ -197,6 +197,7 @@ fn ends_of_all_kinds_commit() {
         SecRule ARGS:end "@streq off" "id:4,phase:1,pass,ctl:ruleEngine=Off"
         SecRule ARGS:end "@rx (?:a+b)+c" "id:5,phase:1,pass,t:none"
         SecRule ARGS:end "@rx (?:x+y)+z" "id:6,phase:1,pass,setvar:ip.n=+%{ARGS.late},setvar:ip.n=-%{ARGS.late}"
+        SecAction "id:7,phase:1,pass,nolog,setvar:tx.end=1"
     "#;
     let mut limits = Limits::default();
     limits.fuel_rule = 20_000;

@@ -25,6 +25,7 @@ use regex_syntax::hir::{Hir, Look};
 
 use crate::byteset::ByteSet;
 
+pub(super) use likelihood::of_gram as share_of_gram;
 pub use likelihood::of_set as share_of_values;
 pub use need::Need;
 pub use one_of_each::one_of_each;
