@@ -7,7 +7,7 @@ use crate::meter::{Exhausted, Meter, Price};
 use crate::program::{Facts, LEVELS, Need, NodeId, Program, Screen, level};
 use crate::rule::Variable;
 use crate::scan;
-use crate::transform::{Changed, Context, Transformation};
+use crate::transform::{Changed, Context};
 
 /// Reading every byte once to see which values occur.
 const CLASSIFY: Price = Price::new(16, 512);
@@ -261,7 +261,7 @@ impl Buffers {
                 let kept = source.memory.keep(&self.out)?;
                 let made = self.add(kept, source)?;
                 // Literals are found without regard to letter case.
-                if matches!(step, Transformation::Lowercase | Transformation::Uppercase)
+                if step.keeps_words()
                     && let Some(place) = self.list.get_mut(made.0 as usize)
                 {
                     place.words_of = Some(buffer.words_of.unwrap_or(from));

@@ -6,13 +6,13 @@ use super::scratch::Scratch;
 use super::values::shows;
 use crate::byteset::ByteSet;
 use crate::meter::{Exhausted, Meter};
-use crate::program::{Conditions, Facts, Loaded, NodeId, Sieve, SlotId, ones};
+use crate::program::{Conditions, Facts, Loaded, NodeId, Sieve, SlotId, level, ones};
 use crate::rule::{Phase, Variable};
 
 /// Looking whether a pipeline changes a value.
 const NODE: u64 = 1;
 /// What pipelines make of a longer value is not made for a sieve: each test looks at it when its rule comes up.
-const LONG: usize = 16 << 10;
+const LONG: usize = 2 << 10;
 /// Pipelines whose checks are counted to see if they are few.
 const FORMS: u32 = 16;
 /// Nor is anything made that would fill the work arena, which is emptied between rules only.
@@ -178,19 +178,43 @@ impl Sieved {
         let Look { sieve, cell, slice, .. } = *look;
         let mut source = Source { program: loaded.program(), memory: &mut scratch.memory, meter };
         let root = scratch.buffers.of_cell(cell, slice, NodeId::ROOT, &mut source)?;
-        let (Facts { len, mask }, _) = scratch.buffers.facts(root);
+        let (facts, _) = scratch.buffers.facts(root);
+        let literals = loaded.literals(look.phase.index());
         let mut alike = ByteSet::FULL;
         self.forms.clear();
-        if sieve.trigger.changes(len, &mask) {
+        if sieve.trigger.changes(facts.len, &facts.mask) {
             for (at, node) in (0..=u8::MAX).zip(&sieve.nodes) {
-                if node.targets & look.targets == 0 {
+                if node.targets & look.targets == 0 || !node.trigger.changes(facts.len, &facts.mask) {
                     continue;
                 }
                 source.meter.charge(NODE)?;
-                if scratch.buffers.leaves_alone(root, node.node, source.program) {
-                    continue;
+                let (image, same_words) = node.image(facts);
+                let conditions = sieve.levels.get(level(&image.mask));
+                let checks = conditions.map(|conditions| conditions.of_node(at)).unwrap_or_default();
+                if let Some(conditions) = conditions.filter(|_| checks.len() <= Conditions::FEW) {
+                    // Most pipelines need not run at all: what comes out of them cannot have the bytes that a test wants.
+                    source.meter.charge(checks.len() as u64)?;
+                    let checks = checks.iter().filter_map(|at| conditions.checks.get(*at as usize));
+                    let mut fitting =
+                        checks.filter(|check| check.targets & look.targets != 0 && conditions.fits(check, &image));
+                    if same_words {
+                        for check in fitting {
+                            if let Some(need) = conditions.need(check)
+                                && !need.holds(scratch.buffers.hits(root, literals, &mut source)?)
+                            {
+                                continue;
+                            }
+                            pass(check.slot, cell, &mut self.any, &mut self.rows);
+                        }
+                        alike = alike.without(at);
+                        continue;
+                    }
+                    if fitting.next().is_none() {
+                        alike = alike.without(at);
+                        continue;
+                    }
                 }
-                if len > LONG || source.memory.work.len() > WORK_BYTES {
+                if facts.len > LONG || source.memory.work.len() > WORK_BYTES {
                     alike = alike.without(at);
                     self.pass_all(&node.slots, look);
                     continue;

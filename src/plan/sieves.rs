@@ -3,7 +3,7 @@
 use crate::byteset::ByteSet;
 use crate::detect;
 use crate::program::{
-    ALPHABETS, Check, Conditions, LEVELS, Link, Look, Need, NodeId, Program, RuleIx, Screen, SelectionId, Sieve,
+    ALPHABETS, Check, Conditions, LEVELS, Link, Look, Need, Node, NodeId, Program, RuleIx, Screen, SelectionId, Sieve,
     SieveNode, SieveVariable, Slot, SlotId, Source, Test, TestId, TextTest, Trigger, Which,
 };
 use crate::scan::require;
@@ -59,8 +59,7 @@ struct Open {
 
 impl Draft {
     fn new() -> Draft {
-        let root = SieveNode { node: NodeId::ROOT, slots: Vec::new(), targets: 0 };
-        let sieve = Sieve { nodes: vec![root], ..Sieve::default() };
+        let sieve = Sieve { nodes: vec![pipeline(NodeId::ROOT, &[])], ..Sieve::default() };
         Draft { sieve, targets: Vec::new(), levels: Default::default(), slots: HashMap::new() }
     }
 
@@ -80,7 +79,8 @@ impl Draft {
         let path = &program.nodes.get(look.node.index())?.path;
         let behind = if look.multi_match { path.as_slice() } else { std::slice::from_ref(&look.node) };
         let root = look.multi_match.then_some(&NodeId::ROOT);
-        let nodes: Vec<_> = root.into_iter().chain(behind).map(|node| self.node(*node)).collect::<Option<_>>()?;
+        let nodes: Vec<_> =
+            root.into_iter().chain(behind).map(|node| self.node(*node, &program.nodes)).collect::<Option<_>>()?;
         let slot = SlotId::new(self.sieve.slots.len());
         self.slots.insert(key, slot);
         let Look { selection, node, test, multi_match, .. } = *look;
@@ -134,19 +134,18 @@ impl Draft {
     }
 
     /// The place of a pipeline, if there is room for it.
-    fn node(&mut self, node: NodeId) -> Option<u8> {
+    fn node(&mut self, node: NodeId, all: &[Node]) -> Option<u8> {
         let nodes = &mut self.sieve.nodes;
         let at = nodes.iter().position(|other| other.node == node);
         if at.is_none() && nodes.len() < Sieve::NODES {
-            nodes.push(SieveNode { node, slots: Vec::new(), targets: 0 });
+            nodes.push(pipeline(node, all));
         }
         let at = at.unwrap_or(nodes.len() - 1);
         nodes.get(at).filter(|found| found.node == node).and_then(|_| u8::try_from(at).ok())
     }
 
     fn finish(mut self, gates: &[Option<SlotId>], program: &Program) -> Sieve {
-        let pipelines = self.sieve.nodes.iter().filter_map(|found| program.nodes.get(found.node.index()));
-        self.sieve.trigger = pipelines.fold(Trigger::NEVER, |trigger, node| trigger.or(node.path_trigger));
+        self.sieve.trigger = self.sieve.nodes.iter().fold(Trigger::NEVER, |trigger, node| trigger.or(node.trigger));
         self.sieve.variables = self.variables();
         self.sieve.levels = self.levels.map(|open| open.finish(program.literal_words() * 64, self.sieve.nodes.len()));
         self.sieve.ungated = vec![0; gates.len().div_ceil(64)];
@@ -236,6 +235,20 @@ impl Open {
     }
 }
 
+/// A pipeline, no slots behind it yet.
+fn pipeline(node: NodeId, all: &[Node]) -> SieveNode {
+    let planned = all.get(node.index());
+    let path = planned.map(|planned| planned.path.as_slice()).unwrap_or_default();
+    let steps = path.iter().filter_map(|step| all.get(step.index()));
+    SieveNode {
+        node,
+        slots: Vec::new(),
+        targets: 0,
+        trigger: planned.map_or(Trigger::NEVER, |planned| planned.path_trigger),
+        steps: steps.filter_map(|step| Some((step.trigger, step.step?.1))).collect(),
+    }
+}
+
 fn insert(set: &mut [u64], at: usize) {
     if let Some(word) = set.get_mut(at / 64) {
         *word |= 1 << (at % 64);
@@ -280,8 +293,6 @@ pub(super) fn words(words: &[&[u8]], literal: Option<u32>) -> Screens {
         let words: Vec<_> = words.iter().filter(possible).copied().collect();
         let min_len = words.iter().map(|word| word.len()).min()?;
         let need = literal.map_or(Need::Always, Need::Literal);
-        // Where a literal decides, bytes would decide again.
-        let any_of = if literal.is_none() { require::one_of_each(words) } else { Vec::new() };
-        Some(Screen { min_len, any_of, need })
+        Some(Screen { min_len, any_of: require::one_of_each(words), need })
     })
 }

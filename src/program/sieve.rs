@@ -6,6 +6,7 @@
 use super::{Need, NodeId, SelectionId, SlotId, TestId, Trigger};
 use crate::byteset::ByteSet;
 use crate::rule::Variable;
+use crate::transform::Transformation;
 
 /// Bytes that ordinary values consist of, each set within the next: words and numbers; paths, dates and lists of them; header
 /// fields and prose. Of three values in four no byte is outside the first. What a pattern can match within such a set is often
@@ -90,6 +91,26 @@ pub struct SieveNode {
     pub slots: Vec<SlotId>,
     /// The targets of all of them.
     pub targets: u64,
+    /// What the pipeline may change.
+    pub trigger: Trigger,
+    /// Its steps, and what each may change.
+    pub steps: Vec<(Trigger, Transformation)>,
+}
+
+impl SieveNode {
+    /// What may come out of the pipeline: at most so many bytes, and no others; and whether nothing but letter case changes, which
+    /// literals do not depend on.
+    pub fn image(&self, facts: Facts) -> (Facts, bool) {
+        let steps = self.steps.iter();
+        steps.fold((facts, true), |(Facts { len, mask }, same_words), (trigger, step)| {
+            if trigger.changes(len, &mask) {
+                let image = Facts { len: step.max_output(len).max(len), mask: mask.union(step.image(mask)) };
+                (image, same_words && step.keeps_words())
+            } else {
+                (Facts { len, mask }, same_words)
+            }
+        })
+    }
 }
 
 /// What the values of one level must have.

@@ -151,7 +151,7 @@ impl Check<'_> {
             let Some(known) = self.program.nodes.get(node.node.index()) else {
                 return fault(place, "no such pipeline node");
             };
-            let told = known.path_trigger.or(sieve.trigger) == sieve.trigger;
+            let told = known.path_trigger == node.trigger && node.trigger.or(sieve.trigger) == sieve.trigger;
             ensure(told, place, "a pipeline that may be missed")?;
         }
         for level in &sieve.levels {

@@ -17,18 +17,20 @@ const LARGEST: u32 = 15;
 /// The bytes that count in grams of four bytes and of three.
 const FOUR: u32 = u32::MAX;
 const THREE: u32 = 0xff_ffff;
+/// What makes letters of both cases alike, and a few other bytes with them.
+const CASE: u32 = 0x2020_2020;
 /// Multipliers of the hashes of three and of four bytes: odd, without a pattern.
 const MIX: [u32; 2] = [0x85eb_ca6b, 0x9e37_79b1];
 
 /// A word, and where its gram is.
 #[derive(Debug, Clone)]
 struct Entry {
-    /// The gram: the last byte lowest.
+    /// The gram.
     gram: u32,
     /// The bytes of it that count.
     mask: u32,
-    /// Bytes of the word up to the end of the gram.
-    upto: u32,
+    /// Bytes of the word before the gram.
+    before: u32,
     /// Where the word is in `text`.
     start: u32,
     len: u32,
@@ -70,17 +72,17 @@ impl Grams {
             let size = word.len().min(4);
             let mask = if size == 4 { FOUR } else { THREE };
             let choices = word.windows(size).enumerate().map(|(at, bytes)| {
-                let gram = bytes.iter().fold(0, |gram, byte| gram << 8 | u32::from(*byte));
+                let gram = bytes.iter().rev().fold(0, |gram, byte| gram << 8 | u32::from(*byte)) | CASE & mask;
                 let others: u32 = taken.get(&(gram, mask)).copied().unwrap_or_default();
                 // All words of a gram are compared wherever it stands, and a table must not be too deep.
-                (share_of_gram(bytes) * f64::from(others.min(16)).exp2().powi(2), gram, at + size)
+                (share_of_gram(bytes) * f64::from(others.min(16)).exp2().powi(2), gram, at)
             });
-            let (_, gram, upto) = choices.min_by(|a, b| a.0.total_cmp(&b.0))?;
+            let (_, gram, before) = choices.min_by(|a, b| a.0.total_cmp(&b.0))?;
             *taken.entry((gram, mask)).or_default() += 1;
-            entries.push(Entry { gram, mask, upto: upto as u32, start, len: word.len() as u32, number: *number });
+            entries.push(Entry { gram, mask, before: before as u32, start, len: word.len() as u32, number: *number });
         }
         let table_shift = 32 - words.len().next_power_of_two().ilog2().clamp(6, LARGEST + 6);
-        let place = |entry: &Entry| (hash(entry.gram, entry.mask) >> table_shift) as usize;
+        let place = |entry: &Entry| (entry.hash() >> table_shift) as usize;
         entries.sort_by_key(|entry| (place(entry), entry.start));
         let of_size = |mask: u32| entries.iter().filter(move |entry| entry.mask == mask).map(|entry| entry.gram);
         let (four, three) = (Filter::new::<FOUR>(of_size(FOUR)), Filter::new::<THREE>(of_size(THREE)));
@@ -121,32 +123,41 @@ impl Grams {
     }
 
     fn pass<const SHORT: bool>(&self, haystack: &[u8], hits: &mut [u64], meter: &mut Meter) -> Result<(), Exhausted> {
-        let mut gram = 0_u32;
-        let mut end = 0;
-        for block in haystack.chunks(fuel::BLOCK) {
-            meter.charge(fuel::GRAM_BYTE * block.len() as u64)?;
-            for &byte in block {
-                gram = gram << 8 | u32::from(byte.to_ascii_lowercase());
-                end += 1;
-                if self.four.passes(hash(gram, FOUR)) {
-                    self.compare(hash(gram, FOUR), gram, haystack, end, hits, meter)?;
+        let mut at = 0;
+        let mut rest = haystack;
+        while !rest.is_empty() {
+            meter.charge(fuel::GRAM_BYTE * rest.len().min(fuel::BLOCK) as u64)?;
+            // The grams that begin in this block end in the next.
+            let block = rest.get(..fuel::BLOCK + 3).unwrap_or(rest);
+            for bytes in block.array_windows() {
+                let gram = u32::from_le_bytes(*bytes) | CASE;
+                if self.four.passes(hash::<FOUR>(gram)) {
+                    self.compare(hash::<FOUR>(gram), gram, haystack, at, hits, meter)?;
                 }
-                if SHORT && self.three.passes(hash(gram, THREE)) {
-                    self.compare(hash(gram, THREE), gram, haystack, end, hits, meter)?;
+                if SHORT && self.three.passes(hash::<THREE>(gram)) {
+                    self.compare(hash::<THREE>(gram), gram, haystack, at, hits, meter)?;
                 }
+                at += 1;
+            }
+            rest = rest.get(fuel::BLOCK..).unwrap_or_default();
+        }
+        if let (true, Some([a, b, c])) = (SHORT, haystack.last_chunk()) {
+            let gram = u32::from_le_bytes([*a, *b, *c, 0]) | CASE;
+            if self.three.passes(hash::<THREE>(gram)) {
+                self.compare(hash::<THREE>(gram), gram, haystack, haystack.len() - 3, hits, meter)?;
             }
         }
         Ok(())
     }
 
-    /// Compares the words whose gram may be the one that ends at `end`.
+    /// Compares the words whose gram may be the one that begins at `at`.
     #[inline(never)]
     fn compare(
         &self,
         hash: u32,
         gram: u32,
         haystack: &[u8],
-        end: usize,
+        at: usize,
         hits: &mut [u64],
         meter: &mut Meter,
     ) -> Result<(), Exhausted> {
@@ -158,7 +169,7 @@ impl Grams {
             if gram & entry.mask != entry.gram || is_set(hits, entry.number) {
                 continue;
             }
-            let Some(start) = end.checked_sub(entry.upto as usize) else { continue };
+            let Some(start) = at.checked_sub(entry.before as usize) else { continue };
             let found = haystack.get(start..start + entry.len as usize);
             let word = self.text.get(entry.start as usize..(entry.start + entry.len) as usize);
             if let (Some(found), Some(word)) = (found, word)
@@ -184,7 +195,7 @@ impl Filter {
         let bits = grams.clone().count() * BITS_PER_WORD;
         let words = bits.div_ceil(64).next_power_of_two().ilog2().clamp(1, LARGEST);
         let mut filter = Filter { words: vec![0; 1 << words], shift: 32 - words };
-        for hash in grams.map(|gram| hash(gram, MASK)) {
+        for hash in grams.map(hash::<MASK>) {
             if let Some(word) = filter.words.get_mut((hash >> filter.shift) as usize) {
                 *word |= Self::bits(hash);
             }
@@ -209,9 +220,15 @@ impl Filter {
     }
 }
 
-/// The hash of the last bytes of `gram`: its upper bits depend on all of them.
+impl Entry {
+    fn hash(&self) -> u32 {
+        if self.mask == FOUR { hash::<FOUR>(self.gram) } else { hash::<THREE>(self.gram) }
+    }
+}
+
+/// The hash of the bytes of a gram that count: its upper bits depend on all of them.
 #[inline]
-fn hash(gram: u32, mask: u32) -> u32 {
+fn hash<const MASK: u32>(gram: u32) -> u32 {
     let [three, four] = MIX;
-    (gram & mask).wrapping_mul(if mask == FOUR { four } else { three })
+    (gram & MASK).wrapping_mul(if MASK == FOUR { four } else { three })
 }

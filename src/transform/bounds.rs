@@ -71,6 +71,34 @@ impl Transformation {
         }
     }
 
+    /// Whether the output has the same words as the input, letter case aside.
+    pub const fn keeps_words(self) -> bool {
+        matches!(self, T::Lowercase | T::Uppercase)
+    }
+
+    /// Bytes that an output may have whose input has no others than `input`.
+    ///
+    /// ```
+    /// use fusewall::byteset::ByteSet;
+    /// use fusewall::transform::Transformation;
+    /// let bytes = Transformation::CompressWhitespace.image(ByteSet::of(b"a\t"));
+    /// assert_eq!(bytes, ByteSet::of(b"a\t "));
+    /// ```
+    pub fn image(self, input: ByteSet) -> ByteSet {
+        match self {
+            T::RemoveNulls | T::RemoveWhitespace | T::Trim | T::TrimLeft | T::TrimRight => input,
+            T::CompressWhitespace | T::RemoveComments | T::ReplaceComments | T::ReplaceNulls => input.with(b' '),
+            T::RemoveCommentsChar | T::NormalizePath => input,
+            T::NormalizePathWin => input.with(b'/'),
+            T::PhpArgsNames => input.with(b'_'),
+            T::CmdLine => shifted(input, UPPER, true).with(b' '),
+            T::Lowercase => shifted(input, UPPER, true),
+            T::Uppercase => shifted(input, LOWER, false),
+            T::UrlDecode | T::UrlDecodeUni if !input.contains(b'%') => input.with(b' '),
+            _ => ByteSet::FULL,
+        }
+    }
+
     /// What [`apply`](Self::apply) costs at most, on the worst input of its kind: short pieces that mean something, over and
     /// over, and mixtures of them that no branch predictor learns.
     pub const fn price(self) -> Price {
@@ -94,6 +122,14 @@ impl Transformation {
             T::UrlDecodeUni => Price::per_byte(40, 12),
         }
     }
+}
+
+/// A set and the letters of it that are among `letters`, in the other case.
+fn shifted(set: ByteSet, letters: ByteSet, down: bool) -> ByteSet {
+    let others = set.intersection(letters);
+    others
+        .iter()
+        .fold(set, |set, byte| set.with(if down { byte.to_ascii_lowercase() } else { byte.to_ascii_uppercase() }))
 }
 
 /// The bytes that even (or odd) parity changes.
