@@ -43,6 +43,9 @@ pub struct Limits {
     /// Bytes of the dense DFA of one pattern; above it the planner falls back to the bounded lazy DFA. 1 MB holds 85 % of the
     /// CRS patterns (14 MB together); 4 MB would add 4 % of them for three times the memory.
     pub dense_dfa_bytes: usize,
+    /// Bytes of the table of a hybrid automaton, which a pattern gets that has no dense DFA: 32 KB hold the few hundred states that
+    /// ordinary values meet.
+    pub hybrid_head_bytes: usize,
     /// Bytes of lazy DFA states that one request may visit for one pattern that has no dense DFA; past it the scan goes on as an
     /// NFA simulation, dearer but with the same answer. A worker thread may keep twice as much for each such pattern.
     pub lazy_dfa_bytes: usize,
@@ -172,6 +175,7 @@ impl Default for Limits {
             pattern_depth: 200,
             nfa_bytes: 8 << 20,
             dense_dfa_bytes: 1 << 20,
+            hybrid_head_bytes: 32 << 10,
             lazy_dfa_bytes: 512 << 10,
             determinize_bytes: 8 << 20,
             backtrack_bytes: 16 << 20,

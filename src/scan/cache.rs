@@ -2,6 +2,7 @@
 
 use super::backtrack::Thread;
 use super::captures::CaptureThreads;
+use super::hybrid::Threads;
 use super::table::Table;
 
 /// The mutable memory of one pattern's scans: lazy DFA states and simulation sets; nothing at all for a dense pattern. It
@@ -10,6 +11,7 @@ use super::table::Table;
 pub struct Cache {
     pub(super) forward: Table,
     pub(super) reverse: Table,
+    pub(super) threads: Threads,
     pub(super) captures: CaptureThreads,
     pub(super) backtrack: Thread,
     owner: u64,
@@ -36,7 +38,11 @@ impl Cache {
 
     /// Bytes held.
     pub fn memory(&self) -> usize {
-        self.forward.memory() + self.reverse.memory() + self.captures.memory() + self.backtrack.memory()
+        self.forward.memory()
+            + self.threads.memory()
+            + self.reverse.memory()
+            + self.captures.memory()
+            + self.backtrack.memory()
     }
 
     /// Begins a scan of pattern `owner`; answers its number.
@@ -48,6 +54,11 @@ impl Cache {
         }
         self.serial += 1;
         self.serial
+    }
+
+    /// The states of one direction.
+    pub(super) fn table<const REVERSE: bool>(&mut self) -> &mut Table {
+        if REVERSE { &mut self.reverse } else { &mut self.forward }
     }
 
     /// Whether the scan with this number is the one that the cache serves.

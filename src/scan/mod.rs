@@ -32,6 +32,7 @@ mod dense;
 mod determinize;
 mod error;
 mod fuel;
+mod hybrid;
 mod lazy;
 mod literals;
 mod look;

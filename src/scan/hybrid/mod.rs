@@ -1,0 +1,231 @@
+//! A hybrid automaton (Becchi and Crowley, 2007): for patterns with too many states for a dense DFA, of which ordinary values meet
+//! few. Nothing in it is made or remembered by requests, and what it costs is a function of pattern and haystack.
+//!
+//! Its *head* is a DFA for what ordinary bytes lead to. Its *tail* is an NFA without empty transitions. Where the head ends, a search
+//! goes on in both: in the row of the head that covers most, and in single states of the tail, which soon die. Texts made to keep
+//! many states alive pay for each of them, byte by byte.
+//!
+//! `detect` answers whether there is a match; most values have none. Where there is one, `locate` finds start and end of the
+//! leftmost-first match in the tail alone, from a place on before which nothing can begin that is not over.
+
+pub(super) mod head;
+mod locate;
+pub(super) mod tail;
+
+use super::cursor::{Place, Run, Step};
+use super::fuel;
+use super::look::Sides;
+use super::sparse_set::SparseSet;
+use super::thompson::{Order, Thompson};
+use crate::limits::Limits;
+use crate::meter::{Exhausted, Meter, Price};
+use head::{DEAD, Head, MATCHED};
+use tail::Tail;
+
+/// A pattern as head and tail.
+#[derive(Debug, Clone)]
+pub(super) struct Hybrid {
+    pub(super) sides: Sides,
+    pub(super) head: Head,
+    pub(super) tail: Tail,
+    /// Whether start and end of the match are asked for.
+    pub(super) order: Order,
+    /// The most that one byte can cost in [`Hybrid::detect`] and in [`Hybrid::locate`].
+    dearest: (u64, u64),
+}
+
+/// The memory of a search: where it stands beside a single row of the head.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Threads {
+    row: u16,
+    now: Vec<u16>,
+    next: Vec<u16>,
+    /// What the states of `now` lead to.
+    entries: Vec<u16>,
+    /// Where what stands in `now` has begun, and in `next`.
+    begun: Vec<usize>,
+    begun_next: Vec<usize>,
+    /// Where the last match that `locate` has seen begins.
+    found: usize,
+    seen: SparseSet,
+}
+
+impl Threads {
+    /// Bytes held.
+    pub(super) fn memory(&self) -> usize {
+        (self.now.capacity() + self.next.capacity() + self.entries.capacity()) * size_of::<u16>()
+            + (self.begun.capacity() + self.begun_next.capacity()) * size_of::<usize>()
+            + self.seen.memory()
+    }
+}
+
+impl Hybrid {
+    /// Head and tail for `nfa`, which reads from left to right; `None` if they exceed the limits. `restarts`: as for
+    /// [`Tail::build`].
+    pub(super) fn build(nfa: &Thompson, restarts: bool, order: Order, limits: &Limits) -> Option<Hybrid> {
+        let tail = Tail::build(nfa, restarts)?;
+        let rows = limits.hybrid_head_bytes / (2 * (tail.width + 1));
+        let head = Head::build(&tail, rows)?;
+        Some(Hybrid::of(nfa.sides(), head, tail, order))
+    }
+
+    /// A hybrid automaton of these parts, with what it costs.
+    pub(super) fn of(sides: Sides, head: Head, tail: Tail, order: Order) -> Hybrid {
+        let (alive, met) = tail.widest();
+        let step = fuel::TAIL_STEP + fuel::TAIL_STATE * alive as u64 + fuel::TAIL_TARGET * met as u64;
+        let detect = fuel::DENSE_BYTE + step + fuel::TAIL_TARGET * head.widest() as u64;
+        let locate = if order == Order::Any { 0 } else { step };
+        Hybrid { sides, head, tail, order, dearest: (detect, locate) }
+    }
+
+    /// Bytes held.
+    pub(super) fn memory(&self) -> usize {
+        self.head.memory() + self.tail.memory()
+    }
+
+    /// The most that a search through `n` bytes can cost, start and end of the match included.
+    pub(super) fn price(&self) -> Price {
+        let (detect, locate) = self.dearest;
+        Price::per_byte(locate, detect + locate)
+    }
+
+    /// Goes on with `run`, to the right: to the end of `haystack`, or to the first byte that shows that there is a match. Answers
+    /// from where on [`Hybrid::locate`] has to search for it.
+    pub(super) fn detect(
+        &self,
+        threads: &mut Threads,
+        haystack: &[u8],
+        run: &mut Run,
+        quantum: u64,
+        meter: &mut Meter,
+    ) -> Result<Step, Exhausted> {
+        let begun = meter.spent();
+        if run.place == Place::Fresh {
+            let read = self.sides.side(run.at.checked_sub(1).and_then(|i| haystack.get(i)).copied());
+            run.place = Place::State(self.head.starts.get(read as usize).copied().unwrap_or(DEAD).into());
+            run.last = Some(run.at);
+        }
+        loop {
+            if run.at == haystack.len() {
+                let matched = self.matches_at_edge(threads, run.place);
+                return Ok(Step::Done(run.last.filter(|_| matched)));
+            }
+            if run.at == run.paid {
+                if meter.spent() - begun >= quantum.max(1) {
+                    return Ok(Step::Pending);
+                }
+                run.paid = fuel::block_end(run.at, haystack.len());
+                meter.charge_rule(fuel::DENSE_BYTE * (run.paid - run.at) as u64)?;
+            }
+            let found = match run.place {
+                Place::State(row) => self.read_block(threads, haystack, row as u16, run, meter)?,
+                _ if meter.spent() - begun >= quantum.max(1) => return Ok(Step::Pending),
+                _ => self.read_byte(threads, haystack, run, meter)?,
+            };
+            if let Some(matched) = found {
+                return Ok(Step::Done(run.last.filter(|_| matched)));
+            }
+        }
+    }
+
+    fn matches_at_edge(&self, threads: &Threads, place: Place) -> bool {
+        let edge = self.tail.width;
+        match place {
+            Place::State(row) => self.head.transition(row as u16, edge) == MATCHED,
+            _ => {
+                self.head.transition(threads.row, edge) == MATCHED
+                    || threads.now.iter().any(|&state| self.tail.entry(state, edge) & tail::MATCHED != 0)
+            }
+        }
+    }
+
+    /// Notes that nothing has begun before this position that is not over, if `row` is that of a start.
+    fn mark(&self, row: u16, at: usize, run: &mut Run) {
+        if self.head.starts.contains(&row) {
+            run.last = Some(at);
+        }
+    }
+
+    /// Reads in the head up to what is paid, or to an exit. Answers whether there is a match, once that is known.
+    #[inline]
+    fn read_block(
+        &self,
+        threads: &mut Threads,
+        haystack: &[u8],
+        mut row: u16,
+        run: &mut Run,
+        meter: &mut Meter,
+    ) -> Result<Option<bool>, Exhausted> {
+        self.mark(row, run.at, run);
+        let block = haystack.get(run.at..run.paid).unwrap_or_default();
+        let inside = self.head.rows - 1;
+        for (at, &byte) in (run.at..).zip(block) {
+            let next = self.head.transition(row, self.tail.column(byte));
+            // Rows but the dead one, in one comparison.
+            if next.wrapping_sub(1) < inside {
+                row = next;
+                continue;
+            }
+            match next {
+                DEAD => return Ok(Some(false)),
+                MATCHED => return Ok(Some(true)),
+                _ => {}
+            }
+            self.mark(row, at, run);
+            let (row, states) = self.head.exit(next);
+            meter.charge_rule(fuel::TAIL_TARGET * states.len() as u64)?;
+            threads.row = row;
+            threads.now.clear();
+            threads.now.extend_from_slice(states);
+            (run.at, run.place) = (at + 1, Place::Simulated);
+            return Ok(None);
+        }
+        (run.at, run.place) = (run.paid, Place::State(row.into()));
+        Ok(None)
+    }
+
+    /// Reads one byte, in the head and in the tail. Answers whether there is a match, once that is known.
+    fn read_byte(
+        &self,
+        threads: &mut Threads,
+        haystack: &[u8],
+        run: &mut Run,
+        meter: &mut Meter,
+    ) -> Result<Option<bool>, Exhausted> {
+        meter.charge_rule(fuel::TAIL_STEP + fuel::TAIL_STATE * threads.now.len() as u64)?;
+        let column = self.tail.column(haystack.get(run.at).copied().unwrap_or_default());
+        let Threads { row, now, next, entries, seen, .. } = threads;
+        let exit = self.head.transition(*row, column);
+        if exit == MATCHED {
+            return Ok(Some(true));
+        }
+        let states;
+        (*row, states) = self.head.exit(exit);
+        let mut met = states.len();
+        entries.clear();
+        for &state in now.iter() {
+            let entry = self.tail.entry(state, column);
+            if entry & tail::MATCHED != 0 {
+                return Ok(Some(true));
+            }
+            met += self.tail.list(entry).len();
+            entries.push(entry);
+        }
+        meter.charge_rule(fuel::TAIL_TARGET * met as u64)?;
+        next.clear();
+        seen.clear();
+        seen.grow(self.tail.len());
+        for list in std::iter::once(states).chain(entries.iter().map(|&entry| self.tail.list(entry))) {
+            next.extend(list.iter().filter(|&&state| seen.insert(state.into())));
+        }
+        std::mem::swap(now, next);
+        run.at += 1;
+        if now.is_empty() {
+            if *row == DEAD {
+                return Ok(Some(false));
+            }
+            run.place = Place::State((*row).into());
+        }
+        Ok(None)
+    }
+}
