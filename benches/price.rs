@@ -130,7 +130,7 @@ fn scan(pattern: &Pattern, cache: &mut Cache, haystack: &[u8]) -> (Outcome, u64)
 fn scanners(table: &mut Table) {
     let source = r"(?i)\bunion\s+(?:all\s+)?select\b|[ab][^x]{8}c$";
     let parsed = pcre::parse(source.as_bytes(), false, &Limits::default()).expect(source);
-    for engine in [Engine::Dense, Engine::Lazy, Engine::Nfa] {
+    for engine in [Engine::Dense, Engine::Hybrid, Engine::Lazy, Engine::Nfa] {
         let pattern = parsed.build(Want::Match, &Limits::default(), Some(engine)).expect(source);
         for (kind, input) in [("benign", prose(SIZE)), ("hostile", repeat("union all ab", SIZE))] {
             let mut cache = Cache::default();

@@ -15,7 +15,7 @@ use fusewall::meter::Meter;
 use fusewall::scan::{Cache, Cursor, Engine, Groups, Literals, Outcome, Pattern, Phrases, Want};
 use regex_syntax::hir::Hir;
 
-const ENGINES: [Engine; 3] = [Engine::Dense, Engine::Lazy, Engine::Nfa];
+const ENGINES: [Engine; 4] = [Engine::Dense, Engine::Hybrid, Engine::Lazy, Engine::Nfa];
 
 fn parse(pattern: &str) -> Option<Hir> {
     regex_syntax::ParserBuilder::new().utf8(false).unicode(false).build().parse(pattern).ok()
@@ -244,7 +244,7 @@ fn survey(_: &mut Criterion) {
         }
         let wasted: u128 = failed.iter().map(|(millis, _)| millis).sum();
         println!(
-            "{want:?}: {dense} dense, {} lazy; {} ms to build, {wasted} of them for the lazy ones; {} KiB",
+            "{want:?}: {dense} dense, {} others; {} ms to build, {wasted} of them for the others; {} KiB",
             failed.len(),
             begun.elapsed().as_millis(),
             memory >> 10,
@@ -284,7 +284,7 @@ fn survey(_: &mut Criterion) {
             survey.worst.push(worst);
             survey.worst_fuel.push(worst_fuel);
             survey.slack.push(pattern.price().of(4096) as f64 / dearest as f64);
-            if engine == Engine::Lazy {
+            if engine == Engine::Hybrid {
                 println!(
                     "{:>8} fuel/KiB, dearest {:>8}, {} KiB, {:.60}",
                     pattern.price().per_kib,

@@ -15,11 +15,9 @@ pub(super) const STEP: u64 = 16;
 /// One state that a request visits first in a lazy DFA, beside its nodes: it may have to be hashed, stored and initialised.
 pub(super) const STATE: u64 = 256;
 /// One byte through a hybrid automaton that is not in its head alone.
-pub(super) const TAIL_STEP: u64 = 8;
-/// One state of its tail that is alive before a byte.
-pub(super) const TAIL_STATE: u64 = 3;
-/// One state that such a state leads to.
-pub(super) const TAIL_TARGET: u64 = 2;
+pub(super) const TAIL_STEP: u64 = 5;
+/// One state of its tail that such a byte leads to.
+pub(super) const TAIL_STATE: u64 = 5;
 /// One byte through an Aho-Corasick automaton, failure links included.
 pub(super) const LITERAL_BYTE: u64 = 6;
 /// One literal reported by an Aho-Corasick automaton.

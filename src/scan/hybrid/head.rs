@@ -20,12 +20,9 @@ const MAX_STEPS: usize = 4_000_000;
 /// A DFA in part.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::scan) struct Head {
-    /// Rows; larger numbers in the table are exits.
-    pub(in crate::scan) rows: u16,
-    /// A row for each set: a column for each of the tail's, and the last for the edge of the haystack.
+    /// A row for each set: a column for each of the tail's, and the last for the edge of the haystack. A row is named by where it
+    /// begins, which saves a multiplication for each byte; numbers beyond the table are exits.
     pub(in crate::scan) transitions: Vec<u16>,
-    /// Columns of a row.
-    pub(in crate::scan) stride: usize,
     /// The row of the start for each kind of byte before it.
     pub(in crate::scan) starts: [u16; 5],
     /// The row of each exit.
@@ -81,7 +78,6 @@ struct Work<'t> {
     ranked: u32,
     /// The sets behind each row, column by column.
     behind: Vec<u32>,
-    rows: u16,
     shares: Vec<f64>,
     queue: BinaryHeap<Waiting>,
 }
@@ -96,7 +92,7 @@ impl Head {
             *row = work.row(set, 1.0)?;
         }
         while let Some(Waiting { likelihood, set }) = work.queue.pop() {
-            if usize::from(work.rows) >= rows {
+            if work.behind.len() >= rows * (tail.width + 1) {
                 break;
             }
             work.row(set, likelihood)?;
@@ -115,13 +111,19 @@ impl Head {
     /// Where a row leads over a column: to a row, an exit, or [`MATCHED`].
     #[inline]
     pub(super) fn transition(&self, row: u16, column: usize) -> u16 {
-        self.transitions.get(usize::from(row) * self.stride + column).copied().unwrap_or(MATCHED)
+        self.transitions.get(usize::from(row) + column).copied().unwrap_or(MATCHED)
+    }
+
+    /// Whether a transition is to a row, and not to the dead one. (In one comparison.)
+    #[inline]
+    pub(super) fn is_row(&self, next: u16) -> bool {
+        usize::from(next.wrapping_sub(1)) + 1 < self.transitions.len()
     }
 
     /// The row and the states of an exit, or of a row.
     #[inline]
     pub(super) fn exit(&self, number: u16) -> (u16, &[u16]) {
-        let Some(exit) = number.checked_sub(self.rows).map(usize::from) else { return (number, &[]) };
+        let Some(exit) = usize::from(number).checked_sub(self.transitions.len()) else { return (number, &[]) };
         let bounds = self.bounds.get(exit).zip(self.bounds.get(exit + 1));
         let states = bounds.and_then(|(&from, &to)| self.states.get(from as usize..to as usize)).unwrap_or_default();
         (self.exits.get(exit).copied().unwrap_or(DEAD), states)
@@ -155,7 +157,6 @@ impl<'t> Work<'t> {
             ranks: vec![u32::MAX; tail.len()],
             ranked: 0,
             behind: vec![0; tail.width + 1],
-            rows: DEAD + 1,
             shares,
             queue: BinaryHeap::new(),
         }
@@ -189,10 +190,9 @@ impl<'t> Work<'t> {
         if let Some(row) = known.row {
             return Some(row);
         }
-        let row = self.rows;
+        let row = u16::try_from(self.behind.len()).ok()?;
         known.row = Some(row);
         let states = known.states.clone();
-        self.rows += 1;
         let mut behind = Vec::new();
         for column in 0..=self.tail.width {
             behind.clear();
@@ -221,7 +221,8 @@ impl<'t> Work<'t> {
     fn finish(mut self, starts: [u16; 5]) -> Option<Head> {
         let (mut exits, mut bounds, mut states) = (Vec::new(), vec![0], Vec::new());
         let mut numbers: HashMap<u32, u16> = HashMap::from([(MATCHED_SET, MATCHED)]);
-        let mut transitions = Vec::with_capacity(self.behind.len());
+        let cells = self.behind.len();
+        let mut transitions = Vec::with_capacity(cells);
         for set in std::mem::take(&mut self.behind) {
             if let Some(&number) = numbers.get(&set) {
                 transitions.push(number);
@@ -237,7 +238,7 @@ impl<'t> Work<'t> {
                         Some((len, self.sets.get(*set as usize)?.row?))
                     });
                     let (len, row) = known.unwrap_or((0, DEAD));
-                    let number = usize::from(self.rows) + exits.len();
+                    let number = cells + exits.len();
                     exits.push(row);
                     states.extend_from_slice(all.get(len..)?);
                     bounds.push(u32::try_from(states.len()).ok()?);
@@ -247,7 +248,6 @@ impl<'t> Work<'t> {
             numbers.insert(set, number);
             transitions.push(number);
         }
-        let stride = self.tail.width + 1;
-        Some(Head { rows: self.rows, transitions, stride, starts, exits, bounds, states })
+        Some(Head { transitions, starts, exits, bounds, states })
     }
 }

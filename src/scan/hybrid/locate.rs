@@ -2,9 +2,8 @@
 //! where what it stands for has begun.
 
 use super::super::cursor::{Place, Run, Step};
-use super::super::fuel;
 use super::tail::MATCHED;
-use super::{Hybrid, Threads};
+use super::{Hybrid, Threads, step};
 use crate::meter::{Exhausted, Meter};
 
 impl Hybrid {
@@ -25,13 +24,13 @@ impl Hybrid {
             threads.now.push(self.tail.starts.get(read as usize).copied().unwrap_or_default());
             threads.begun.push(run.at);
             threads.found = 0;
+            meter.charge_rule(step(1))?;
             run.place = Place::Simulated;
         }
         loop {
             if meter.spent() - begun >= quantum.max(1) {
                 return Ok(Step::Pending);
             }
-            meter.charge_rule(fuel::TAIL_STEP + fuel::TAIL_STATE * threads.now.len() as u64)?;
             let byte = haystack.get(run.at).copied();
             let column = byte.map_or(self.tail.width, |byte| self.tail.column(byte));
             threads.entries.clear();
@@ -47,7 +46,7 @@ impl Hybrid {
                     break;
                 }
             }
-            meter.charge_rule(fuel::TAIL_TARGET * met as u64)?;
+            meter.charge_rule(step(met))?;
             self.follow(threads, run.at);
             if threads.now.is_empty() || byte.is_none() {
                 return Ok(Step::Done(run.last.map(|_| threads.found)));

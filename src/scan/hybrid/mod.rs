@@ -22,6 +22,9 @@ use crate::meter::{Exhausted, Meter, Price};
 use head::{DEAD, Head, MATCHED};
 use tail::Tail;
 
+/// So many states are compared with each other faster than they are looked up in a set.
+const FEW: usize = 8;
+
 /// A pattern as head and tail.
 #[derive(Debug, Clone)]
 pub(super) struct Hybrid {
@@ -71,10 +74,9 @@ impl Hybrid {
 
     /// A hybrid automaton of these parts, with what it costs.
     pub(super) fn of(sides: Sides, head: Head, tail: Tail, order: Order) -> Hybrid {
-        let (alive, met) = tail.widest();
-        let step = fuel::TAIL_STEP + fuel::TAIL_STATE * alive as u64 + fuel::TAIL_TARGET * met as u64;
-        let detect = fuel::DENSE_BYTE + step + fuel::TAIL_TARGET * head.widest() as u64;
-        let locate = if order == Order::Any { 0 } else { step };
+        let met = tail.widest();
+        let detect = fuel::DENSE_BYTE + step(met + head.widest());
+        let locate = if order == Order::Any { 0 } else { step(met) };
         Hybrid { sides, head, tail, order, dearest: (detect, locate) }
     }
 
@@ -86,7 +88,7 @@ impl Hybrid {
     /// The most that a search through `n` bytes can cost, start and end of the match included.
     pub(super) fn price(&self) -> Price {
         let (detect, locate) = self.dearest;
-        Price::per_byte(locate, detect + locate)
+        Price::per_byte(2 * locate, detect + locate)
     }
 
     /// Goes on with `run`, to the right: to the end of `haystack`, or to the first byte that shows that there is a match. Answers
@@ -118,9 +120,9 @@ impl Hybrid {
                 meter.charge_rule(fuel::DENSE_BYTE * (run.paid - run.at) as u64)?;
             }
             let found = match run.place {
-                Place::State(row) => self.read_block(threads, haystack, row as u16, run, meter)?,
+                Place::State(row) => self.read_head(threads, haystack, row as u16, run, meter)?,
                 _ if meter.spent() - begun >= quantum.max(1) => return Ok(Step::Pending),
-                _ => self.read_byte(threads, haystack, run, meter)?,
+                _ => self.read_both(threads, haystack, run, quantum.max(1) - (meter.spent() - begun), meter)?,
             };
             if let Some(matched) = found {
                 return Ok(Step::Done(run.last.filter(|_| matched)));
@@ -148,7 +150,7 @@ impl Hybrid {
 
     /// Reads in the head up to what is paid, or to an exit. Answers whether there is a match, once that is known.
     #[inline]
-    fn read_block(
+    fn read_head(
         &self,
         threads: &mut Threads,
         haystack: &[u8],
@@ -158,11 +160,9 @@ impl Hybrid {
     ) -> Result<Option<bool>, Exhausted> {
         self.mark(row, run.at, run);
         let block = haystack.get(run.at..run.paid).unwrap_or_default();
-        let inside = self.head.rows - 1;
         for (at, &byte) in (run.at..).zip(block) {
             let next = self.head.transition(row, self.tail.column(byte));
-            // Rows but the dead one, in one comparison.
-            if next.wrapping_sub(1) < inside {
+            if self.head.is_row(next) {
                 row = next;
                 continue;
             }
@@ -173,7 +173,7 @@ impl Hybrid {
             }
             self.mark(row, at, run);
             let (row, states) = self.head.exit(next);
-            meter.charge_rule(fuel::TAIL_TARGET * states.len() as u64)?;
+            meter.charge_rule(step(states.len()))?;
             threads.row = row;
             threads.now.clear();
             threads.now.extend_from_slice(states);
@@ -184,48 +184,73 @@ impl Hybrid {
         Ok(None)
     }
 
-    /// Reads one byte, in the head and in the tail. Answers whether there is a match, once that is known.
-    fn read_byte(
+    /// Reads in the head and in the tail up to what is paid, or until the tail is empty, or for about `quantum` fuel. Answers whether
+    /// there is a match, once that is known. What is charged before a step is charged by the step before it, for as many states as
+    /// that comes upon.
+    fn read_both(
         &self,
         threads: &mut Threads,
         haystack: &[u8],
         run: &mut Run,
+        quantum: u64,
         meter: &mut Meter,
     ) -> Result<Option<bool>, Exhausted> {
-        meter.charge_rule(fuel::TAIL_STEP + fuel::TAIL_STATE * threads.now.len() as u64)?;
-        let column = self.tail.column(haystack.get(run.at).copied().unwrap_or_default());
+        let begun = meter.spent();
         let Threads { row, now, next, entries, seen, .. } = threads;
-        let exit = self.head.transition(*row, column);
-        if exit == MATCHED {
-            return Ok(Some(true));
-        }
-        let states;
-        (*row, states) = self.head.exit(exit);
-        let mut met = states.len();
-        entries.clear();
-        for &state in now.iter() {
-            let entry = self.tail.entry(state, column);
-            if entry & tail::MATCHED != 0 {
+        seen.grow(self.tail.len());
+        for &byte in haystack.get(run.at..run.paid).unwrap_or_default() {
+            let column = self.tail.column(byte);
+            let exit = self.head.transition(*row, column);
+            if exit == MATCHED {
                 return Ok(Some(true));
             }
-            met += self.tail.list(entry).len();
-            entries.push(entry);
-        }
-        meter.charge_rule(fuel::TAIL_TARGET * met as u64)?;
-        next.clear();
-        seen.clear();
-        seen.grow(self.tail.len());
-        for list in std::iter::once(states).chain(entries.iter().map(|&entry| self.tail.list(entry))) {
-            next.extend(list.iter().filter(|&&state| seen.insert(state.into())));
-        }
-        std::mem::swap(now, next);
-        run.at += 1;
-        if now.is_empty() {
-            if *row == DEAD {
-                return Ok(Some(false));
+            let states;
+            (*row, states) = self.head.exit(exit);
+            let mut met = states.len();
+            entries.clear();
+            for &state in now.iter() {
+                let entry = self.tail.entry(state, column);
+                if entry & tail::MATCHED != 0 {
+                    return Ok(Some(true));
+                }
+                if entry != tail::NOWHERE {
+                    met += self.tail.list(entry).len();
+                    entries.push(entry);
+                }
             }
-            run.place = Place::State((*row).into());
+            run.at += 1;
+            if met == 0 {
+                run.place = Place::State((*row).into());
+                return Ok((*row == DEAD).then_some(false));
+            }
+            meter.charge_rule(step(met))?;
+            next.clear();
+            next.extend_from_slice(states);
+            if met <= FEW {
+                for list in entries.iter().map(|&entry| self.tail.list(entry)) {
+                    for state in list {
+                        if !next.contains(state) {
+                            next.push(*state);
+                        }
+                    }
+                }
+            } else {
+                seen.clear();
+                states.iter().for_each(|&state| _ = seen.insert(state.into()));
+                for list in entries.iter().map(|&entry| self.tail.list(entry)) {
+                    next.extend(list.iter().filter(|&&state| seen.insert(state.into())));
+                }
+            }
+            std::mem::swap(now, next);
+            if meter.spent() - begun >= quantum {
+                break;
+            }
         }
         Ok(None)
     }
+}
+
+/// What a step costs that comes upon so many states, and the look at each of them in the next step.
+fn step(met: usize) -> u64 {
+    fuel::TAIL_STEP + fuel::TAIL_STATE * met as u64
 }

@@ -13,7 +13,7 @@ use super::super::thompson::{Node, Order, Thompson};
 /// Set in an entry when the pattern matches before the byte.
 pub(in crate::scan) const MATCHED: u16 = 1 << 15;
 /// The entry that leads nowhere.
-const NOWHERE: u16 = 0;
+pub(super) const NOWHERE: u16 = 0;
 /// Nodes that one construction may look at, about a fiftieth of a second.
 const MAX_STEPS: usize = 4_000_000;
 /// Bits of a word of a mask.
@@ -157,9 +157,9 @@ impl Tail {
         columns.zip(entries.unwrap_or_default()).map(|(column, &entry)| (column, self.list(entry)))
     }
 
-    /// The most states that can be alive at the same time, and the most that one step can come upon. Behind a byte only those states
-    /// can be alive to which it leads from anywhere.
-    pub(super) fn widest(&self) -> (usize, usize) {
+    /// The most states that one step can come upon, one as often as it is led to. Behind a byte only those states can be alive to
+    /// which it leads from anywhere.
+    pub(super) fn widest(&self) -> usize {
         let mut behind = vec![Vec::new(); self.width + 1];
         let ways: Vec<Vec<(usize, usize)>> = (0..self.len())
             .map(|state| {
@@ -177,16 +177,15 @@ impl Tail {
         behind.extend(self.starts.map(|start| vec![start]));
         behind.sort_unstable();
         behind.dedup();
-        let (mut alive, mut met) = (0, 0);
+        let mut met = 1;
         for reached in behind {
             let mut lengths = vec![0; self.width + 1];
             for &(column, length) in reached.iter().filter_map(|&state| ways.get(usize::from(state))).flatten() {
                 lengths.get_mut(column).into_iter().for_each(|sum| *sum += length);
             }
-            alive = alive.max(reached.len());
             met = lengths.into_iter().fold(met, usize::max);
         }
-        (alive, met)
+        met
     }
 }
 

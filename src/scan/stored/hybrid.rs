@@ -74,7 +74,7 @@ impl Tail {
 
 impl Head {
     fn store(&self, writer: &mut Writer) {
-        writer.number(self.rows.into());
+        writer.number(self.transitions.len());
         numbers(&self.transitions, writer);
         numbers(&self.starts, writer);
         writer.number(self.exits.len());
@@ -84,18 +84,22 @@ impl Head {
 
     fn restore(reader: &mut Reader<'_>, tail: &Tail, limits: &Limits) -> Result<Head, Damaged> {
         let stride = tail.width + 1;
-        let rows = small(reader)?;
-        let most = (limits.hybrid_head_bytes / (2 * stride)).max(HEAD_ROWS);
-        if rows == 0 || usize::from(rows) > most {
+        let most = (limits.hybrid_head_bytes / 2).max(HEAD_ROWS * stride).min(usize::from(MATCHED));
+        let cells = reader.number(most)?;
+        if cells == 0 || !cells.is_multiple_of(stride) {
             return Err(OUTSIDE);
         }
-        let transitions = restore_numbers(reader, stride * usize::from(rows))?;
+        let transitions = restore_numbers(reader, cells)?;
         let starts = restore_starts(reader)?;
-        let exits = reader.count(2, usize::from(MATCHED - rows))?;
+        let exits = reader.count(2, usize::from(MATCHED) - cells)?;
         let exits = restore_numbers(reader, exits)?;
         let (bounds, states) = restore_lists(reader, limits)?;
-        let known = |next: &u16| *next == MATCHED || usize::from(*next) < usize::from(rows) + exits.len();
-        let inside = |row: &u16| *row < rows;
+        let known = |next: &u16| match usize::from(*next).checked_sub(cells) {
+            _ if *next == MATCHED => true,
+            None => usize::from(*next).is_multiple_of(stride),
+            Some(exit) => exit < exits.len(),
+        };
+        let inside = |row: &u16| usize::from(*row) < cells && usize::from(*row).is_multiple_of(stride);
         if bounds.len() != exits.len() + 1
             || !transitions.iter().all(known)
             || !exits.iter().chain(&starts).all(inside)
@@ -103,7 +107,7 @@ impl Head {
         {
             return Err(OUTSIDE);
         }
-        Ok(Head { rows, transitions, stride, starts, exits, bounds, states })
+        Ok(Head { transitions, starts, exits, bounds, states })
     }
 }
 
