@@ -5,7 +5,7 @@ use super::captures::CaptureThreads;
 use super::hybrid::Threads;
 use super::table::Table;
 
-/// The mutable memory of one pattern's scans: lazy DFA states and simulation sets; nothing at all for a dense pattern. It
+/// The mutable memory of one pattern's scans: lazy DFA states and sets of simulations; nothing at all for a dense pattern. It
 /// grows on demand and is reused from request to request. It may be lent to another pattern, at the cost of what it held.
 #[derive(Debug, Default)]
 pub struct Cache {

@@ -254,3 +254,54 @@ impl Hybrid {
 fn step(met: usize) -> u64 {
     fuel::TAIL_STEP + fuel::TAIL_STATE * met as u64
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scan::{Cache, Cursor, Engine, Groups, Outcome, Pattern, Want};
+
+    fn build(source: &str, head_bytes: usize) -> Pattern {
+        let hir = regex_syntax::ParserBuilder::new().utf8(false).unicode(false).build().parse(source).unwrap();
+        let limits = Limits { hybrid_head_bytes: head_bytes, ..Limits::default() };
+        Pattern::build(&hir, Want::Span, &limits, Some(Engine::Hybrid)).unwrap()
+    }
+
+    fn scan(pattern: &Pattern, haystack: &[u8]) -> (Option<(usize, usize)>, u64) {
+        let (mut cursor, mut groups, mut meter) = (Cursor::default(), Groups::default(), Meter::unlimited());
+        let outcome =
+            pattern.scan(&mut Cache::default(), haystack, &mut cursor, u64::MAX, &mut groups, &mut meter).unwrap();
+        (groups.get(0).filter(|_| outcome == Outcome::Hit), meter.spent())
+    }
+
+    /// The shape of the patterns that made this necessary.
+    const EVASION: &str =
+        r"(?i)c(?:\$[!#a-z0-9]*)?a(?:\$[!#a-z0-9]*)?t(?:\$[!#a-z0-9]*)?\s|w(?:\$[!#a-z0-9]*)?h(?:\$[!#a-z0-9]*)?o";
+
+    #[test]
+    fn ordinary_bytes_take_one_fuel_each() {
+        let text = b"An ordinary sentence, as people write them: it has no such places. ".repeat(20);
+        assert_eq!(scan(&build(EVASION, 32 << 10), &text), (None, fuel::CALL + text.len() as u64));
+    }
+
+    #[test]
+    fn what_keeps_many_states_alive_pays_for_them_and_no_more() {
+        for head_bytes in [0, 500, 32 << 10] {
+            let pattern = build(EVASION, head_bytes);
+            let (text, hit) = (b"c$wha$at$hwc$a".repeat(40), b"c$wha$at$hwc$a".repeat(40).len());
+            let (found, spent) = scan(&pattern, &text);
+            assert_eq!(found, None);
+            assert!(spent < 60 * text.len() as u64, "{spent}");
+            assert!(spent <= pattern.price().of(text.len()));
+            let text = [text, b"t$x ".to_vec()].concat();
+            assert_eq!(scan(&pattern, &text).0, Some((hit - 3, hit + 4)), "{head_bytes}");
+        }
+    }
+
+    #[test]
+    fn a_match_is_searched_for_from_where_it_can_begin() {
+        let text = [b"a plain text .".repeat(1000), b" xcat ".to_vec()].concat();
+        let (found, spent) = scan(&build(EVASION, 32 << 10), &text);
+        assert_eq!(found, Some((text.len() - 4, text.len())));
+        assert!(spent < text.len() as u64 + 6000, "{spent} for {} bytes", text.len());
+    }
+}
