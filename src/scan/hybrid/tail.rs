@@ -16,8 +16,6 @@ pub(in crate::scan) const MATCHED: u16 = 1 << 15;
 pub(super) const NOWHERE: u16 = 0;
 /// Nodes that one construction may look at, about a fiftieth of a second.
 const MAX_STEPS: usize = 4_000_000;
-/// Bits of a word of a mask.
-const BITS: usize = u64::BITS as usize;
 
 /// An NFA without empty transitions.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,16 +28,15 @@ pub(in crate::scan) struct Tail {
     pub(in crate::scan) starts: [u16; 5],
     /// States below this one begin a match anew.
     pub(in crate::scan) fresh: u16,
-    /// For each state a bit for each column that leads somewhere.
-    pub(in crate::scan) masks: Vec<u64>,
-    /// Where the entries of each state begin, and at last where they all end.
-    pub(in crate::scan) bases: Vec<u32>,
-    /// An entry for each bit: the number of a list, and [`MATCHED`].
+    /// A row for each state: an entry for each column, and the last for the edge of the haystack. An entry is [`NOWHERE`], or one more
+    /// than a state, or the number of a list, which follow the states; and [`MATCHED`].
     pub(in crate::scan) entries: Vec<u16>,
-    /// Where each list begins, and at last where they all end. The first list is empty.
+    /// Where each list begins, and at last where they all end.
     pub(in crate::scan) bounds: Vec<u32>,
-    /// States.
+    /// The states of the lists.
     pub(in crate::scan) lists: Vec<u16>,
+    /// All states: each is a list of one.
+    alone: Vec<u16>,
 }
 
 /// A state under construction: a node, and the kind of byte before it if assertions ask for that.
@@ -52,8 +49,9 @@ struct Work<'n> {
     index: HashMap<Place, u16>,
     /// Whether assertions are met between a node and the next byte; unknown at first.
     waits: Vec<Option<bool>>,
+    /// Where each list begins, and at last where they all end. The first is empty.
     bounds: Vec<u32>,
-    lists: Vec<u16>,
+    members: Vec<u16>,
     known: HashMap<Box<[u16]>, u16>,
     /// The kind of each class of bytes, and what it leads to in the state being looked at.
     classes: Vec<(Side, Vec<u32>)>,
@@ -77,37 +75,42 @@ impl Tail {
             work.row(place, &mut rows)?;
         }
         let (columns, kept) = merge(nfa, &rows, stride)?;
-        let words = (kept.len()).div_ceil(BITS);
-        let (mut masks, mut bases, mut entries) = (Vec::new(), vec![0], Vec::new());
+        let (numbers, bounds, lists) = work.lists()?;
+        let mut entries = Vec::with_capacity(work.places.len() * kept.len());
         for row in rows.chunks_exact(stride) {
-            let from = masks.len();
-            masks.resize(from + words, 0);
-            for (column, class) in kept.iter().enumerate() {
-                let entry = row.get(*class).copied()?;
-                if entry != NOWHERE {
-                    *masks.get_mut(from + column / BITS)? |= 1 << (column % BITS);
-                    entries.push(entry);
-                }
+            for &class in &kept {
+                let entry = row.get(class).copied()?;
+                entries.push(numbers.get(usize::from(entry & !MATCHED))? | entry & MATCHED);
             }
-            bases.push(u32::try_from(entries.len()).ok()?);
         }
-        entries.shrink_to_fit();
-        let (bounds, lists) = (work.bounds, work.lists);
-        Some(Tail { columns, width: kept.len() - 1, starts, fresh, masks, bases, entries, bounds, lists })
+        Tail::of(columns, kept.len() - 1, starts, fresh, entries, bounds, lists)
+    }
+
+    /// The automaton of these parts; `None` if it has too many states.
+    pub(in crate::scan) fn of(
+        columns: Box<[u8; 256]>,
+        width: usize,
+        starts: [u16; 5],
+        fresh: u16,
+        entries: Vec<u16>,
+        bounds: Vec<u32>,
+        lists: Vec<u16>,
+    ) -> Option<Tail> {
+        let states = u16::try_from(entries.len() / (width + 1)).ok().filter(|states| states & MATCHED == 0)?;
+        Some(Tail { columns, width, starts, fresh, entries, bounds, lists, alone: (0..states).collect() })
     }
 
     /// Number of states.
     pub(in crate::scan) fn len(&self) -> usize {
-        self.bases.len().saturating_sub(1)
+        self.alone.len()
     }
 
     /// Bytes held.
     pub(super) fn memory(&self) -> usize {
-        size_of_val(&*self.masks)
-            + size_of_val(&*self.bases)
-            + size_of_val(&*self.entries)
+        size_of_val(&*self.entries)
             + size_of_val(&*self.bounds)
             + size_of_val(&*self.lists)
+            + size_of_val(&*self.alone)
             + 256
     }
 
@@ -120,56 +123,36 @@ impl Tail {
     /// Where a state leads over a column.
     #[inline]
     pub(super) fn entry(&self, state: u16, column: usize) -> u16 {
-        let words = (self.width + 1).div_ceil(BITS);
-        let first = usize::from(state) * words;
-        let Some(&word) = self.masks.get(first + column / BITS) else { return NOWHERE };
-        let bit = 1 << (column % BITS);
-        if word & bit == 0 {
-            return NOWHERE;
-        }
-        let before: u32 = if column < BITS {
-            0
-        } else {
-            self.masks.get(first..first + column / BITS).unwrap_or_default().iter().map(|word| word.count_ones()).sum()
-        };
-        let base = self.bases.get(usize::from(state)).copied().unwrap_or_default();
-        let place = base + before + (word & (bit - 1)).count_ones();
-        self.entries.get(place as usize).copied().unwrap_or(NOWHERE)
+        self.entries.get(usize::from(state) * (self.width + 1) + column).copied().unwrap_or(NOWHERE)
     }
 
     /// The states of an entry, in order of preference.
     #[inline]
     pub(super) fn list(&self, entry: u16) -> &[u16] {
-        let at = usize::from(entry & !MATCHED);
-        let bounds = self.bounds.get(at).zip(self.bounds.get(at + 1));
+        let number = usize::from(entry & !MATCHED);
+        let Some(list) = number.checked_sub(self.alone.len() + 1) else {
+            return self.alone.get(number.wrapping_sub(1)..number).unwrap_or_default();
+        };
+        let bounds = self.bounds.get(list).zip(self.bounds.get(list + 1));
         bounds.and_then(|(&from, &to)| self.lists.get(from as usize..to as usize)).unwrap_or_default()
-    }
-
-    /// Where a state leads: columns and what they lead to.
-    fn ways(&self, state: usize) -> impl Iterator<Item = (usize, &[u16])> {
-        let words = (self.width + 1).div_ceil(BITS);
-        let columns = (0..=self.width).filter(move |column| {
-            let word = self.masks.get(state * words + column / BITS);
-            word.is_some_and(|word| word >> (column % BITS) & 1 != 0)
-        });
-        let bounds = self.bases.get(state).zip(self.bases.get(state + 1));
-        let entries = bounds.and_then(|(&from, &to)| self.entries.get(from as usize..to as usize));
-        columns.zip(entries.unwrap_or_default()).map(|(column, &entry)| (column, self.list(entry)))
     }
 
     /// The most states that one step can come upon, one as often as it is led to. Behind a byte only those states can be alive to
     /// which it leads from anywhere.
     pub(super) fn widest(&self) -> usize {
         let mut behind = vec![Vec::new(); self.width + 1];
-        let ways: Vec<Vec<(usize, usize)>> = (0..self.len())
-            .map(|state| {
-                let ways = self.ways(state).map(|(column, list)| {
-                    behind.get_mut(column).into_iter().for_each(|reached| reached.extend_from_slice(list));
-                    (column, list.len())
-                });
-                ways.collect()
-            })
-            .collect();
+        let mut ways: Vec<Vec<(usize, usize)>> = Vec::with_capacity(self.len());
+        for row in self.entries.chunks_exact(self.width + 1) {
+            let mut lengths = Vec::new();
+            for (column, (&entry, reached)) in row.iter().zip(&mut behind).enumerate() {
+                let list = self.list(entry);
+                reached.extend_from_slice(list);
+                if !list.is_empty() {
+                    lengths.push((column, list.len()));
+                }
+            }
+            ways.push(lengths);
+        }
         for reached in &mut behind {
             reached.sort_unstable();
             reached.dedup();
@@ -206,7 +189,7 @@ impl<'n> Work<'n> {
             index: HashMap::new(),
             waits: vec![None; nfa.len()],
             bounds: vec![0, 0],
-            lists: Vec::new(),
+            members: Vec::new(),
             known: HashMap::from([(Box::default(), 0)]),
             classes,
             simulation,
@@ -270,14 +253,34 @@ impl<'n> Work<'n> {
         (self.steps <= MAX_STEPS).then_some(())
     }
 
+    /// The entries that stand for the lists, and the lists of more than one state.
+    fn lists(&self) -> Option<(Vec<u16>, Vec<u32>, Vec<u16>)> {
+        let (mut numbers, mut bounds, mut lists) = (Vec::new(), vec![0], Vec::new());
+        for pair in self.bounds.windows(2) {
+            let [from, to] = *pair else { return None };
+            let number = match self.members.get(from as usize..to as usize)? {
+                [] => usize::from(NOWHERE),
+                [state] => usize::from(*state) + 1,
+                list => {
+                    lists.extend_from_slice(list);
+                    bounds.push(u32::try_from(lists.len()).ok()?);
+                    self.places.len() + bounds.len() - 1
+                }
+            };
+            numbers.push(u16::try_from(number).ok().filter(|number| number & MATCHED == 0)?);
+        }
+        lists.shrink_to_fit();
+        Some((numbers, bounds, lists))
+    }
+
     /// The number of a list.
     fn list(&mut self, list: &[u16]) -> Option<u16> {
         if let Some(&number) = self.known.get(list) {
             return Some(number);
         }
         let number = u16::try_from(self.bounds.len() - 1).ok().filter(|number| number & MATCHED == 0)?;
-        self.lists.extend_from_slice(list);
-        self.bounds.push(u32::try_from(self.lists.len()).ok()?);
+        self.members.extend_from_slice(list);
+        self.bounds.push(u32::try_from(self.members.len()).ok()?);
         self.known.insert(list.into(), number);
         Some(number)
     }

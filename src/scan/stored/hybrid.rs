@@ -34,10 +34,6 @@ impl Tail {
         numbers(&self.starts, writer);
         writer.number(self.fresh.into());
         writer.number(self.len());
-        writer.place(size_of_val(&*self.masks), |place| {
-            let words = place.as_chunks_mut().0.iter_mut();
-            words.zip(&self.masks).for_each(|(word, mask)| *word = mask.to_le_bytes());
-        });
         numbers(&self.entries, writer);
         lists(&self.bounds, &self.lists, writer);
     }
@@ -50,25 +46,16 @@ impl Tail {
         }
         let starts = restore_starts(reader)?;
         let fresh = small(reader)?;
-        let words = (width + 1).div_ceil(u64::BITS as usize);
-        let states = reader.count(8 * words, usize::from(!tail::MATCHED))?;
-        let masks: Vec<u64> =
-            reader.raw(8 * words * states)?.as_chunks().0.iter().map(|&word| u64::from_le_bytes(word)).collect();
-        let mut bases = Vec::with_capacity(states + 1);
-        let mut entries = 0;
-        bases.push(0);
-        for mask in masks.chunks_exact(words) {
-            entries += mask.iter().map(|word| word.count_ones()).sum::<u32>();
-            bases.push(entries);
-        }
-        let entries = restore_numbers(reader, entries as usize)?;
+        let states = reader.count(2 * (width + 1), usize::from(!tail::MATCHED))?;
+        let entries = restore_numbers(reader, states * (width + 1))?;
         let (bounds, lists) = restore_lists(reader, limits)?;
-        let known = |entry: &u16| usize::from(entry & !tail::MATCHED) + 1 < bounds.len();
+        // No state, a state, or one of the lists.
+        let known = |entry: &u16| usize::from(entry & !tail::MATCHED) < states + bounds.len();
         let inside = |state: &u16| usize::from(*state) < states;
         if !entries.iter().all(known) || !lists.iter().chain(&starts).all(inside) {
             return Err(OUTSIDE);
         }
-        Ok(Tail { columns, width, starts, fresh, masks, bases, entries, bounds, lists })
+        Tail::of(columns, width, starts, fresh, entries, bounds, lists).ok_or(OUTSIDE)
     }
 }
 
