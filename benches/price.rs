@@ -130,7 +130,7 @@ fn scan(pattern: &Pattern, cache: &mut Cache, haystack: &[u8]) -> (Outcome, u64)
 fn scanners(table: &mut Table) {
     let source = r"(?i)\bunion\s+(?:all\s+)?select\b|[ab][^x]{8}c$";
     let parsed = pcre::parse(source.as_bytes(), false, &Limits::default()).expect(source);
-    for engine in [Engine::Dense, Engine::Lazy, Engine::Nfa] {
+    for engine in [Engine::Dense, Engine::Hybrid, Engine::Lazy, Engine::Nfa] {
         let pattern = parsed.build(Want::Match, &Limits::default(), Some(engine)).expect(source);
         for (kind, input) in [("benign", prose(SIZE)), ("hostile", repeat("union all ab", SIZE))] {
             let mut cache = Cache::default();
@@ -148,8 +148,10 @@ fn scanners(table: &mut Table) {
     }
     let words = ["union", "select", "<script", "/etc/passwd", "aaaa", "aa!", "onload", "cmd.exe", "${jndi"];
     let words: Vec<Box<[u8]>> = words.iter().map(|word| word.as_bytes().into()).collect();
-    let (literals, phrases) = (Literals::build(&words).expect("small"), Phrases::build(&words).expect("small"));
-    for (kind, input, hits) in [("benign", prose(SIZE), 0), ("hostile", repeat("aaa bb ", SIZE), 0)] {
+    let numbered: Vec<_> = words.iter().map(|word| &**word).zip(0..).collect();
+    let literals = Literals::build(&numbered, words.len()).expect("small");
+    let phrases = Phrases::build(&words).expect("small");
+    for (kind, input, hits) in [("benign", prose(SIZE), 0), ("hostile", repeat("unio nion sele elec lect ", SIZE), 0)] {
         let mut found = [0];
         literals.scan(&input, &mut found, &mut Meter::unlimited()).expect("unlimited");
         assert_eq!(found, [hits], "{kind}");

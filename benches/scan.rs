@@ -15,7 +15,7 @@ use fusewall::meter::Meter;
 use fusewall::scan::{Cache, Cursor, Engine, Groups, Literals, Outcome, Pattern, Phrases, Want};
 use regex_syntax::hir::Hir;
 
-const ENGINES: [Engine; 3] = [Engine::Dense, Engine::Lazy, Engine::Nfa];
+const ENGINES: [Engine; 4] = [Engine::Dense, Engine::Hybrid, Engine::Lazy, Engine::Nfa];
 
 fn parse(pattern: &str) -> Option<Hir> {
     regex_syntax::ParserBuilder::new().utf8(false).unicode(false).build().parse(pattern).ok()
@@ -120,7 +120,9 @@ fn literals(criterion: &mut Criterion) {
             .iter()
             .map(|literal| literal.as_bytes().into())
             .collect();
-    let (literals, phrases) = (Literals::build(&list).expect("small"), Phrases::build(&list).expect("small"));
+    let numbered: Vec<_> = list.iter().map(|word| &**word).zip(0..).collect();
+    let literals = Literals::build(&numbered, list.len()).expect("small");
+    let phrases = Phrases::build(&list).expect("small");
     let mut group = criterion.benchmark_group("literals");
     for (kind, haystack, hits) in [("benign", prose(16 << 10), 0), ("hostile", repeat("aaaa", 16 << 10), 0b11_0000)] {
         let mut found = [0];
@@ -244,7 +246,7 @@ fn survey(_: &mut Criterion) {
         }
         let wasted: u128 = failed.iter().map(|(millis, _)| millis).sum();
         println!(
-            "{want:?}: {dense} dense, {} lazy; {} ms to build, {wasted} of them for the lazy ones; {} KiB",
+            "{want:?}: {dense} dense, {} others; {} ms to build, {wasted} of them for the others; {} KiB",
             failed.len(),
             begun.elapsed().as_millis(),
             memory >> 10,
@@ -284,7 +286,7 @@ fn survey(_: &mut Criterion) {
             survey.worst.push(worst);
             survey.worst_fuel.push(worst_fuel);
             survey.slack.push(pattern.price().of(4096) as f64 / dearest as f64);
-            if engine == Engine::Lazy {
+            if engine == Engine::Hybrid {
                 println!(
                     "{:>8} fuel/KiB, dearest {:>8}, {} KiB, {:.60}",
                     pattern.price().per_kib,

@@ -10,7 +10,7 @@ use regex_automata::util::syntax;
 use regex_automata::{Input, nfa::thompson::NFA};
 use regex_syntax::hir::Hir;
 
-const ENGINES: [Engine; 3] = [Engine::Dense, Engine::Lazy, Engine::Nfa];
+const ENGINES: [Engine; 4] = [Engine::Dense, Engine::Hybrid, Engine::Lazy, Engine::Nfa];
 
 /// Groups 0 to 9.
 type Spans = Vec<Option<(usize, usize)>>;
@@ -60,6 +60,8 @@ fn check(source: &str, haystacks: &[(Vec<u8>, usize)], lazy_bytes: usize, dense_
     let mut limits = Limits::default();
     limits.dense_dfa_bytes = dense_bytes;
     limits.lazy_dfa_bytes = lazy_bytes;
+    // From the start states alone to all there are.
+    limits.hybrid_head_bytes = lazy_bytes / 8;
     for want in [Want::Match, Want::Span, Want::Groups] {
         for engine in ENGINES {
             let Ok(pattern) = Pattern::build(&hir, want, &limits, Some(engine)) else {
@@ -246,7 +248,7 @@ fn what_is_too_large_or_unknown_is_refused_with_its_size() {
     assert_eq!(error.to_string(), format!("the NFA of this pattern is larger than {} bytes", limits.nfa_bytes));
     let exploding = parse("a[^x]{40}b");
     assert!(Pattern::build(&exploding, Want::Match, &limits, Some(Engine::Dense)).is_err());
-    assert_eq!(Pattern::build(&exploding, Want::Match, &limits, None).unwrap().engine(), Engine::Lazy);
+    assert_eq!(Pattern::build(&exploding, Want::Match, &limits, None).unwrap().engine(), Engine::Hybrid);
     let unicode = regex_syntax::hir::Hir::look(regex_syntax::hir::Look::WordUnicode);
     assert!(Pattern::build(&unicode, Want::Match, &limits, None).is_err());
 }

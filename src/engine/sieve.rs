@@ -6,7 +6,7 @@ use super::scratch::Scratch;
 use super::values::shows;
 use crate::byteset::ByteSet;
 use crate::meter::{Exhausted, Meter};
-use crate::program::{Conditions, Facts, Loaded, NodeId, Sieve, SlotId, level, ones};
+use crate::program::{Conditions, Loaded, NodeId, Sieve, SlotId, level, ones};
 use crate::rule::{Phase, Variable};
 
 /// Looking whether a pipeline changes a value.

@@ -172,12 +172,13 @@ mod tests {
     use crate::scan::{Cache, Cursor, Groups, Want};
     use proptest::prelude::*;
 
-    /// Small tables and NFAs of every kind: the library's, our own, none, captures, back-references, assertions.
+    /// Small automata of every kind: the library's, our own, hybrids, captures, back-references, assertions.
     const PATTERNS: &[(&str, Want, usize)] = &[
         ("(?i)un(ion)\\s+select", Want::Groups, 1 << 20),
         ("\\bon[a-z]{3,9}\\s*=", Want::Span, 1 << 14),
         ("[ab]x.{9}y|^z", Want::Match, 1 << 8),
         ("^(a+)=\\1$", Want::Groups, 1 << 16),
+        ("\\b[no]x?.{9}(y)|z$", Want::Groups, 1 << 8),
     ];
 
     fn limits(dense_dfa_bytes: usize) -> Limits {

@@ -2,14 +2,16 @@
 
 use super::backtrack::Thread;
 use super::captures::CaptureThreads;
+use super::hybrid::Threads;
 use super::table::Table;
 
-/// The mutable memory of one pattern's scans: lazy DFA states and simulation sets; nothing at all for a dense pattern. It
+/// The mutable memory of one pattern's scans: lazy DFA states and sets of simulations; nothing at all for a dense pattern. It
 /// grows on demand and is reused from request to request. It may be lent to another pattern, at the cost of what it held.
 #[derive(Debug, Default)]
 pub struct Cache {
     pub(super) forward: Table,
     pub(super) reverse: Table,
+    pub(super) threads: Threads,
     pub(super) captures: CaptureThreads,
     pub(super) backtrack: Thread,
     owner: u64,
@@ -36,7 +38,11 @@ impl Cache {
 
     /// Bytes held.
     pub fn memory(&self) -> usize {
-        self.forward.memory() + self.reverse.memory() + self.captures.memory() + self.backtrack.memory()
+        self.forward.memory()
+            + self.threads.memory()
+            + self.reverse.memory()
+            + self.captures.memory()
+            + self.backtrack.memory()
     }
 
     /// Begins a scan of pattern `owner`; answers its number.
@@ -48,6 +54,11 @@ impl Cache {
         }
         self.serial += 1;
         self.serial
+    }
+
+    /// The states of one direction.
+    pub(super) fn table<const REVERSE: bool>(&mut self) -> &mut Table {
+        if REVERSE { &mut self.reverse } else { &mut self.forward }
     }
 
     /// Whether the scan with this number is the one that the cache serves.

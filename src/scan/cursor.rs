@@ -85,6 +85,8 @@ pub(super) enum Phase {
     Idle,
     /// Looking for the end of the leftmost match.
     Forward,
+    /// Looking for start and end of the leftmost match, which a hybrid automaton has detected.
+    Locate,
     /// Looking for the start of the match that ends at `end`.
     Reverse { end: usize },
     /// Looking for the groups inside `start..end`.

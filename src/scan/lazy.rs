@@ -1,4 +1,5 @@
 //! A lazy DFA with a cap, which goes on as an NFA simulation where the cap stops it. With a cap of zero it is the simulation.
+//! For what is too large for a hybrid automaton.
 
 use regex_automata::nfa::thompson::NFA;
 

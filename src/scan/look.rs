@@ -19,6 +19,9 @@ pub(super) enum Side {
 }
 
 impl Side {
+    /// All kinds.
+    pub(super) const ALL: [Side; 5] = [Side::Edge, Side::Lf, Side::Cr, Side::Word, Side::Other];
+
     /// The kind of `byte`; `None` is the edge of the haystack.
     pub(super) fn of(byte: Option<u8>) -> Side {
         match byte {

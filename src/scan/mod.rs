@@ -3,7 +3,7 @@
 //!
 //! | type | question | automaton |
 //! |---|---|---|
-//! | [`Pattern`] | does one regex match, where, with which groups? | dense DFA, bounded lazy DFA or NFA simulation |
+//! | [`Pattern`] | does one regex match, where, with which groups? | dense DFA, hybrid automaton, bounded lazy DFA or NFA simulation |
 //! | [`Backtrack`] | the same, for patterns that are not regular | none: backtracking that remembers |
 //! | [`Literals`] | which of many literals occur? | grams of four bytes, or Aho-Corasick |
 //! | [`Phrases`] | which phrase of a `@pm` list comes first? | Aho-Corasick, first end |
@@ -33,6 +33,7 @@ mod determinize;
 mod error;
 mod fuel;
 mod grams;
+mod hybrid;
 mod lazy;
 mod literals;
 mod look;

@@ -10,9 +10,9 @@ use super::captures::Captures;
 use super::compact::Compact;
 use super::cursor::{Phase, Run, Step};
 use super::dense::Dense;
+use super::hybrid::Hybrid;
 use super::lazy::Lazy;
-use super::table::Table;
-use super::thompson::{Order, Shape, compile};
+use super::thompson::{Order, Shape, Thompson, compile};
 use super::{BuildError, Cache, Cursor, Groups, Outcome, fuel};
 use crate::limits::Limits;
 use crate::meter::{Exhausted, Meter, Price};
@@ -26,6 +26,8 @@ const LIBRARY_SHARE: usize = 4;
 pub enum Engine {
     /// A dense DFA: about one fuel a byte, whatever the input.
     Dense,
+    /// A hybrid automaton: about one fuel a byte for what ordinary bytes lead to, and beside that one for each state that is alive.
+    Hybrid,
     /// A lazy DFA: one fuel a byte in known ground, an NFA step where the request first goes.
     Lazy,
     /// An NFA simulation: every byte pays for the nodes that are alive.
@@ -48,6 +50,7 @@ pub enum Want {
 pub(super) enum Machine {
     Dense(Box<Dense>),
     Compact(Box<Compact>),
+    Hybrid(Box<Hybrid>),
     Lazy(Box<Lazy>),
 }
 
@@ -80,10 +83,13 @@ impl Pattern {
         let order = if want == Want::Match { Order::Any } else { Order::First };
         match Machine::dense(&nfa, order, limits) {
             Some(dense) => Pattern::assemble(hir, want, Engine::Dense, dense, limits),
-            None => {
-                let lazy = Machine::lazy(&nfa, order, Engine::Lazy, limits);
-                Pattern::assemble(hir, want, Engine::Lazy, lazy, limits)
-            }
+            None => match Machine::hybrid(&nfa, order, limits) {
+                Some(hybrid) => Pattern::assemble(hir, want, Engine::Hybrid, hybrid, limits),
+                None => {
+                    let lazy = Machine::lazy(&nfa, order, Engine::Lazy, limits);
+                    Pattern::assemble(hir, want, Engine::Lazy, lazy, limits)
+                }
+            },
         }
     }
 
@@ -97,6 +103,8 @@ impl Pattern {
         let forward = match engine {
             Engine::Dense => Machine::dense(&nfa, order, limits)
                 .ok_or(BuildError::TooLarge { what: "DFA", limit: limits.dense_dfa_bytes })?,
+            Engine::Hybrid => Machine::hybrid(&nfa, order, limits)
+                .ok_or(BuildError::TooLarge { what: "hybrid automaton", limit: limits.hybrid_head_bytes })?,
             Engine::Lazy | Engine::Nfa => Machine::lazy(&nfa, order, engine, limits),
         };
         Pattern::assemble(hir, want, engine, forward, limits)
@@ -110,7 +118,7 @@ impl Pattern {
         forward: Machine,
         limits: &Limits,
     ) -> Result<Pattern, BuildError> {
-        let reverse = if want == Want::Match {
+        let reverse = if want == Want::Match || engine == Engine::Hybrid {
             None
         } else {
             let nfa = compile(hir, Shape::Reverse, limits.nfa_bytes)?;
@@ -221,11 +229,13 @@ impl Pattern {
             let left = quantum.saturating_sub(meter.spent() - begun);
             let (start, run) = (cursor.start, &mut cursor.run);
             let step = match cursor.phase {
-                Phase::Idle | Phase::Forward => {
-                    self.forward.run::<false>(&mut cache.forward, haystack, start, run, left, meter)?
-                }
+                Phase::Idle | Phase::Forward => self.forward.run::<false>(cache, haystack, start, run, left, meter)?,
+                Phase::Locate => match &self.forward {
+                    Machine::Hybrid(hybrid) => hybrid.locate(&mut cache.threads, haystack, run, left, meter)?,
+                    _ => Step::Done(None),
+                },
                 Phase::Reverse { end } => match &self.reverse {
-                    Some(reverse) => reverse.run::<true>(&mut cache.reverse, haystack, start, run, left, meter)?,
+                    Some(reverse) => reverse.run::<true>(cache, haystack, start, run, left, meter)?,
                     None => Step::Done(Some(end)),
                 },
                 Phase::Groups { start, end } => match &self.captures {
@@ -244,12 +254,17 @@ impl Pattern {
                 Step::Done(found) => found,
             };
             (cursor.phase, cursor.run) = match (cursor.phase, found) {
-                (Phase::Idle | Phase::Forward, None) => return Ok(cursor.finish(Outcome::Miss)),
+                (Phase::Idle | Phase::Forward | Phase::Locate, None) => return Ok(cursor.finish(Outcome::Miss)),
+                (Phase::Idle | Phase::Forward, Some(from)) if self.forward.locates() => (Phase::Locate, Run::new(from)),
                 (Phase::Idle | Phase::Forward, Some(end)) if self.reverse.is_some() => {
                     (Phase::Reverse { end }, Run::new(end))
                 }
-                (Phase::Reverse { end }, found) => {
+                (Phase::Reverse { .. } | Phase::Locate, found) => {
                     // The reverse automaton accepts wherever the forward one does; without it the end alone is a match.
+                    let end = match cursor.phase {
+                        Phase::Reverse { end } => end,
+                        _ => cursor.run.last.unwrap_or(cursor.start),
+                    };
                     let start = found.unwrap_or(end);
                     if self.exact.is_some() {
                         (cursor.phase, cursor.run) = (Phase::Exact, Run::new(start));
@@ -297,8 +312,20 @@ impl Machine {
         Machine::Lazy(Box::new(Lazy::new(nfa, order, bytes)))
     }
 
+    fn hybrid(nfa: &NFA, order: Order, limits: &Limits) -> Option<Machine> {
+        let restarts = nfa.start_anchored() != nfa.start_unanchored();
+        let hybrid = Hybrid::build(&Thompson::new(nfa, false, 0), restarts, order, limits)?;
+        Some(Machine::Hybrid(Box::new(hybrid)))
+    }
+
+    /// Whether start and end of a match are found by the machine itself, once it is known that there is one.
+    fn locates(&self) -> bool {
+        matches!(self, Machine::Hybrid(hybrid) if hybrid.order == Order::First)
+    }
+
     fn price(&self) -> Price {
         match self {
+            Machine::Hybrid(hybrid) => hybrid.price(),
             Machine::Dense(_) | Machine::Compact(_) => Price::per_byte(0, fuel::DENSE_BYTE),
             Machine::Lazy(lazy) => lazy.price(),
         }
@@ -308,13 +335,14 @@ impl Machine {
         match self {
             Machine::Dense(dense) => dense.memory(),
             Machine::Compact(compact) => compact.memory(),
+            Machine::Hybrid(hybrid) => hybrid.memory(),
             Machine::Lazy(lazy) => lazy.memory(),
         }
     }
 
     fn run<const REVERSE: bool>(
         &self,
-        table: &mut Table,
+        cache: &mut Cache,
         haystack: &[u8],
         floor: usize,
         run: &mut Run,
@@ -324,7 +352,8 @@ impl Machine {
         match self {
             Machine::Dense(dense) => dense.run::<REVERSE>(haystack, floor, run, quantum, meter),
             Machine::Compact(compact) => compact.run::<REVERSE>(haystack, floor, run, quantum, meter),
-            Machine::Lazy(lazy) => lazy.run::<REVERSE>(table, haystack, floor, run, quantum, meter),
+            Machine::Hybrid(hybrid) => hybrid.detect(&mut cache.threads, haystack, run, quantum, meter),
+            Machine::Lazy(lazy) => lazy.run::<REVERSE>(cache.table::<REVERSE>(), haystack, floor, run, quantum, meter),
         }
     }
 }

@@ -38,10 +38,6 @@ const ATTACKS: &[&str] = &[
     "http://169.254.169.254/latest/meta-data/",
 ];
 
-/// Benign requests that spend their budget at level 4, of all 42,369: two JSON documents of 22 and 48 KB with encoded text, which take
-/// 1,330 fuel a byte, half of it for the patterns of 932235 and 932236. None of them is in the everyday sample.
-const KNOWN_EXHAUSTED: usize = 2;
-
 /// Where padding stands.
 #[derive(Debug, Clone, Copy)]
 enum Around {
@@ -170,8 +166,7 @@ fn padding_hides_nothing_and_trips_nothing() {
         "{benign} benign requests, {benign_exhausted} spend their budget; {hostile_whole} of {hostile} hostile ones inspected to their end; {hidden} hidden attacks, \
          {hidden_refused} refused by rules, {hidden_exhausted} for a spent budget"
     ));
-    let known = if full() { KNOWN_EXHAUSTED } else { 0 };
-    assert!(*benign_exhausted <= known, "{} failures:\n{}", failures.len(), failures.join("\n"));
+    assert!(*benign_exhausted == 0, "{} failures:\n{}", failures.len(), failures.join("\n"));
     let passed = hidden - hidden_refused - hidden_exhausted;
     assert!(passed == 0, "{passed} attacks pass:\n{}", failures[..failures.len().min(30)].join("\n"));
     assert!(hostile_whole * 10 >= hostile * 9, "{hostile_whole} of {hostile} inspected to their end");

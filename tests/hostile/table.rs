@@ -79,7 +79,7 @@ const PADDING: &str = "
 For every `@rx` of the rules: texts that it matches, cut short and repeated; bytes of its alphabet in an order of chance; beginnings of
 matches before long white space; and between quotes, brackets and comments that do not close. As values of form fields. Every day a
 sample with a fixed seed is sent, counted here; `FUSEWALL_HOSTILE=full` sends all of it, up to 128 KB, and all 42,369 benign requests,
-two of which spend their budget: JSON of 22 and 48 KB with encoded text.
+none of which spends its budget.
 
 | question | cases | answer |
 |---|---|---|

@@ -3,7 +3,7 @@
 use crate::byteset::ByteSet;
 
 /// The share of values (parameters, headers, paths) that have the byte; rounded from browser and API traffic.
-pub(super) const fn of_byte(byte: u8) -> f64 {
+pub(in crate::scan) const fn of_byte(byte: u8) -> f64 {
     match byte {
         b'a' | b'e' | b'i' | b't' => 0.55,
         b'l' | b'n' | b'o' | b'p' => 0.46,

@@ -12,7 +12,7 @@
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 
 mod bytes;
-mod likelihood;
+pub(super) mod likelihood;
 mod literals;
 mod need;
 mod one_of_each;

@@ -6,6 +6,7 @@
 //! What is read is checked until nothing in it can lead a search astray: every state and every class has its place in the table.
 //! Whether a table is that of the pattern cannot be seen from it; only compiling the pattern again can tell.
 
+mod hybrid;
 mod nfa;
 
 use std::sync::atomic::Ordering as Atomic;
@@ -14,6 +15,7 @@ use super::backtrack::Tree;
 use super::captures::Captures;
 use super::compact::Compact;
 use super::dense::Dense;
+use super::hybrid::Hybrid;
 use super::lazy::Lazy;
 use super::pattern::{Machine, NEXT_ID};
 use super::thompson::Order;
@@ -26,6 +28,7 @@ use crate::wire::{Damaged, Reader, Writer};
 const LAZY: u8 = 0;
 const COMPACT: u8 = 1;
 const LIBRARY: u8 = 2;
+const HYBRID: u8 = 3;
 
 /// The stored part of a [`Pattern`].
 #[derive(Debug)]
@@ -90,7 +93,8 @@ impl StoredPattern {
         let forward = Machine::restore(reader, order, limits)?;
         let reverse = if reader.number(1)? == 1 { Some(Machine::restore(reader, Order::All, limits)?) } else { None };
         let captures = if reader.number(1)? == 1 { Some(Captures::restore(reader, limits)?) } else { None };
-        if reverse.is_some() != (inner != Want::Match) || captures.is_some() && inner != Want::Groups {
+        let locates = inner == Want::Match || matches!(forward, Machine::Hybrid(_));
+        if reverse.is_some() == locates || captures.is_some() && inner != Want::Groups {
             return Err(Damaged("the automata of a pattern do not fit together"));
         }
         Ok(StoredPattern { want, forward, reverse, captures, exact })
@@ -113,7 +117,11 @@ impl StoredPattern {
     pub fn complete(self, tree: Option<&Tree>, limits: &Limits) -> Result<Pattern, Damaged> {
         const FOREIGN: Damaged = Damaged("these are not the automata of this pattern");
         let StoredPattern { want, forward, reverse, captures, exact } = self;
-        let engine = if matches!(forward, Machine::Lazy(_)) { Engine::Lazy } else { Engine::Dense };
+        let engine = match forward {
+            Machine::Lazy(_) => Engine::Lazy,
+            Machine::Hybrid(_) => Engine::Hybrid,
+            Machine::Compact(_) | Machine::Dense(_) => Engine::Dense,
+        };
         let exact = if exact {
             let mut unmetered = Meter::unlimited();
             let built = Backtrack::build(tree.ok_or(FOREIGN)?, want, limits.nfa_bytes, limits, &mut unmetered);
@@ -132,6 +140,10 @@ impl Machine {
                 writer.byte(LAZY);
                 lazy.store(writer);
             }
+            Machine::Hybrid(hybrid) => {
+                writer.byte(HYBRID);
+                hybrid.store(writer);
+            }
             Machine::Compact(compact) => {
                 writer.byte(COMPACT);
                 compact.store(writer);
@@ -148,6 +160,7 @@ impl Machine {
             LAZY => Machine::Lazy(Box::new(Lazy::restore(reader, order, limits)?)),
             COMPACT => Machine::Compact(Box::new(Compact::restore(reader, order, limits)?)),
             LIBRARY => Machine::Dense(Box::new(Dense::restore(reader, order, limits)?)),
+            HYBRID if order != Order::All => Machine::Hybrid(Box::new(Hybrid::restore(reader, order, limits)?)),
             _ => return Err(Damaged("an automaton of an unknown kind")),
         })
     }

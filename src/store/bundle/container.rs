@@ -47,14 +47,15 @@ impl Identity {
             pattern_depth,
             nfa_bytes,
             dense_dfa_bytes,
+            hybrid_head_bytes,
             lazy_dfa_bytes,
             determinize_bytes,
             backtrack_bytes,
             fuel_rule,
             ..
         } = limits;
-        let sizes =
-            [pattern_bytes, nfa_bytes, dense_dfa_bytes, lazy_dfa_bytes, determinize_bytes, backtrack_bytes].into_iter();
+        let automata = [nfa_bytes, dense_dfa_bytes, hybrid_head_bytes, lazy_dfa_bytes, determinize_bytes];
+        let sizes = [pattern_bytes].into_iter().chain(automata).chain([backtrack_bytes]);
         sizes.for_each(|size| writer.number(*size));
         writer.raw(&pattern_depth.to_le_bytes());
         writer.raw(&fuel_rule.to_le_bytes());
