@@ -102,6 +102,15 @@ impl ByteSet {
             == 0
     }
 
+    /// Its bytes, and its letters in the other case, too.
+    #[must_use]
+    pub const fn either_case(mut self) -> Self {
+        // Both cases are in one word, 32 bits apart.
+        const UPPER: u64 = 0x07ff_fffe;
+        self.0[1] |= (self.0[1] & UPPER) << 32 | (self.0[1] >> 32) & UPPER;
+        self
+    }
+
     /// The bytes of both.
     #[must_use]
     pub const fn union(self, other: Self) -> Self {

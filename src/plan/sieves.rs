@@ -7,6 +7,7 @@ use crate::program::{
     SieveNode, SieveVariable, Slot, SlotId, Source, Test, TestId, TextTest, Trigger, Which,
 };
 use crate::scan::require;
+use crate::transform::Reach;
 use std::collections::HashMap;
 
 /// Gives every test that can be screened a slot; none without `prefilter`.
@@ -239,13 +240,17 @@ impl Open {
 fn pipeline(node: NodeId, all: &[Node]) -> SieveNode {
     let planned = all.get(node.index());
     let path = planned.map(|planned| planned.path.as_slice()).unwrap_or_default();
-    let steps = path.iter().filter_map(|step| all.get(step.index()));
+    let steps =
+        path.iter().filter_map(|step| all.get(step.index())).filter_map(|step| Some((step.trigger, step.step?.1)));
     SieveNode {
         node,
         slots: Vec::new(),
         targets: 0,
         trigger: planned.map_or(Trigger::NEVER, |planned| planned.path_trigger),
-        steps: steps.filter_map(|step| Some((step.trigger, step.step?.1))).collect(),
+        reach: steps.clone().fold(Reach::default(), |reach, (_, step)| reach.or(step.reach())),
+        shapes: steps
+            .filter(|(_, step)| !step.keeps_words())
+            .fold(ByteSet::EMPTY, |all, (own, _)| all.union(own.bytes)),
     }
 }
 

@@ -6,7 +6,7 @@
 use super::{Need, NodeId, SelectionId, SlotId, TestId, Trigger};
 use crate::byteset::ByteSet;
 use crate::rule::Variable;
-use crate::transform::Transformation;
+use crate::transform::Reach;
 
 /// Bytes that ordinary values consist of, each set within the next: words and numbers; paths, dates and lists of them; header
 /// fields and prose. Of three values in four no byte is outside the first. What a pattern can match within such a set is often
@@ -93,23 +93,23 @@ pub struct SieveNode {
     pub targets: u64,
     /// What the pipeline may change.
     pub trigger: Trigger,
-    /// Its steps, and what each may change.
-    pub steps: Vec<(Trigger, Transformation)>,
+    /// What may come out of it.
+    pub reach: Reach,
+    /// Values without these bytes change in letter case at most.
+    pub shapes: ByteSet,
 }
 
 impl SieveNode {
     /// What may come out of the pipeline: at most so many bytes, and no others; and whether nothing but letter case changes, which
     /// literals do not depend on.
+    #[inline]
     pub fn image(&self, facts: Facts) -> (Facts, bool) {
-        let steps = self.steps.iter();
-        steps.fold((facts, true), |(Facts { len, mask }, same_words), (trigger, step)| {
-            if trigger.changes(len, &mask) {
-                let image = Facts { len: step.max_output(len).max(len), mask: mask.union(step.image(mask)) };
-                (image, same_words && step.keeps_words())
-            } else {
-                (Facts { len, mask }, same_words)
-            }
-        })
+        let mask = self.reach.image(facts.mask);
+        if facts.len == 0 || mask == ByteSet::FULL {
+            return (Facts { len: usize::MAX, mask: ByteSet::FULL }, false);
+        }
+        // What can lengthen a value can make anything of it.
+        (Facts { len: facts.len, mask }, !facts.mask.either_case().intersects(&self.shapes))
     }
 }
 

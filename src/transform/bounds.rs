@@ -76,26 +76,28 @@ impl Transformation {
         matches!(self, T::Lowercase | T::Uppercase)
     }
 
-    /// Bytes that an output may have whose input has no others than `input`.
+    /// Where the bytes of the output can come from.
     ///
     /// ```
     /// use fusewall::byteset::ByteSet;
     /// use fusewall::transform::Transformation;
-    /// let bytes = Transformation::CompressWhitespace.image(ByteSet::of(b"a\t"));
+    /// let bytes = Transformation::CompressWhitespace.reach().image(ByteSet::of(b"a\t"));
     /// assert_eq!(bytes, ByteSet::of(b"a\t "));
     /// ```
-    pub fn image(self, input: ByteSet) -> ByteSet {
+    pub const fn reach(self) -> Reach {
+        let plain = Reach { opaque: ByteSet::EMPTY, adds: ByteSet::EMPTY, recases: false };
         match self {
-            T::RemoveNulls | T::RemoveWhitespace | T::Trim | T::TrimLeft | T::TrimRight => input,
-            T::CompressWhitespace | T::RemoveComments | T::ReplaceComments | T::ReplaceNulls => input.with(b' '),
-            T::RemoveCommentsChar | T::NormalizePath => input,
-            T::NormalizePathWin => input.with(b'/'),
-            T::PhpArgsNames => input.with(b'_'),
-            T::CmdLine => shifted(input, UPPER, true).with(b' '),
-            T::Lowercase => shifted(input, UPPER, true),
-            T::Uppercase => shifted(input, LOWER, false),
-            T::UrlDecode | T::UrlDecodeUni if !input.contains(b'%') => input.with(b' '),
-            _ => ByteSet::FULL,
+            T::RemoveNulls | T::RemoveWhitespace | T::Trim | T::TrimLeft | T::TrimRight => plain,
+            T::RemoveCommentsChar | T::NormalizePath => plain,
+            T::CompressWhitespace | T::RemoveComments | T::ReplaceComments | T::ReplaceNulls => {
+                Reach { adds: ByteSet::of(b" "), ..plain }
+            }
+            T::NormalizePathWin => Reach { adds: ByteSet::of(b"/"), ..plain },
+            T::PhpArgsNames => Reach { adds: ByteSet::of(b"_"), ..plain },
+            T::CmdLine => Reach { adds: ByteSet::of(b" "), recases: true, ..plain },
+            T::Lowercase | T::Uppercase => Reach { recases: true, ..plain },
+            T::UrlDecode | T::UrlDecodeUni => Reach { opaque: ByteSet::of(b"%"), adds: ByteSet::of(b" "), ..plain },
+            _ => Reach { opaque: self.triggers(), ..plain },
         }
     }
 
@@ -124,12 +126,34 @@ impl Transformation {
     }
 }
 
-/// A set and the letters of it that are among `letters`, in the other case.
-fn shifted(set: ByteSet, letters: ByteSet, down: bool) -> ByteSet {
-    let others = set.intersection(letters);
-    others
-        .iter()
-        .fold(set, |set, byte| set.with(if down { byte.to_ascii_lowercase() } else { byte.to_ascii_uppercase() }))
+/// Where the bytes of an output can come from that is not empty and whose input is not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Reach {
+    /// An input with one of these can become anything.
+    pub opaque: ByteSet,
+    /// From others nothing comes but the bytes of the input, and these;
+    pub adds: ByteSet,
+    /// and letters in the other case.
+    pub recases: bool,
+}
+
+impl Reach {
+    /// What one or the other, or both in turn can make.
+    #[must_use]
+    pub const fn or(self, other: Reach) -> Reach {
+        Reach {
+            opaque: self.opaque.union(other.opaque),
+            adds: self.adds.union(other.adds),
+            recases: self.recases || other.recases,
+        }
+    }
+
+    /// Bytes that may come from these.
+    #[inline]
+    pub const fn image(&self, input: ByteSet) -> ByteSet {
+        let own = if self.recases { input.either_case() } else { input }.union(self.adds);
+        if own.intersects(&self.opaque) { ByteSet::FULL } else { own }
+    }
 }
 
 /// The bytes that even (or odd) parity changes.

@@ -54,6 +54,8 @@ mod unicode;
 mod url;
 mod whitespace;
 
+pub use bounds::Reach;
+
 use std::collections::BTreeMap;
 
 /// `SecUnicodeMapFile`: code points that `t:urlDecodeUni` maps to single bytes.
