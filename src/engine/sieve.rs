@@ -12,7 +12,7 @@ use crate::rule::{Phase, Variable};
 /// Looking whether a pipeline changes a value.
 const NODE: u64 = 1;
 /// What pipelines make of a longer value is not made for a sieve: each test looks at it when its rule comes up.
-const LONG: usize = 2 << 10;
+const LONG: usize = 1 << 10;
 /// Pipelines whose checks are counted to see if they are few.
 const FORMS: u32 = 16;
 /// Nor is anything made that would fill the work arena, which is emptied between rules only.

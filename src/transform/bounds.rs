@@ -89,9 +89,9 @@ impl Transformation {
         match self {
             T::RemoveNulls | T::RemoveWhitespace | T::Trim | T::TrimLeft | T::TrimRight => plain,
             T::RemoveCommentsChar | T::NormalizePath => plain,
-            T::CompressWhitespace | T::RemoveComments | T::ReplaceComments | T::ReplaceNulls => {
-                Reach { adds: ByteSet::of(b" "), ..plain }
-            }
+            T::CompressWhitespace | T::ReplaceComments | T::ReplaceNulls => Reach { adds: ByteSet::of(b" "), ..plain },
+            // A comment at the end leaves a NUL, one without an end a blank.
+            T::RemoveComments => Reach { adds: ByteSet::of(b" \0"), ..plain },
             T::NormalizePathWin => Reach { adds: ByteSet::of(b"/"), ..plain },
             T::PhpArgsNames => Reach { adds: ByteSet::of(b"_"), ..plain },
             T::CmdLine => Reach { adds: ByteSet::of(b" "), recases: true, ..plain },
