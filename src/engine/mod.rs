@@ -11,6 +11,7 @@
 mod act;
 pub mod audit;
 mod buffers;
+mod caches;
 mod collections;
 mod cursor;
 mod env;

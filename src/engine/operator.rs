@@ -209,7 +209,7 @@ fn rx(
     if cursor.is_new() && !passes(buffer, &plan.screens, loaded, scratch, meter)? {
         return Ok(Tested::Miss);
     }
-    let Some(cache) = scratch.caches.get_mut(id.index()) else { return Ok(Tested::Miss) };
+    let Some(cache) = scratch.caches.get_mut(id) else { return Ok(Tested::Miss) };
     cache.admit(scratch.memory.left());
     let haystack = scratch.memory.get(scratch.buffers.slice(buffer));
     Ok(match pattern.scan(cache, haystack, cursor, quantum, &mut scratch.groups, meter)? {
@@ -228,7 +228,7 @@ fn every_match(
     meter: &mut Meter,
     accept: impl FnMut(&[u8], &mut bool) -> bool,
 ) -> Result<Tested, Exhausted> {
-    let (Some(pattern), Some(cache)) = (loaded.pattern(id), scratch.caches.get_mut(id.index())) else {
+    let (Some(pattern), Some(cache)) = (loaded.pattern(id), scratch.caches.get_mut(id)) else {
         return Ok(Tested::Miss);
     };
     let mut cache = std::mem::take(cache);
@@ -237,7 +237,7 @@ fn every_match(
         pattern.scan(&mut cache, haystack, cursor, u64::MAX, groups, meter)
     };
     let tested = each_match(buffer, scratch, meter, search, accept);
-    if let Some(place) = scratch.caches.get_mut(id.index()) {
+    if let Some(place) = scratch.caches.get_mut(id) {
         *place = cache;
     }
     tested

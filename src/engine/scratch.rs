@@ -1,6 +1,7 @@
 //! All mutable memory of one evaluation: made once per worker, reused for every request.
 
 use super::buffers::Buffers;
+use super::caches::Caches;
 use super::env::{Env, FixedEnv, Resolver};
 use super::expanded::Patterns;
 use super::matched::Matched;
@@ -46,7 +47,7 @@ pub struct Scratch {
     /// What the last `@geoLookup` has found: GEO.
     pub(super) geo: Option<Place>,
     pub(super) matched: Matched,
-    pub(super) caches: Vec<scan::Cache>,
+    pub(super) caches: Caches,
     /// Patterns that were known only when their macros were expanded.
     pub(super) patterns: Patterns,
     pub(super) groups: scan::Groups,
@@ -165,7 +166,7 @@ impl Scratch {
             resolver: None,
             geo: None,
             matched: Matched::default(),
-            caches: Vec::new(),
+            caches: Caches::new(program.patterns.len()),
             patterns: Patterns::default(),
             groups: scan::Groups::default(),
             text: Vec::new(),
@@ -208,7 +209,6 @@ impl Scratch {
             parser: None,
             nested: None,
         };
-        scratch.caches.resize_with(program.patterns.len(), scan::Cache::default);
         scratch.reset(program);
         scratch
     }
@@ -229,7 +229,7 @@ impl Scratch {
         self.resolver = None;
         self.geo = None;
         self.matched.clear();
-        self.caches.iter_mut().for_each(scan::Cache::clear);
+        self.caches.next_request();
         self.patterns.clear();
         self.removed.clear(program.rules.len());
         self.narrowed.clear();
@@ -281,7 +281,7 @@ impl Scratch {
         self.selections.shrink_to(4 * KEPT);
         self.records.clear();
         self.uploads.clear();
-        self.caches.iter_mut().for_each(scan::Cache::rest);
+        self.caches.rest();
         self.patterns.rest();
     }
 

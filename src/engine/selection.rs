@@ -2,6 +2,7 @@
 //! actions change is resolved each time.
 
 use super::buffers::Cell;
+use super::caches::Caches;
 use super::env::Env;
 use super::matched::full_name;
 use super::memory::Slice;
@@ -10,7 +11,6 @@ use super::values::{shows, tag};
 use crate::meter::{Exhausted, Meter, Price};
 use crate::program::{Loaded, PatternId, Selection, SelectionId, Source, Step, Which};
 use crate::rule::Variable;
-use crate::scan;
 
 /// Comparing one member's name with a selector.
 const COMPARE: u64 = 2;
@@ -287,10 +287,10 @@ fn finds(
     id: PatternId,
     text: &[u8],
     loaded: &Loaded,
-    caches: &mut [scan::Cache],
+    caches: &mut Caches,
     meter: &mut Meter,
 ) -> Result<bool, Exhausted> {
-    let (Some(pattern), Some(cache)) = (loaded.pattern(id), caches.get_mut(id.index())) else { return Ok(false) };
+    let (Some(pattern), Some(cache)) = (loaded.pattern(id), caches.get_mut(id)) else { return Ok(false) };
     pattern.finds(cache, text, meter)
 }
 

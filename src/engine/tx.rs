@@ -34,13 +34,15 @@ impl Tx {
         if self.values.len() < self.fixed {
             self.values.resize_with(self.fixed, Vec::new);
         }
-        self.values.iter_mut().for_each(Vec::clear);
+        // Only what the request before has set: rules name hundreds of entries.
+        for at in self.order.drain(..).map(|at| at as usize) {
+            self.values.get_mut(at).into_iter().for_each(Vec::clear);
+            let flags = [self.set.get_mut(at), self.listed.get_mut(at)];
+            flags.into_iter().flatten().for_each(|flag| *flag = false);
+        }
         self.held = 0;
-        self.set.clear();
         self.set.resize(self.fixed, false);
-        self.listed.clear();
         self.listed.resize(self.fixed, false);
-        self.order.clear();
         self.index.clear();
     }
 
