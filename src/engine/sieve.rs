@@ -1,13 +1,14 @@
 //! Which rules of a phase may match, and at which values: found out before the first of them runs, in one look at each value.
 
-use super::buffers::{BufferId, Cell, Source};
+use super::buffers::{BufferId, Buffers, Cell, Source};
 use super::memory::Slice;
 use super::scratch::Scratch;
 use super::values::shows;
 use crate::byteset::ByteSet;
 use crate::meter::{Exhausted, Meter};
-use crate::program::{Conditions, Loaded, NodeId, Sieve, SlotId, level, ones};
+use crate::program::{Check, Conditions, Facts, Loaded, NodeId, Sieve, SlotId, level, ones};
 use crate::rule::{Phase, Variable};
+use crate::scan::Literals;
 
 /// Looking whether a pipeline changes a value.
 const NODE: u64 = 1;
@@ -124,6 +125,7 @@ impl Sieved {
                 (0, 0)
             }
         };
+        let literals = loaded.literals(phase.index());
         while let Some(shown) = sieve.variables.get(variable) {
             if meter.spent() >= pause_at {
                 self.stage = Stage::At { variable, member };
@@ -134,7 +136,7 @@ impl Sieved {
                     meter.charge(NODE)?;
                     let targets = shown.targets_of(scratch.memory.get(name));
                     if targets != 0 {
-                        let look = Look { sieve, phase, targets, cell, slice };
+                        let look = Look { sieve, literals, targets, cell, slice };
                         self.value(&look, loaded, scratch, meter)?;
                     }
                     member += 1;
@@ -179,7 +181,6 @@ impl Sieved {
         let mut source = Source { program: loaded.program(), memory: &mut scratch.memory, meter };
         let root = scratch.buffers.of_cell(cell, slice, NodeId::ROOT, &mut source)?;
         let (facts, _) = scratch.buffers.facts(root);
-        let literals = loaded.literals(look.phase.index());
         let mut alike = ByteSet::FULL;
         self.forms.clear();
         if sieve.trigger.changes(facts.len, &facts.mask) {
@@ -194,22 +195,13 @@ impl Sieved {
                 if let Some(conditions) = conditions.filter(|_| checks.len() <= Conditions::FEW) {
                     // Most pipelines need not run at all: what comes out of them cannot have the bytes that a test wants.
                     source.meter.charge(checks.len() as u64)?;
-                    let checks = checks.iter().filter_map(|at| conditions.checks.get(*at as usize));
-                    let mut fitting =
-                        checks.filter(|check| check.targets & look.targets != 0 && conditions.fits(check, &image));
+                    let fits = |check: &Check| check.targets & look.targets != 0 && conditions.fits(check, &image);
+                    let idle =
+                        same_words || !checks.iter().filter_map(|at| conditions.checks.get(*at as usize)).any(fits);
                     if same_words {
-                        for check in fitting {
-                            if let Some(need) = conditions.need(check)
-                                && !need.holds(scratch.buffers.hits(root, literals, &mut source)?)
-                            {
-                                continue;
-                            }
-                            pass(check.slot, cell, &mut self.any, &mut self.rows);
-                        }
-                        alike = alike.without(at);
-                        continue;
+                        self.one_by_one(at, conditions, &image, root, look, &mut scratch.buffers, &mut source)?;
                     }
-                    if fitting.next().is_none() {
+                    if idle {
                         alike = alike.without(at);
                         continue;
                     }
@@ -250,28 +242,18 @@ impl Sieved {
     ) -> Result<(), Exhausted> {
         let (facts, level) = scratch.buffers.facts(form);
         let Some(conditions) = look.sieve.levels.get(level) else { return Ok(()) };
-        let literals = loaded.literals(look.phase.index());
         let mut source = Source { program: loaded.program(), memory: &mut scratch.memory, meter };
         let few = if nodes.len() > FORMS { None } else { few(conditions, nodes) };
         if let Some(count) = few {
             source.meter.charge(Conditions::LOOK + count as u64)?;
-            for at in nodes.iter().flat_map(|node| conditions.of_node(node)) {
-                let Some(check) = conditions.checks.get(*at as usize) else { continue };
-                if check.targets & look.targets == 0 || !conditions.fits(check, &facts) {
-                    continue;
-                }
-                if let Some(need) = conditions.need(check)
-                    && !need.holds(scratch.buffers.hits(form, literals, &mut source)?)
-                {
-                    continue;
-                }
-                pass(check.slot, look.cell, &mut self.any, &mut self.rows);
+            for node in nodes.iter() {
+                self.one_by_one(node, conditions, &facts, form, look, &mut scratch.buffers, &mut source)?;
             }
             return Ok(());
         }
         let hits = match conditions.literal_targets & look.targets {
             0 => &[],
-            _ => scratch.buffers.hits(form, literals, &mut source)?,
+            _ => scratch.buffers.hits(form, look.literals, &mut source)?,
         };
         source.meter.charge(conditions.by_bytes(&facts.mask))?;
         let count = conditions.find(&facts, hits, &mut self.found);
@@ -279,6 +261,33 @@ impl Sieved {
         for check in ones(&self.found).filter_map(|at| conditions.checks.get(at)) {
             let asked = check.targets & look.targets != 0 && nodes.contains(check.node);
             if asked && conditions.fits(check, &facts) && conditions.need(check).is_none_or(|need| need.holds(hits)) {
+                pass(check.slot, look.cell, &mut self.any, &mut self.rows);
+            }
+        }
+        Ok(())
+    }
+
+    /// Goes through the checks of a pipeline; `words` has the literals of what comes out of it.
+    #[expect(clippy::too_many_arguments, reason = "a value, what is known of it, and where that is kept")]
+    fn one_by_one(
+        &mut self,
+        node: u8,
+        conditions: &Conditions,
+        facts: &Facts,
+        words: BufferId,
+        look: &Look<'_>,
+        buffers: &mut Buffers,
+        source: &mut Source<'_>,
+    ) -> Result<(), Exhausted> {
+        for check in conditions.of_node(node).iter().filter_map(|at| conditions.checks.get(*at as usize)) {
+            if check.targets & look.targets == 0 || !conditions.fits(check, facts) {
+                continue;
+            }
+            let met = match conditions.need(check) {
+                Some(need) => need.holds(buffers.hits(words, look.literals, source)?),
+                None => true,
+            };
+            if met {
                 pass(check.slot, look.cell, &mut self.any, &mut self.rows);
             }
         }
@@ -299,7 +308,8 @@ impl Sieved {
 /// One value under the sieve.
 struct Look<'s> {
     sieve: &'s Sieve,
-    phase: Phase,
+    /// The search for literals of the phase.
+    literals: Option<&'s Literals>,
     /// Bits of the targets that it belongs to.
     targets: u64,
     cell: Cell,

@@ -273,8 +273,6 @@ fn screens(program: &Program, test: &Test) -> Option<Screens> {
         })
     };
     let screens = match test {
-        Test::Rx(id) | Test::RxGlobal(id) | Test::Verify(_, id) => program.patterns.get(id.index())?.screens.clone(),
-        Test::Pm(id) => program.phrases.get(id.index())?.screens.clone(),
         Test::Text(TextTest::Within, _) => return None,
         Test::Text(_, text) => words(&[text.constant()?], None),
         Test::DetectXss => within(detect::XSS_NEEDS),
@@ -285,7 +283,7 @@ fn screens(program: &Program, test: &Test) -> Option<Screens> {
         }
         Test::UrlEncoding => within(ByteSet::of(b"%")),
         Test::Utf8Encoding => within(ByteSet::range(0x80, 0xff)),
-        _ => return None,
+        other => program.screens(other)?.clone(),
     };
     (!screens.iter().all(|screen| *screen == Some(Screen::OPEN))).then_some(screens)
 }

@@ -1,6 +1,6 @@
 //! The automata of a program.
 
-use super::{KeyId, PatternId, PhrasesId, Program, Test, Which};
+use super::{KeyId, PatternId, PhrasesId, Program, Which};
 use crate::meter::Meter;
 use crate::parallel::{in_parallel, threads};
 use crate::rule::Variable;
@@ -106,14 +106,7 @@ fn literals(program: &Program, phases: Range<usize>) -> Result<Option<scan::Lite
     let live = program.schedule.get(phases).unwrap_or_default().iter().flatten();
     let links = live.filter_map(|rule| program.rules.get(rule.index())).flat_map(|rule| &rule.links);
     for test in links.filter_map(|link| program.tests.get(link.look?.test.index())) {
-        let screens = match test {
-            Test::Rx(id) | Test::RxGlobal(id) | Test::Verify(_, id) => {
-                program.patterns.get(id.index()).map(|plan| &plan.screens)
-            }
-            Test::Pm(id) => program.phrases.get(id.index()).map(|plan| &plan.screens),
-            _ => None,
-        };
-        screens.into_iter().flatten().flatten().for_each(|screen| {
+        program.screens(test).into_iter().flatten().flatten().for_each(|screen| {
             screen
                 .need
                 .literals(&mut |literal| asked.get_mut(literal as usize).into_iter().for_each(|place| *place = true));

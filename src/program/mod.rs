@@ -542,6 +542,15 @@ impl Program {
             .map(KeyId::new)
     }
 
+    /// The screens of a test that have literals in them: those of its pattern or phrase list.
+    pub fn screens(&self, test: &Test) -> Option<&[Option<Screen>; LEVELS]> {
+        match test {
+            Test::Rx(id) | Test::RxGlobal(id) | Test::Verify(_, id) => Some(&self.patterns.get(id.index())?.screens),
+            Test::Pm(id) => Some(&self.phrases.get(id.index())?.screens),
+            _ => None,
+        }
+    }
+
     /// Words of 64 bits that a set of all literals and phrase lists takes.
     pub fn literal_words(&self) -> usize {
         (self.literals.len() + self.phrases.len()).div_ceil(64)
