@@ -200,7 +200,16 @@ fn run_link(
         }
         cursor.next_item();
     }
-    Ok(if cursor.matched { LinkEnd::Hit } else { LinkEnd::Miss })
+    if cursor.matched {
+        return Ok(LinkEnd::Hit);
+    }
+    // Only a rule that has seen all values can speak for others.
+    if let Some(slot) = slot.filter(|_| !scratch.narrowed_rules.contains(rule.index()))
+        && let Some(sieve) = loaded.program().source(rule).and_then(|rule| loaded.program().sieves.get(rule.phase.index()))
+    {
+        scratch.sieved.missed(slot, sieve);
+    }
+    Ok(LinkEnd::Miss)
 }
 
 /// Whether one of the first `known` `ctl:ruleRemoveTarget...` has taken this value away from the rule. What a rule removes is

@@ -16,6 +16,8 @@ const NODE: u64 = 1;
 const LONG: usize = 1 << 10;
 /// Pipelines whose checks are counted to see if they are few.
 const FORMS: u32 = 16;
+/// Words of the row of a value. Slots whose places differ by a multiple of its bits share one.
+const ROW: usize = 4;
 /// Nor is anything made that would fill the work arena, which is emptied between rules only.
 const WORK_BYTES: usize = 8 << 20;
 
@@ -23,8 +25,8 @@ const WORK_BYTES: usize = 8 << 20;
 #[derive(Debug, Default)]
 pub(super) struct Sieved {
     stage: Stage,
-    /// For each cell, by its place: which slots it may pass. A bit stands for the slots that share its position.
-    rows: Vec<u64>,
+    /// For each cell, by its place: which slots it may pass.
+    rows: Vec<[u64; ROW]>,
     /// The slots that some value may pass.
     any: Vec<u64>,
     /// The positions of the rules that may match.
@@ -56,16 +58,23 @@ impl Sieved {
 
     /// Gives back what is not in use beyond `bytes`.
     pub(super) fn shrink_to(&mut self, bytes: usize) {
-        for list in [&mut self.rows, &mut self.found] {
-            list.clear();
-            list.shrink_to(bytes / size_of::<u64>());
-        }
+        self.rows.clear();
+        self.rows.shrink_to(bytes / size_of::<[u64; ROW]>());
+        self.found.clear();
+        self.found.shrink_to(bytes / size_of::<u64>());
     }
 
     /// Whether no value may pass the test of a slot.
     #[inline]
     pub(super) fn excludes(&self, slot: SlotId) -> bool {
         self.any.get(slot.index() / 64).is_some_and(|word| word >> (slot.index() % 64) & 1 == 0)
+    }
+
+    /// A test has looked at all its values and matched none: no other rule that asks the same needs to run.
+    pub(super) fn missed(&mut self, slot: SlotId, sieve: &Sieve) {
+        let gates = sieve.slots.get(slot.index()).map(|slot| slot.gates.as_slice()).unwrap_or_default();
+        clear(&mut self.any, slot.index());
+        gates.iter().for_each(|gate| clear(&mut self.rules, *gate as usize));
     }
 
     /// The first position from this one on whose rule may match.
@@ -83,7 +92,9 @@ impl Sieved {
     /// The first item from this one on that may pass the test of a slot; `places` are those of the cells of all items.
     #[inline]
     pub(super) fn next_item(&self, slot: SlotId, item: usize, places: &[u32]) -> usize {
-        let may = |place: &u32| self.rows.get(*place as usize).is_none_or(|row| row >> (slot.index() % 64) & 1 == 1);
+        let (word, bit) = (slot.index() / 64 % ROW, slot.index() % 64);
+        let row = |place: &u32| self.rows.get(*place as usize).and_then(|row| row.get(word));
+        let may = |place: &u32| row(place).is_none_or(|row| row >> bit & 1 == 1);
         let rest = places.get(item..).unwrap_or_default();
         item + rest.iter().position(may).unwrap_or(rest.len())
     }
@@ -160,10 +171,10 @@ impl Sieved {
     fn begin(&mut self, sieve: &Sieve, scratch: &mut Scratch) -> Result<(), Exhausted> {
         let places = Cell::Value(scratch.memory.fields.items().len() as u32).place();
         scratch.memory.tables.sieved = 0;
-        scratch.memory.admit(places * size_of::<u64>())?;
-        scratch.memory.tables.sieved = places * size_of::<u64>();
+        scratch.memory.admit(places * size_of::<[u64; ROW]>())?;
+        scratch.memory.tables.sieved = places * size_of::<[u64; ROW]>();
         self.rows.clear();
-        self.rows.resize(places, 0);
+        self.rows.resize(places, [0; ROW]);
         self.any.clear();
         self.any.resize(sieve.slots.len().div_ceil(64), 0);
         Ok(())
@@ -317,9 +328,15 @@ struct Look<'s> {
 }
 
 /// Notes that a value may pass a slot.
-fn pass(slot: SlotId, cell: Cell, any: &mut [u64], rows: &mut [u64]) {
-    let bit = 1 << (slot.index() % 64);
-    any.get_mut(slot.index() / 64).into_iter().chain(rows.get_mut(cell.place())).for_each(|word| *word |= bit);
+fn pass(slot: SlotId, cell: Cell, any: &mut [u64], rows: &mut [[u64; ROW]]) {
+    let (word, bit) = (slot.index() / 64, 1 << (slot.index() % 64));
+    let row = rows.get_mut(cell.place()).and_then(|row| row.get_mut(word % ROW));
+    any.get_mut(word).into_iter().chain(row).for_each(|word| *word |= bit);
+}
+
+/// Takes a number out of a bit set.
+fn clear(set: &mut [u64], at: usize) {
+    set.get_mut(at / 64).into_iter().for_each(|word| *word &= !(1 << (at % 64)));
 }
 
 /// How many checks these pipelines have, if they are few.
