@@ -4,8 +4,8 @@
 use super::memory::{Memory, Slice};
 use crate::byteset::ByteSet;
 use crate::meter::{Exhausted, Meter, Price};
-use crate::program::{Facts, LEVELS, Need, NodeId, Program, Screen, level};
-use crate::rule::Variable;
+use crate::program::{Facts, LEVELS, Loaded, Need, NodeId, Program, Screen, level};
+use crate::rule::{Phase, Variable};
 use crate::scan;
 use crate::transform::{Changed, Context};
 
@@ -26,8 +26,12 @@ struct Buffer {
     /// The level of `mask`.
     level: u8,
     hits: Hits,
-    /// The buffer that has the same letters in another case, and so the same literals.
+    /// The buffer that has the same letters in another case, and so the same literals and windows.
     words_of: Option<BufferId>,
+    /// The windows in it: the lower half of the bits first.
+    windows: [u64; 2],
+    /// Of which phase's sieve they are, counted from 1.
+    windows_of: u8,
 }
 
 /// What is known of the literals in a buffer.
@@ -158,7 +162,16 @@ impl Buffers {
         self.admit(size_of::<Buffer>(), source.memory)?;
         let mask = ByteSet::in_bytes(source.memory.get(slice));
         let level = level(&mask) as u8;
-        self.list.push(Buffer { slice, len, mask, level, hits: Hits::Unknown, words_of: None });
+        self.list.push(Buffer {
+            slice,
+            len,
+            mask,
+            level,
+            hits: Hits::Unknown,
+            words_of: None,
+            windows: [0; 2],
+            windows_of: 0,
+        });
         Ok(BufferId((self.list.len() - 1) as u32))
     }
 
@@ -311,6 +324,26 @@ impl Buffers {
         let Hits::At(start) = hits else { return Ok(&[]) };
         let start = start as usize;
         Ok(self.hits.get(start..start + words).unwrap_or_default())
+    }
+
+    /// The windows of a phase's sieve that stand in the buffer, as bits. Each buffer is searched once in each phase.
+    pub(super) fn windows(
+        &mut self,
+        id: BufferId,
+        phase: Phase,
+        loaded: &Loaded,
+        source: &mut Source<'_>,
+    ) -> Result<u128, Exhausted> {
+        let id = self.list.get(id.0 as usize).and_then(|buffer| buffer.words_of).unwrap_or(id);
+        let Some(search) = loaded.windows(phase.index()) else { return Ok(u128::MAX) };
+        let Some(buffer) = self.list.get_mut(id.0 as usize) else { return Ok(u128::MAX) };
+        let number = phase.index() as u8 + 1;
+        if buffer.windows_of != number {
+            let found = search.scan(source.memory.get(buffer.slice), source.meter)?;
+            (buffer.windows, buffer.windows_of) = ([found as u64, (found >> 64) as u64], number);
+        }
+        let [low, high] = buffer.windows;
+        Ok(u128::from(low) | u128::from(high) << 64)
     }
 
     /// Whether a test with these screens may match the buffer.

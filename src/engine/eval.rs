@@ -205,7 +205,8 @@ fn run_link(
     }
     // Only a rule that has seen all values can speak for others.
     if let Some(slot) = slot.filter(|_| !scratch.narrowed_rules.contains(rule.index()))
-        && let Some(sieve) = loaded.program().source(rule).and_then(|rule| loaded.program().sieves.get(rule.phase.index()))
+        && let Some(sieve) =
+            loaded.program().source(rule).and_then(|rule| loaded.program().sieves.get(rule.phase.index()))
     {
         scratch.sieved.missed(slot, sieve);
     }

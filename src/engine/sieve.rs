@@ -33,6 +33,8 @@ pub(super) struct Sieved {
     rules: Vec<u64>,
     /// Checks of the value that is looked at.
     found: Vec<u64>,
+    /// Those that ask for windows.
+    later: Vec<u32>,
     /// What pipelines have made of it, and which of them.
     forms: Vec<(BufferId, ByteSet)>,
 }
@@ -147,8 +149,8 @@ impl Sieved {
                     meter.charge(NODE)?;
                     let targets = shown.targets_of(scratch.memory.get(name));
                     if targets != 0 {
-                        let look = Look { sieve, literals, targets, cell, slice };
-                        self.value(&look, loaded, scratch, meter)?;
+                        let look = Look { sieve, phase, loaded, literals, targets, cell, slice };
+                        self.value(&look, scratch, meter)?;
                     }
                     member += 1;
                 }
@@ -181,14 +183,8 @@ impl Sieved {
     }
 
     /// Looks at one value, as it is and as pipelines make it.
-    fn value(
-        &mut self,
-        look: &Look<'_>,
-        loaded: &Loaded,
-        scratch: &mut Scratch,
-        meter: &mut Meter,
-    ) -> Result<(), Exhausted> {
-        let Look { sieve, cell, slice, .. } = *look;
+    fn value(&mut self, look: &Look<'_>, scratch: &mut Scratch, meter: &mut Meter) -> Result<(), Exhausted> {
+        let Look { sieve, loaded, cell, slice, .. } = *look;
         let mut source = Source { program: loaded.program(), memory: &mut scratch.memory, meter };
         let root = scratch.buffers.of_cell(cell, slice, NodeId::ROOT, &mut source)?;
         let (facts, _) = scratch.buffers.facts(root);
@@ -233,10 +229,10 @@ impl Sieved {
                 }
             }
         }
-        self.form(root, &alike, look, loaded, scratch, meter)?;
+        self.form(root, &alike, look, scratch, meter)?;
         for at in 0..self.forms.len() {
             let Some((form, nodes)) = self.forms.get(at).copied() else { break };
-            self.form(form, &nodes, look, loaded, scratch, meter)?;
+            self.form(form, &nodes, look, scratch, meter)?;
         }
         Ok(())
     }
@@ -247,13 +243,12 @@ impl Sieved {
         form: BufferId,
         nodes: &ByteSet,
         look: &Look<'_>,
-        loaded: &Loaded,
         scratch: &mut Scratch,
         meter: &mut Meter,
     ) -> Result<(), Exhausted> {
         let (facts, level) = scratch.buffers.facts(form);
         let Some(conditions) = look.sieve.levels.get(level) else { return Ok(()) };
-        let mut source = Source { program: loaded.program(), memory: &mut scratch.memory, meter };
+        let mut source = Source { program: look.loaded.program(), memory: &mut scratch.memory, meter };
         let few = if nodes.len() > FORMS { None } else { few(conditions, nodes) };
         if let Some(count) = few {
             source.meter.charge(Conditions::LOOK + count as u64)?;
@@ -269,9 +264,25 @@ impl Sieved {
         source.meter.charge(conditions.by_bytes(&facts.mask))?;
         let count = conditions.find(&facts, hits, &mut self.found);
         source.meter.charge(count)?;
-        for check in ones(&self.found).filter_map(|at| conditions.checks.get(at)) {
+        self.later.clear();
+        for at in ones(&self.found) {
+            let Some(check) = conditions.checks.get(at) else { continue };
             let asked = check.targets & look.targets != 0 && nodes.contains(check.node);
-            if asked && conditions.fits(check, &facts) && conditions.need(check).is_none_or(|need| need.holds(hits)) {
+            if !asked || !conditions.fits(check, &facts) || !conditions.need(check).is_none_or(|need| need.holds(hits))
+            {
+                continue;
+            }
+            match conditions.cuts(check) {
+                [] => pass(check.slot, look.cell, &mut self.any, &mut self.rows),
+                _ => self.later.push(at as u32),
+            }
+        }
+        if self.later.is_empty() {
+            return Ok(());
+        }
+        let windows = scratch.buffers.windows(form, look.phase, look.loaded, &mut source)?;
+        for check in self.later.iter().filter_map(|at| conditions.checks.get(*at as usize)) {
+            if stands(check, conditions, windows) {
                 pass(check.slot, look.cell, &mut self.any, &mut self.rows);
             }
         }
@@ -298,7 +309,10 @@ impl Sieved {
                 Some(need) => need.holds(buffers.hits(words, look.literals, source)?),
                 None => true,
             };
-            if met {
+            let stands = met
+                && (conditions.cuts(check).is_empty()
+                    || stands(check, conditions, buffers.windows(words, look.phase, look.loaded, source)?));
+            if stands {
                 pass(check.slot, look.cell, &mut self.any, &mut self.rows);
             }
         }
@@ -319,12 +333,19 @@ impl Sieved {
 /// One value under the sieve.
 struct Look<'s> {
     sieve: &'s Sieve,
+    phase: Phase,
+    loaded: &'s Loaded,
     /// The search for literals of the phase.
     literals: Option<&'s Literals>,
     /// Bits of the targets that it belongs to.
     targets: u64,
     cell: Cell,
     slice: Slice,
+}
+
+/// Whether a value has the windows that a check asks for.
+fn stands(check: &Check, conditions: &Conditions, windows: u128) -> bool {
+    conditions.cuts(check).iter().all(|cut| cut & windows != 0)
 }
 
 /// Notes that a value may pass a slot.

@@ -198,6 +198,7 @@ impl Literals {
             min_len: requirement.min_len,
             any_of: requirement.any_of.clone(),
             need: self.need(&requirement.literals),
+            windows: requirement.windows.clone(),
         }
     }
 

@@ -6,7 +6,8 @@ use crate::program::{
     ALPHABETS, Check, Conditions, LEVELS, Link, Look, Need, Node, NodeId, Program, RuleIx, Screen, SelectionId, Sieve,
     SieveNode, SieveVariable, Slot, SlotId, Source, Test, TestId, TextTest, Trigger, Which,
 };
-use crate::scan::require;
+use crate::scan::Windows;
+use crate::scan::require::{self, Window};
 use crate::transform::Reach;
 use std::collections::HashMap;
 
@@ -56,7 +57,27 @@ struct Open {
     by_literal: Vec<(Vec<u32>, Check)>,
     sets: Vec<ByteSet>,
     needs: Vec<Need>,
+    /// Windows that checks would ask for if there is room for them.
+    wanted: Vec<Wanted>,
+    cuts: Vec<u128>,
 }
+
+/// Windows of which a value must have one.
+struct Wanted {
+    slot: SlotId,
+    node: u8,
+    /// A guess at the share of values of which nothing else says that they cannot pass, more for a dear test.
+    spared: f64,
+    cut: Vec<Window>,
+}
+
+/// A price of a KiB above that of automata that look at each byte once, and what it makes of the windows of such a test.
+const DEAR: u64 = 8192;
+const DEAR_WEIGHT: f64 = 4.0;
+/// Windows that spare less are not searched for.
+const WORTH: f64 = 0.04;
+/// A guess at the share of values that have the literals of a check.
+const WITH_LITERALS: f64 = 0.3;
 
 impl Draft {
     fn new() -> Draft {
@@ -86,10 +107,16 @@ impl Draft {
         self.slots.insert(key, slot);
         let Look { selection, node, test, multi_match, .. } = *look;
         self.sieve.slots.push(Slot { selection, node, test, multi_match, targets, gates: Vec::new() });
+        let dear = match program.tests.get(test.index()) {
+            Some(Test::Rx(id)) => program.patterns.get(id.index()).is_some_and(|plan| plan.price.per_kib > DEAR),
+            _ => false,
+        };
+        let weight = if dear { DEAR_WEIGHT } else { 1.0 };
         for (open, screen) in self.levels.iter_mut().zip(screens) {
             let Some(screen) = screen else { continue };
             for node in &nodes {
-                open.add(Check { slot, targets, node: *node, min_len: 0, sets: (0, 0), need: None }, screen);
+                let check = Check { slot, targets, node: *node, min_len: 0, sets: (0, 0), need: None, cuts: (0, 0) };
+                open.add(check, screen, weight);
             }
         }
         for node in nodes {
@@ -145,9 +172,32 @@ impl Draft {
         nodes.get(at).filter(|found| found.node == node).and_then(|_| u8::try_from(at).ok())
     }
 
+    /// Gives windows their bits, those that spare most first, and checks their cuts. What holds for all values holds for those of
+    /// each level: the windows of a level by itself are asked for only where there are no others.
+    fn cuts(&mut self) {
+        let mut known: HashMap<(SlotId, u8), Vec<u128>> = HashMap::new();
+        for open in self.levels.iter_mut().rev() {
+            let mut wanted = std::mem::take(&mut open.wanted);
+            wanted.retain(|wanted| !known.contains_key(&(wanted.slot, wanted.node)));
+            wanted.sort_by(|a, b| b.spared.total_cmp(&a.spared));
+            for Wanted { slot, node, cut, .. } in wanted {
+                if let Some(bits) = bits(&cut, &mut self.sieve.windows) {
+                    known.entry((slot, node)).or_default().push(bits);
+                }
+            }
+            let checks = open.by_byte.iter_mut().map(|(_, check)| check);
+            for check in checks.chain(open.by_literal.iter_mut().map(|(_, check)| check)) {
+                let first = open.cuts.len() as u32;
+                open.cuts.extend(known.get(&(check.slot, check.node)).into_iter().flatten());
+                check.cuts = (first, open.cuts.len() as u32);
+            }
+        }
+    }
+
     fn finish(mut self, gates: &[Option<SlotId>], program: &Program) -> Sieve {
         self.sieve.trigger = self.sieve.nodes.iter().fold(Trigger::NEVER, |trigger, node| trigger.or(node.trigger));
         self.sieve.variables = self.variables();
+        self.cuts();
         self.sieve.levels = self.levels.map(|open| open.finish(program.literal_words() * 64, self.sieve.nodes.len()));
         self.sieve.ungated = vec![0; gates.len().div_ceil(64)];
         for (position, gate) in gates.iter().enumerate() {
@@ -162,7 +212,7 @@ impl Draft {
 
 impl Open {
     /// Adds a check of a screen.
-    fn add(&mut self, mut check: Check, screen: &Screen) {
+    fn add(&mut self, mut check: Check, screen: &Screen, weight: f64) {
         check.min_len = u32::try_from(screen.min_len).unwrap_or(u32::MAX);
         let mut sets = screen.any_of.clone();
         sets.sort_by(|a, b| require::share_of_values(a).total_cmp(&require::share_of_values(b)));
@@ -176,6 +226,14 @@ impl Open {
         let start = self.sets.len() as u32;
         self.sets.append(&mut sets);
         check.sets = (start, self.sets.len() as u32);
+        let rarest = led.as_ref().map_or(1.0, require::share_of_values);
+        let known = if leads.is_some() { rarest * WITH_LITERALS } else { rarest };
+        for cut in &screen.windows {
+            let spared = weight * (known - known.min(require::share_of_windows(cut)));
+            if spared >= WORTH {
+                self.wanted.push(Wanted { slot: check.slot, node: check.node, spared, cut: cut.clone() });
+            }
+        }
         match leads {
             Some(literals) => self.by_literal.push((literals, check)),
             None => self.by_byte.push((led, check)),
@@ -232,8 +290,20 @@ impl Open {
             node_checks,
             sets: self.sets,
             needs: self.needs,
+            cuts: self.cuts,
         }
     }
+}
+
+/// The bits of windows in the sieve's list, to which they are added; none if there is no room for all of them.
+fn bits(cut: &[Window], windows: &mut Vec<Window>) -> Option<u128> {
+    let new: Vec<_> = cut.iter().filter(|window| !windows.contains(window)).copied().collect();
+    if windows.len() + new.len() > Windows::MOST {
+        return None;
+    }
+    windows.extend(new);
+    let numbers = (0..).zip(windows.iter()).filter(|(_, window)| cut.contains(window));
+    Some(numbers.fold(0, |bits, (number, _): (u32, _)| bits | 1 << number))
 }
 
 /// A pipeline, no slots behind it yet.
@@ -296,6 +366,6 @@ pub(super) fn words(words: &[&[u8]], literal: Option<u32>) -> Screens {
         let words: Vec<_> = words.iter().filter(possible).copied().collect();
         let min_len = words.iter().map(|word| word.len()).min()?;
         let need = literal.map_or(Need::Always, Need::Literal);
-        Some(Screen { min_len, any_of: require::one_of_each(words), need })
+        Some(Screen { min_len, any_of: require::one_of_each(words), need, windows: Vec::new() })
     })
 }

@@ -15,14 +15,15 @@ fn write(program: &Program, out: &mut String) -> std::fmt::Result {
     let live: usize = program.schedule.iter().map(Vec::len).sum();
     writeln!(
         out,
-        "{} rules, {live} scheduled; {} selections, {} pipeline nodes, {} operators, {} patterns, {} literals, {} screened",
+        "{} rules, {live} scheduled; {} selections, {} pipeline nodes, {} operators, {} patterns, {} literals, {} screened, windows {:?}",
         program.rules.len(),
         program.selections.len(),
         program.nodes.len(),
         program.tests.len(),
         program.patterns.len(),
         program.literals.len(),
-        program.sieves.iter().map(|sieve| sieve.slots.len()).sum::<usize>()
+        program.sieves.iter().map(|sieve| sieve.slots.len()).sum::<usize>(),
+        program.sieves.each_ref().map(|sieve| sieve.windows.len())
     )?;
     for (phase, rules) in program.schedule.iter().enumerate() {
         if rules.is_empty() {
@@ -149,6 +150,9 @@ fn describe_screen(program: &Program, screen: &Screen) -> String {
     if screen.need != Need::Always {
         let text: String = describe_need(program, &screen.need).chars().take(80).collect();
         let _ = write!(out, ", needs {text}");
+    }
+    for cut in &screen.windows {
+        let _ = write!(out, ", a window of {}", cut.len());
     }
     out
 }

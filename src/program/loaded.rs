@@ -1,6 +1,6 @@
 //! The automata of a program.
 
-use super::{KeyId, PatternId, PhrasesId, Program, Which};
+use super::{KeyId, PatternId, PhrasesId, Program, Sieve, Which};
 use crate::meter::Meter;
 use crate::parallel::{in_parallel, threads};
 use crate::rule::Variable;
@@ -18,6 +18,8 @@ pub struct Loaded {
     phrases: Vec<scan::Phrases>,
     /// The searches for literals: while the request is looked at, and while the response is.
     literals: [Option<scan::Literals>; 2],
+    /// The searches for the windows of each phase's sieve.
+    windows: Vec<Option<scan::Windows>>,
     /// For patterns that select TX entries: which of the keys that rules name they find.
     tx_names: BTreeMap<PatternId, Vec<bool>>,
 }
@@ -62,8 +64,10 @@ impl Loaded {
         }
         let phrases = phrases.into_iter().flatten().collect();
         let [request, response] = [0..2, 2..program.schedule.len()].map(|phases| literals(&program, phases));
+        let windows = |sieve: &Sieve| (!sieve.windows.is_empty()).then(|| scan::Windows::new(&sieve.windows));
+        let windows = program.sieves.iter().map(windows).collect();
         let tx_names = tx_names(&program, &patterns);
-        Ok(Loaded { program, patterns, phrases, literals: [request?, response?], tx_names })
+        Ok(Loaded { program, patterns, phrases, literals: [request?, response?], windows, tx_names })
     }
 
     /// The program.
@@ -92,11 +96,17 @@ impl Loaded {
         if phase < 2 { request.as_ref() } else { response.as_ref() }
     }
 
+    /// The search for the windows that the sieve of a phase of this index asks for.
+    pub fn windows(&self, phase: usize) -> Option<&scan::Windows> {
+        self.windows.get(phase)?.as_ref()
+    }
+
     /// Bytes that the automata take.
     pub fn memory(&self) -> usize {
         self.patterns.iter().map(scan::Pattern::memory).sum::<usize>()
             + self.phrases.iter().map(scan::Phrases::memory).sum::<usize>()
             + self.literals.iter().flatten().map(scan::Literals::memory).sum::<usize>()
+            + self.windows.iter().flatten().map(scan::Windows::memory).sum::<usize>()
     }
 }
 

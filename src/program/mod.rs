@@ -24,6 +24,7 @@ use crate::rule::{
     XmlIntoArgs,
 };
 use crate::scan;
+use crate::scan::require::Window;
 use crate::transform::Transformation;
 use std::sync::Arc;
 
@@ -351,11 +352,13 @@ pub struct Screen {
     pub any_of: Vec<ByteSet>,
     /// Literals.
     pub need: Need,
+    /// One window of each of these stands in the value. Only sieves ask for them.
+    pub windows: Vec<Vec<Window>>,
 }
 
 impl Screen {
     /// Lets every value pass.
-    pub const OPEN: Screen = Screen { min_len: 0, any_of: Vec::new(), need: Need::Always };
+    pub const OPEN: Screen = Screen { min_len: 0, any_of: Vec::new(), need: Need::Always, windows: Vec::new() };
 }
 
 /// An and/or tree over [`Program::literals`]. But for [`Need::Always`] none holds where no literal occurs.

@@ -6,6 +6,9 @@
 use super::{Need, NodeId, SelectionId, SlotId, TestId, Trigger};
 use crate::byteset::ByteSet;
 use crate::rule::Variable;
+#[cfg(doc)]
+use crate::scan::Windows;
+use crate::scan::require::Window;
 use crate::transform::Reach;
 
 /// Bytes that ordinary values consist of, each set within the next: words and numbers; paths, dates and lists of them; header
@@ -40,6 +43,8 @@ pub struct Sieve {
     pub nodes: Vec<SieveNode>,
     /// What some pipeline may change.
     pub trigger: Trigger,
+    /// Windows of byte classes that checks ask for, at most [`Windows::MOST`].
+    pub windows: Vec<Window>,
     /// What values of each level must have.
     pub levels: [Conditions; LEVELS],
     /// Positions of the phase's schedule whose rules run whatever the values are, as a bit set.
@@ -137,6 +142,8 @@ pub struct Conditions {
     pub sets: Vec<ByteSet>,
     /// Literals that a value must have.
     pub needs: Vec<Need>,
+    /// Bits of [`Sieve::windows`] of which one must stand in the value.
+    pub cuts: Vec<u128>,
 }
 
 /// What a value must have to pass the test of a slot.
@@ -154,6 +161,8 @@ pub struct Check {
     pub sets: (u32, u32),
     /// This of [`Conditions::needs`].
     pub need: Option<u32>,
+    /// A window of each of these of [`Conditions::cuts`].
+    pub cuts: (u32, u32),
 }
 
 /// A value, as far as checks want to know.
@@ -235,6 +244,11 @@ impl Conditions {
     pub fn fits(&self, check: &Check, facts: &Facts) -> bool {
         let sets = self.sets.get(check.sets.0 as usize..check.sets.1 as usize).unwrap_or_default();
         facts.len >= check.min_len as usize && sets.iter().all(|set| set.intersects(&facts.mask))
+    }
+
+    /// The windows of which a value must have one each for a check.
+    pub fn cuts(&self, check: &Check) -> &[u128] {
+        self.cuts.get(check.cuts.0 as usize..check.cuts.1 as usize).unwrap_or_default()
     }
 
     /// The literals that a value must have for a check, if any.

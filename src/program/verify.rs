@@ -5,6 +5,7 @@ use super::{
     Which,
 };
 use crate::rule::Variable;
+use crate::scan::Windows;
 use std::fmt;
 
 /// Something a program must not contain.
@@ -134,6 +135,8 @@ impl Check<'_> {
 
     fn sieve(&self, sieve: &Sieve, place: impl Fn() -> String + Copy) -> Result<(), Fault> {
         ensure(sieve.nodes.len() <= Sieve::NODES, place, "too many pipelines")?;
+        ensure(sieve.windows.len() <= Windows::MOST, place, "too many windows")?;
+        let known = u128::MAX.checked_shr((Windows::MOST - sieve.windows.len()) as u32).unwrap_or_default();
         for slot in &sieve.slots {
             let selection = self.program.selections.get(slot.selection.index());
             ensure(selection.is_some_and(|selection| !selection.dynamic), place, "no such fixed selection")?;
@@ -159,7 +162,8 @@ impl Check<'_> {
                 let behind =
                     sieve.nodes.get(usize::from(check.node)).is_some_and(|node| node.slots.contains(&check.slot));
                 let needs = check.need.is_none_or(|need| (need as usize) < level.needs.len());
-                behind && needs && check.sets.0 <= check.sets.1 && check.sets.1 as usize <= level.sets.len()
+                let list = |(start, end): (u32, u32), len: usize| start <= end && end as usize <= len;
+                behind && needs && list(check.sets, level.sets.len()) && list(check.cuts, level.cuts.len())
             });
             ensure(checked, place, "a check of nothing")?;
             ensure(level.by_byte.len() == 257 * level.open.div_ceil(64), place, "rows of another size")?;
@@ -169,6 +173,7 @@ impl Check<'_> {
             ensure(led && sorted, place, "literals or pipelines that lead nowhere")?;
             ensure(level.by_node.len() == sieve.nodes.len() + 1, place, "not as many pipelines as there are")?;
             ensure(level.needs.iter().all(|need| self.need(need)), place, "no such literal")?;
+            ensure(level.cuts.iter().all(|cut| cut & !known == 0), place, "no such window")?;
         }
         Ok(())
     }

@@ -6,6 +6,7 @@
 //! | [`Pattern`] | does one regex match, where, with which groups? | dense DFA, hybrid automaton, bounded lazy DFA or NFA simulation |
 //! | [`Backtrack`] | the same, for patterns that are not regular | none: backtracking that remembers |
 //! | [`Literals`] | which of many literals occur? | grams of four bytes, or Aho-Corasick |
+//! | [`Windows`] | which of a few runs of byte classes occur? | bits of each place |
 //! | [`Phrases`] | which phrase of a `@pm` list comes first? | Aho-Corasick, first end |
 //!
 //! Every loop charges a block of input *before* it reads it, at absolute offsets, so that what a scan costs is a function of
@@ -45,6 +46,7 @@ mod sparse_set;
 mod stored;
 mod table;
 mod thompson;
+mod windows;
 
 pub use backtrack::{Backtrack, Exact};
 pub use cache::Cache;
@@ -54,3 +56,4 @@ pub use literals::Literals;
 pub use pattern::{Engine, Pattern, Want};
 pub use phrases::Phrases;
 pub use stored::StoredPattern;
+pub use windows::Windows;

@@ -28,13 +28,25 @@ impl Value {
 
     fn meets(&self, requirement: &Requirement) -> bool {
         requirement.holds(self.text.len(), &self.present, &|literal| self.contains(literal))
+            && requirement.windows_stand_in(&self.text)
     }
 }
 
 /// Values that meet no requirement must not match; nor may those that fail the requirement of the restricted pattern.
 fn check(pattern: &str, hir: &regex_syntax::hir::Hir, matcher: &Matcher, values: &[Value]) -> usize {
     let requirement = require(hir, &Bounds::default());
-    let strict = require(hir, &Bounds { shortest_literal: 1, all: 20, byte_sets: 20, ..Bounds::default() });
+    let strict = require(
+        hir,
+        &Bounds {
+            shortest_literal: 1,
+            all: 20,
+            byte_sets: 20,
+            rare_literals: 0.0,
+            windows: 64,
+            cuts: 3,
+            ..Bounds::default()
+        },
+    );
     let mut matches = 0;
     for value in values {
         let found = matcher.span(&value.text);

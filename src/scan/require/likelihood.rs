@@ -1,5 +1,6 @@
 //! How often ordinary values have a byte or a word. Only an order: it decides what is kept, never what is true.
 
+use super::windows::{Place, Window};
 use crate::byteset::ByteSet;
 
 /// The share of values (parameters, headers, paths) that have the byte; rounded from browser and API traffic.
@@ -60,9 +61,43 @@ pub(super) fn of_literal(literal: &[u8]) -> f64 {
 /// The share of places of a text at which some bytes in a row stand, in lower case: a guess from single letters and common pairs
 /// of English prose, which is what long values mostly are.
 pub(in crate::scan) fn of_gram(gram: &[u8]) -> f64 {
-    // Letters of such a pair stand together several times as often as they would by chance.
-    const PAIRS: &[u8; 122] = b"thheinereranreonatentiesorteofedisitalarsttontndngsehaasouiolevecomedehiriroicneearacelichllbemasiomurldulghhtwhwoshprkeay";
-    let letter = |byte: u8| match byte {
+    let pairs = gram.array_windows().filter(|pair| is_pair(pair));
+    gram.iter().map(|&byte| of_letter(byte)).product::<f64>() * PAIR.powi(pairs.count() as i32)
+}
+
+/// Letters of such a pair stand together several times as often as they would by chance.
+const PAIRS: &[u8; 122] = b"thheinereranreonatentiesorteofedisitalarsttontndngsehaasouiolevecomedehiriroicneearacelichllbemasiomurldulghhtwhwoshprkeay";
+/// How many times.
+const PAIR: f64 = 4.0;
+
+fn is_pair(pair: &[u8; 2]) -> bool {
+    PAIRS.as_chunks().0.contains(pair)
+}
+
+/// The share of values in which a window stands somewhere: a guess.
+pub(super) fn of_window(window: &Window) -> f64 {
+    // What long values have of places.
+    const VALUE: f64 = 200.0;
+    let share = |place: &Place| {
+        let bytes = place.bytes.iter().filter(|byte| !byte.is_ascii_uppercase()).map(of_letter).sum::<f64>();
+        (bytes + if place.end { 1.0 / VALUE } else { 0.0 }).min(1.0)
+    };
+    let single = |place: &Place| {
+        let mut letters = place.bytes.iter().filter(|byte| !byte.is_ascii_uppercase());
+        letters.next().filter(|_| letters.next().is_none())
+    };
+    let pairs = window.0.array_windows().filter(|[one, next]| match (single(one), single(next)) {
+        (Some(one), Some(next)) => is_pair(&[one, next]),
+        _ => false,
+    });
+    let by_chance = VALUE * window.0.iter().map(share).product::<f64>() * PAIR.powi(pairs.count() as i32);
+    // No more values than those that have the byte of each place.
+    window.0.iter().filter(|place| !place.end).map(|place| of_set(&place.bytes)).fold(by_chance.min(1.0), f64::min)
+}
+
+/// The share of places of a text at which a byte stands, in lower case.
+const fn of_letter(byte: u8) -> f64 {
+    match byte {
         b' ' => 0.17,
         b'e' => 0.1,
         b't' | b'a' | b'o' | b'i' | b'n' => 0.062,
@@ -77,7 +112,5 @@ pub(in crate::scan) fn of_gram(gram: &[u8]) -> f64 {
         b'-' | b'/' | b'=' | b'"' | b':' => 0.003,
         b'\'' | b'(' | b')' | b'_' | b'&' | b'%' | b'\n' => 0.001,
         _ => 0.0003,
-    };
-    let pairs = gram.array_windows().filter(|pair: &&[u8; 2]| PAIRS.as_chunks().0.contains(pair));
-    gram.iter().map(|&byte| letter(byte)).product::<f64>() * 4_f64.powi(pairs.count() as i32)
+    }
 }

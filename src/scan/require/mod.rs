@@ -6,7 +6,7 @@
 //! a value that is longer than any match, or has other bytes, proves nothing; unless the pattern is anchored at both ends.
 //!
 //! The rooms: `literals` finds the words, `bytes` the byte sets, `need` combines words with and/or, `likelihood` guesses which
-//! conditions ordinary values rarely meet, `restrict` narrows a pattern to the bytes that a value has, `stored`
+//! conditions ordinary values rarely meet, `windows` finds short runs of byte classes, `restrict` narrows a pattern to the bytes that a value has, `stored`
 //! writes and reads requirements.
 
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
@@ -20,6 +20,7 @@ mod restrict;
 mod stored;
 #[cfg(test)]
 mod tests;
+mod windows;
 
 use regex_syntax::hir::{Hir, Look};
 
@@ -30,9 +31,10 @@ pub use likelihood::of_set as share_of_values;
 pub use need::Need;
 pub use one_of_each::one_of_each;
 pub use restrict::restrict;
+pub use windows::{PLACES, Place, Window, share_of_windows};
 
 /// How much of a requirement is kept. Dropping a condition is always sound.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Bounds {
     /// Bytes that a literal must have to be worth a search. Shorter ones are left to the byte sets.
     pub shortest_literal: usize,
@@ -44,11 +46,26 @@ pub struct Bounds {
     pub all: usize,
     /// Byte sets of one pattern, the rarest first.
     pub byte_sets: usize,
+    /// Where a smaller share of ordinary values than this has the literals, they say enough, and windows are not looked for.
+    pub rare_literals: f64,
+    /// Windows of one cut.
+    pub windows: usize,
+    /// Cuts of one pattern, the rarest first.
+    pub cuts: usize,
 }
 
 impl Default for Bounds {
     fn default() -> Self {
-        Bounds { shortest_literal: 3, longest_literal: 24, literals: 256, all: 3, byte_sets: 3 }
+        Bounds {
+            shortest_literal: 3,
+            longest_literal: 24,
+            literals: 256,
+            all: 3,
+            byte_sets: 3,
+            rare_literals: 0.02,
+            windows: 16,
+            cuts: 2,
+        }
     }
 }
 
@@ -65,7 +82,7 @@ impl Default for Bounds {
 /// let holds = |value: &[u8]| {
 ///     let text = value.to_ascii_lowercase();
 ///     let contains = |literal: &[u8]| text.windows(literal.len()).any(|window| window == literal);
-///     requirement.holds(value.len(), &ByteSet::in_bytes(value), &contains)
+///     requirement.holds(value.len(), &ByteSet::in_bytes(value), &contains) && requirement.windows_stand_in(value)
 /// };
 /// assert!(holds(b"1 UNION SELECT 2"));
 /// assert!(!holds(b"the union of all students"));
@@ -78,6 +95,8 @@ pub struct Requirement {
     pub any_of: Vec<ByteSet>,
     /// Words that the value must contain, without regard to ASCII case.
     pub literals: Need,
+    /// Short runs of byte classes: the value must have one of each of these, letter case aside. Only where words say little.
+    pub windows: Vec<Vec<Window>>,
     /// The bytes that can be part of a match.
     pub alphabet: ByteSet,
     /// Whether every match is the whole value, from its first byte to its last. Then the value can have no byte outside the
@@ -98,6 +117,13 @@ impl Requirement {
             && self.any_of.iter().all(|set| set.intersects(present))
             && self.literals.holds(contains)
     }
+
+    /// Whether a value has a window of each cut. False means that the pattern cannot match.
+    pub fn windows_stand_in(&self, value: &[u8]) -> bool {
+        let somewhere =
+            |window: &Window| (0..value.len()).filter_map(|at| value.get(at..)).any(|rest| window.stands_at(rest));
+        self.windows.iter().all(|cut| cut.iter().any(somewhere))
+    }
 }
 
 /// Derives what a pattern requires.
@@ -111,12 +137,16 @@ pub fn require(hir: &Hir, bounds: &Bounds) -> Requirement {
         min_len: 0,
         any_of: Vec::new(),
         literals: Need::Never,
+        windows: Vec::new(),
         alphabet: bytes::alphabet(hir),
         whole,
         max_len: properties.maximum_len(),
     };
     if let (Some(min_len), Some(any_of)) = (bytes::min_len(hir), bytes::any_of(hir, bounds)) {
-        requirement = Requirement { min_len, any_of, literals: literals::need(hir, bounds), ..requirement };
+        let literals = literals::need(hir, bounds);
+        let windows =
+            if literals.likelihood() >= bounds.rare_literals { windows::cuts(hir, bounds) } else { Vec::new() };
+        requirement = Requirement { min_len, any_of, literals, windows, ..requirement };
     }
     requirement
 }

@@ -1,11 +1,14 @@
 //! Requirements as bytes and back.
 
-use super::{Need, Requirement};
+use super::{Need, PLACES, Place, Requirement, Window};
 use crate::byteset::ByteSet;
 use crate::wire::{Damaged, Reader, Writer};
 
 /// Byte sets of one requirement, more than any bounds keep.
 const MAX_SETS: usize = 64;
+/// Cuts of one requirement, and windows of a cut: more than any bounds keep.
+const MAX_CUTS: usize = 16;
+const MAX_WINDOWS: usize = 64;
 /// Conditions inside each other. Patterns are bounded too, and each level of one makes at most two here.
 const MAX_DEPTH: usize = 1024;
 
@@ -19,6 +22,14 @@ impl Requirement {
         writer.number(self.any_of.len());
         self.any_of.iter().for_each(|set| store_set(set, writer));
         store_need(&self.literals, writer);
+        writer.number(self.windows.len());
+        for cut in &self.windows {
+            writer.number(cut.len());
+            cut.iter().flat_map(|window| &window.0).for_each(|place| {
+                writer.byte(u8::from(place.end));
+                store_set(&place.bytes, writer);
+            });
+        }
     }
 
     /// Reads what [`Requirement::store`] has written. Whether it is what a pattern requires cannot be seen from it.
@@ -32,7 +43,10 @@ impl Requirement {
         let alphabet = restore_set(reader)?;
         let sets = reader.count(32, MAX_SETS)?;
         let any_of = (0..sets).map(|_| restore_set(reader)).collect::<Result<_, _>>()?;
-        Ok(Requirement { min_len, max_len, whole, alphabet, any_of, literals: restore_need(reader, 0)? })
+        let literals = restore_need(reader, 0)?;
+        let cuts = reader.count(1, MAX_CUTS)?;
+        let windows = (0..cuts).map(|_| restore_cut(reader)).collect::<Result<_, _>>()?;
+        Ok(Requirement { min_len, max_len, whole, alphabet, any_of, literals, windows })
     }
 }
 
@@ -50,6 +64,19 @@ fn restore_set(reader: &mut Reader<'_>) -> Result<ByteSet, Damaged> {
     let bits = reader.raw(32)?;
     let inside = |byte: &u8| bits.get(usize::from(byte / 8)).is_some_and(|place| place >> (byte % 8) & 1 == 1);
     Ok((0..=u8::MAX).filter(inside).fold(ByteSet::EMPTY, ByteSet::with))
+}
+
+fn restore_cut(reader: &mut Reader<'_>) -> Result<Vec<Window>, Damaged> {
+    let count = reader.count(PLACES * 33, MAX_WINDOWS)?;
+    let mut windows = Vec::with_capacity(count);
+    for _ in 0..count {
+        let mut places = [Place::ANY; PLACES];
+        for place in &mut places {
+            *place = Place { end: reader.number(1)? == 1, bytes: restore_set(reader)? };
+        }
+        windows.push(Window(places));
+    }
+    Ok(windows)
 }
 
 fn store_need(need: &Need, writer: &mut Writer) {

@@ -115,3 +115,24 @@ fn restricted_patterns_keep_what_the_alphabet_allows() {
     assert_eq!(literals(r"[fF]oo"), "foo");
     assert_eq!(literals("(?u:é|è)|foo"), "foo");
 }
+
+#[test]
+fn windows_stand_where_words_say_nothing() {
+    let cuts = |pattern: &str| requires(pattern).windows;
+    // Two dots, and what follows them.
+    let dots = cuts(r"(?:^|[/;\\])\.{2,3}[/;\\]");
+    assert!(!dots.is_empty());
+    let stands = |pattern: &str, value: &[u8]| requires(pattern).windows_stand_in(value);
+    for (value, may) in [(&b"a/../b"[..], true), (b"x/...;", true), (b"www.example.com/a.b/c", false), (b"..", false)] {
+        assert_eq!(stands(r"(?:^|[/;\\])\.{2,3}[/;\\]", value), may, "{}", value.escape_ascii());
+    }
+    // Anything may stand between the letters, but something of it must.
+    let evasion = r#"(?i)[;|]\s*c["']*a["']*t["']*\s"#;
+    for (value, may) in [(&b"; c'a't /etc"[..], true), (b"a; CAT x", true), (b"text; charset", false), (b"cat | dog", true)] {
+        assert_eq!(stands(evasion, value), may, "{}", value.escape_ascii());
+    }
+    // The end of the value is a place, too.
+    assert!(stands("(?i)[=]ls$", b"a=LS") && !stands("(?i)[=]ls$", b"a=lsof"));
+    // What a match can go around is not asked for, nor where words say enough.
+    assert!(cuts("(?:;;)*").is_empty() && cuts("union").is_empty());
+}
