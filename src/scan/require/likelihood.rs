@@ -60,9 +60,46 @@ pub(super) fn of_literal(literal: &[u8]) -> f64 {
 /// The share of places of a text at which some bytes in a row stand, in lower case: a guess from single letters and common pairs
 /// of English prose, which is what long values mostly are.
 pub(in crate::scan) fn of_gram(gram: &[u8]) -> f64 {
-    // Letters of such a pair stand together several times as often as they would by chance.
-    const PAIRS: &[u8; 122] = b"thheinereranreonatentiesorteofedisitalarsttontndngsehaasouiolevecomedehiriroicneearacelichllbemasiomurldulghhtwhwoshprkeay";
-    let letter = |byte: u8| match byte {
+    let pairs = gram.array_windows().filter(|&&[first, second]| {
+        let row = PAIRS.get(usize::from(first.wrapping_sub(b'a'))).copied().unwrap_or_default();
+        second.is_ascii_lowercase() && row >> (second.wrapping_sub(b'a') & 31) & 1 == 1
+    });
+    let letters = gram.iter().map(|&byte| LETTERS.get(usize::from(byte)).copied().unwrap_or_default());
+    letters.product::<f64>() * 4_f64.powi(pairs.count() as i32)
+}
+
+/// For each letter a bit for each one that often follows it: the two stand together several times as often as they would by
+/// chance.
+static PAIRS: [u32; 26] = {
+    const LIST: &[u8; 122] = b"thheinereranreonatentiesorteofedisitalarsttontndngsehaasouiolevecomedehiriroicneearacelichllbemasiomurldulghhtwhwoshprkeay";
+    let mut pairs = [0; 26];
+    let mut rest = LIST.as_slice();
+    while let [first, second, others @ ..] = rest {
+        #[allow(clippy::indexing_slicing)] // At compile time.
+        {
+            pairs[(*first - b'a') as usize] |= 1 << (*second - b'a');
+        }
+        rest = others;
+    }
+    pairs
+};
+
+/// The share of places of a text at which a byte stands.
+static LETTERS: [f64; 256] = {
+    let mut table = [0.0; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        #[allow(clippy::indexing_slicing)] // At compile time.
+        {
+            table[byte] = of_letter(byte as u8);
+        }
+        byte += 1;
+    }
+    table
+};
+
+const fn of_letter(byte: u8) -> f64 {
+    match byte {
         b' ' => 0.17,
         b'e' => 0.1,
         b't' | b'a' | b'o' | b'i' | b'n' => 0.062,
@@ -77,7 +114,5 @@ pub(in crate::scan) fn of_gram(gram: &[u8]) -> f64 {
         b'-' | b'/' | b'=' | b'"' | b':' => 0.003,
         b'\'' | b'(' | b')' | b'_' | b'&' | b'%' | b'\n' => 0.001,
         _ => 0.0003,
-    };
-    let pairs = gram.array_windows().filter(|pair: &&[u8; 2]| PAIRS.as_chunks().0.contains(pair));
-    gram.iter().map(|&byte| letter(byte)).product::<f64>() * 4_f64.powi(pairs.count() as i32)
+    }
 }
