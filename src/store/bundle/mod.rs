@@ -33,7 +33,7 @@ use std::path::{Path, PathBuf};
 
 /// The version of the engine, as bundles name it. Artefacts of other versions are not used: whoever changes what an artefact
 /// holds, or what compiling makes of a pattern, raises the number at the end.
-pub const ENGINE: &str = concat!("fusewall ", env!("CARGO_PKG_VERSION"), ", artefacts 2");
+pub const ENGINE: &str = concat!("fusewall ", env!("CARGO_PKG_VERSION"), ", artefacts 3");
 
 /// Bytes of a signature file.
 const SIGNATURE_BYTES: usize = 4096;
@@ -67,7 +67,7 @@ pub(super) fn open(
     limits: &Limits,
 ) -> Result<Bundle, Box<Diagnostic>> {
     let bytes = signed(path, files, key, limits)?;
-    Bundle::read(&bytes, true, limits).map_err(|problem| Box::new(damaged(path, problem)))
+    Bundle::read(bytes, true, limits).map_err(|problem| Box::new(damaged(path, problem)))
 }
 
 fn signed(
