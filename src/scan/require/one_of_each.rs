@@ -7,23 +7,24 @@ use crate::byteset::ByteSet;
 const MOST: usize = 10_000;
 
 /// Sets of bytes of each of which every word, in whatever letter case, has one: a value without a byte of one of them contains no
-/// word. Bytes that ordinary values seldom have are preferred. None if the list is too long, or has an empty word.
+/// word. Bytes that ordinary values seldom have are preferred. None if the list is too long, or has an empty word. Of each word
+/// only its bytes are asked for.
 ///
 /// ```
 /// use fusewall::byteset::ByteSet;
 /// use fusewall::scan::require::one_of_each;
-/// let sets = one_of_each([&b"/etc/passwd"[..], b"Boot.ini~"]);
+/// let sets = one_of_each([ByteSet::of(b"/etc/passwd"), ByteSet::of(b"Boot.ini~")]);
 /// assert!(sets.iter().any(|set| !set.intersects(&ByteSet::in_bytes(b"plain"))));
-/// assert!(one_of_each([&b"a"[..], b""]).is_empty());
+/// assert!(one_of_each([ByteSet::of(b"a"), ByteSet::EMPTY]).is_empty());
 /// ```
-pub fn one_of_each<'w>(words: impl IntoIterator<Item = &'w [u8]>) -> Vec<ByteSet> {
+pub fn one_of_each(words: impl IntoIterator<Item = ByteSet>) -> Vec<ByteSet> {
     let mut sets = Vec::new();
     for word in words {
         if sets.len() == MOST {
             return Vec::new();
         }
         // Letters in upper case stand beside those in lower case and need no place of their own.
-        sets.push(ByteSet::in_bytes(word).either_case().intersection(FOLDED));
+        sets.push(word.either_case().intersection(FOLDED));
     }
     let holders = Holders::new(&sets);
     let mut common: Vec<u8> = FOLDED.iter().collect();
@@ -105,7 +106,7 @@ mod tests {
             which in any::<prop::sample::Index>(),
             upper in any::<bool>(),
         ) {
-            let sets = one_of_each(words.iter().map(Vec::as_slice));
+            let sets = one_of_each(words.iter().map(|word| ByteSet::in_bytes(word)));
             prop_assert_eq!(!sets.is_empty(), !words.is_empty() && words.iter().all(|word| !word.is_empty()));
             for set in sets {
                 let word = &words[which.index(words.len())];
@@ -118,7 +119,7 @@ mod tests {
 
     #[test]
     fn rare_bytes_are_preferred() {
-        let sets = one_of_each([&b"union select"[..], b"@@version", b"xp_cmdshell"]);
+        let sets = one_of_each([&b"union select"[..], b"@@version", b"xp_cmdshell"].map(ByteSet::of));
         assert!(sets.iter().any(|set| !set.intersects(&ByteSet::in_bytes(b"tea and toast"))), "{sets:?}");
     }
 }
