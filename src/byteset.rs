@@ -139,6 +139,24 @@ impl ByteSet {
         self.len() == 0
     }
 
+    /// A bit for each byte, from the lowest on.
+    pub fn to_bits(self) -> [u8; 32] {
+        let mut bits = [0; 32];
+        for (place, word) in bits.as_chunks_mut().0.iter_mut().zip(self.0) {
+            *place = word.to_le_bytes();
+        }
+        bits
+    }
+
+    /// The set of these bits.
+    pub fn from_bits(bits: &[u8; 32]) -> Self {
+        let mut set = Self::EMPTY;
+        for (word, place) in set.0.iter_mut().zip(bits.as_chunks().0) {
+            *word = u64::from_le_bytes(*place);
+        }
+        set
+    }
+
     /// Its bytes in order.
     pub fn iter(&self) -> impl Iterator<Item = u8> + '_ {
         self.0.iter().zip([0, 64, 128, 192]).flat_map(|(&word, first)| {

@@ -104,7 +104,20 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// A larger one, or none.
+    #[inline]
     pub fn number(&mut self, most: usize) -> Result<usize, Damaged> {
+        match self.rest {
+            // Most numbers are small.
+            [first, rest @ ..] if first & 0x80 == 0 && usize::from(*first) <= most => {
+                self.rest = rest;
+                Ok(usize::from(*first))
+            }
+            _ => self.groups(most),
+        }
+    }
+
+    /// A number of any length.
+    fn groups(&mut self, most: usize) -> Result<usize, Damaged> {
         let mut number = 0usize;
         for group in 0..10 {
             let byte = self.byte()?;

@@ -13,6 +13,9 @@ use crate::scan::StoredPattern;
 use crate::scan::require::Requirement;
 use crate::wire::{Damaged, Reader, Writer};
 use std::collections::BTreeMap;
+use std::fmt;
+use std::ops::{Deref, Range};
+use std::sync::Arc;
 
 /// Bytes of the requirements of one pattern. Those of the largest patterns of CRS have a few thousand.
 const REQUIREMENT_BYTES: usize = 1 << 20;
@@ -25,7 +28,42 @@ pub struct Artefact {
     /// Bytes before compression.
     len: usize,
     /// LZ4.
-    packed: Box<[u8]>,
+    packed: Packed,
+}
+
+/// Compressed bytes, perhaps among others in a file that was read: they are not copied out of it.
+#[derive(Clone)]
+struct Packed {
+    whole: Arc<Vec<u8>>,
+    range: Range<usize>,
+}
+
+impl From<Vec<u8>> for Packed {
+    fn from(bytes: Vec<u8>) -> Packed {
+        Packed { range: 0..bytes.len(), whole: Arc::new(bytes) }
+    }
+}
+
+impl Deref for Packed {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        self.whole.get(self.range.clone()).unwrap_or_default()
+    }
+}
+
+impl PartialEq for Packed {
+    fn eq(&self, other: &Packed) -> bool {
+        **self == **other
+    }
+}
+
+impl Eq for Packed {}
+
+impl fmt::Debug for Packed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} bytes", self.len())
+    }
 }
 
 /// The artefacts of a ruleset, by their patterns.
@@ -138,14 +176,18 @@ impl Artefact {
         writer.bytes(&self.packed);
     }
 
-    /// Reads what [`Artefact::store`] has written. What is in it is looked at when it is unpacked.
+    /// Reads what [`Artefact::store`] has written; `reader` reads to the end of `whole`, in which it leaves the automata. What is in
+    /// it is looked at when it is unpacked.
     ///
     /// # Errors
     /// Bytes that are no artefact.
-    pub fn restore(reader: &mut Reader<'_>) -> Result<Artefact, Damaged> {
+    pub fn restore(reader: &mut Reader<'_>, whole: &Arc<Vec<u8>>) -> Result<Artefact, Damaged> {
         let (offset, bytes) = (reader.maybe(usize::MAX)?, reader.maybe(usize::MAX)?);
         let len = reader.number(usize::MAX)?;
-        Ok(Artefact { back_reference: offset.zip(bytes), len, packed: reader.bytes(usize::MAX)?.into() })
+        let packed = reader.bytes(usize::MAX)?.len();
+        let end = whole.len().saturating_sub(reader.left());
+        let packed = Packed { whole: whole.clone(), range: end.saturating_sub(packed)..end };
+        Ok(Artefact { back_reference: offset.zip(bytes), len, packed })
     }
 }
 
@@ -220,8 +262,8 @@ mod tests {
             assert!(!artefact.is_of(&other, &limits));
             let mut writer = Writer::default();
             artefact.store(&mut writer);
-            let bytes = writer.into_bytes();
-            assert_eq!(Artefact::restore(&mut Reader::new(&bytes)).as_ref(), Ok(&artefact));
+            let bytes = Arc::new(writer.into_bytes());
+            assert_eq!(Artefact::restore(&mut Reader::new(&bytes), &bytes).as_ref(), Ok(&artefact));
         }
     }
 

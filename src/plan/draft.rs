@@ -47,6 +47,7 @@ pub(super) struct Draft<'r> {
 }
 
 /// What [`Draft::finish`] hands on.
+#[derive(Debug)]
 pub(super) struct Finished {
     pub(super) selections: Vec<Selection>,
     pub(super) nodes: Vec<Node>,

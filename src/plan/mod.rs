@@ -50,17 +50,21 @@ pub struct Planned {
     pub artefacts: Artefacts,
 }
 
-/// Compiles a ruleset. Findings go to `diagnostics`; `None` means that there was an error among them. What is `unpacked` is not
-/// compiled again; artefacts of all patterns are made if somebody wants to `keep` them.
-pub fn plan(
+/// A ruleset in which everything has its place, before anything is compiled: what needs no automata.
+#[derive(Debug)]
+pub struct Drafted {
     ruleset: Ruleset,
-    limits: &Limits,
     options: Options,
-    unpacked: Unpacked,
-    keep: bool,
-    diagnostics: &mut Diagnostics,
-) -> Option<Planned> {
-    let before = diagnostics.errors();
+    rules: Vec<PlannedRule>,
+    schedule: [Vec<RuleIx>; 5],
+    tables: draft::Finished,
+    full_request: bool,
+    sanitises: bool,
+    stores_uploads: bool,
+}
+
+/// Folds a ruleset and gives everything in it its place. Findings go to `diagnostics`.
+pub fn draft(ruleset: Ruleset, limits: &Limits, options: Options, diagnostics: &mut Diagnostics) -> Drafted {
     let fold::Folded { fates, patterns: known } =
         if options.fold { fold::fold(&ruleset, limits) } else { fold::Folded::nothing(&ruleset) };
     let schedule = schedule(&ruleset, &fates);
@@ -78,46 +82,62 @@ pub fn plan(
         }
         rules.push(draft.rule(at, fates[at], jump(&ruleset, at, rule, &schedule)));
     }
-    let draft::Finished { selections, nodes, tests, phrases, tx_keys, rule_sets, mut patterns } = draft.finish();
+    let mut tables = draft.finish();
     if options.spans {
-        patterns.iter_mut().for_each(|pattern| pattern.want = crate::scan::Want::Groups);
+        tables.patterns.iter_mut().for_each(|pattern| pattern.want = crate::scan::Want::Groups);
     }
+    Drafted { ruleset, options, rules, schedule, tables, full_request, sanitises, stores_uploads }
+}
 
-    let patterns::Patterns { plans, literals, automata, artefacts } =
-        patterns::compile(patterns, limits, options.prefilter, unpacked, keep, diagnostics);
-    if diagnostics.errors() > before {
-        return None;
-    }
-    let mut program = Program {
-        ruleset: Arc::new(ruleset),
-        limits: limits.clone(),
-        rules,
-        schedule,
-        selections,
-        nodes,
-        tests,
-        patterns: plans,
-        phrases: phrases::plan(phrases, literals.len(), options.prefilter),
-        literals,
-        sieves: Default::default(),
-        tx_keys,
-        rule_sets,
-        full_request,
-        sanitises,
-        stores_uploads,
-    };
-    sieves::set(&mut program, options.prefilter);
-    price::set(&mut program);
-    let program = Arc::new(program);
-    match Loaded::assemble(program.clone(), automata) {
-        Ok(loaded) => Some(Planned { program, loaded, artefacts }),
-        Err(error) => {
-            diagnostics.push(crate::diag::Diagnostic::error(
-                crate::lang::seclang::codes::AUTOMATON,
-                None,
-                error.to_string(),
-            ));
-            None
+impl Drafted {
+    /// Compiles it. Findings go to `diagnostics`; `None` means that there was an error among them. What is `unpacked` is not
+    /// compiled again; artefacts of all patterns are made if somebody wants to `keep` them.
+    pub fn compile(
+        self,
+        limits: &Limits,
+        unpacked: Unpacked,
+        keep: bool,
+        diagnostics: &mut Diagnostics,
+    ) -> Option<Planned> {
+        let before = diagnostics.errors();
+        let Drafted { ruleset, options, rules, schedule, tables, full_request, sanitises, stores_uploads } = self;
+        let draft::Finished { selections, nodes, tests, phrases, tx_keys, rule_sets, patterns } = tables;
+        let patterns::Patterns { plans, literals, automata, artefacts } =
+            patterns::compile(patterns, limits, options.prefilter, unpacked, keep, diagnostics);
+        if diagnostics.errors() > before {
+            return None;
+        }
+        let mut program = Program {
+            ruleset: Arc::new(ruleset),
+            limits: limits.clone(),
+            rules,
+            schedule,
+            selections,
+            nodes,
+            tests,
+            patterns: plans,
+            phrases: phrases::plan(phrases, literals.len(), options.prefilter),
+            literals,
+            sieves: Default::default(),
+            tx_keys,
+            rule_sets,
+            full_request,
+            sanitises,
+            stores_uploads,
+        };
+        sieves::set(&mut program, options.prefilter);
+        price::set(&mut program);
+        let program = Arc::new(program);
+        match Loaded::assemble(program.clone(), automata) {
+            Ok(loaded) => Some(Planned { program, loaded, artefacts }),
+            Err(error) => {
+                diagnostics.push(crate::diag::Diagnostic::error(
+                    crate::lang::seclang::codes::AUTOMATON,
+                    None,
+                    error.to_string(),
+                ));
+                None
+            }
         }
     }
 }

@@ -360,12 +360,13 @@ fn screens(program: &Program, test: &Test) -> Option<Screens> {
 
 /// What a value must have that contains one of some words: these bytes, and the literal that stands for all of them.
 pub(super) fn words(words: &[&[u8]], literal: Option<u32>) -> Screens {
+    let words: Vec<(usize, ByteSet)> = words.iter().map(|word| (word.len(), ByteSet::in_bytes(word))).collect();
     std::array::from_fn(|level| {
-        let possible =
-            |word: &&&[u8]| ALPHABETS.get(level).is_none_or(|alphabet| ByteSet::in_bytes(word).is_subset(alphabet));
-        let words: Vec<_> = words.iter().filter(possible).copied().collect();
-        let min_len = words.iter().map(|word| word.len()).min()?;
+        let possible = |bytes: &ByteSet| ALPHABETS.get(level).is_none_or(|alphabet| bytes.is_subset(alphabet));
+        let possible = words.iter().filter(|(_, bytes)| possible(bytes));
+        let min_len = possible.clone().map(|(len, _)| *len).min()?;
         let need = literal.map_or(Need::Always, Need::Literal);
-        Some(Screen { min_len, any_of: require::one_of_each(words), need, windows: Vec::new() })
+        let any_of = require::one_of_each(possible.map(|(_, bytes)| *bytes));
+        Some(Screen { min_len, any_of, need, windows: Vec::new() })
     })
 }

@@ -50,24 +50,28 @@ impl Loaded {
         if !fits {
             return Err(LoadError("the compiled patterns belong to another program".to_owned()));
         }
-        // The longest lists first, so that no thread is left with one at the end.
+        // What takes longest first, so that no thread is left with it at the end.
         let mut lists: Vec<(usize, &[Box<[u8]>])> =
             program.phrases.iter().map(|plan| &*plan.phrases.list).enumerate().collect();
         lists.sort_by_key(|(_, list)| std::cmp::Reverse(list.len()));
-        let built = in_parallel(&lists, threads(), |(_, list), _| scan::Phrases::build(list));
+        let searches = [0..2, 2..program.schedule.len()].map(Part::Literals);
+        let parts: Vec<Part<'_>> =
+            searches.into_iter().chain(lists.into_iter().map(|(at, list)| Part::Phrases(at, list))).collect();
         let mut phrases: Vec<Option<scan::Phrases>> = program.phrases.iter().map(|_| None).collect();
-        for ((at, list), built) in lists.iter().zip(built) {
-            let Some(built) = built else { return Err(LoadError("building a list failed unexpectedly".to_owned())) };
-            let entries = list.len();
-            phrases[*at] =
-                Some(built.map_err(|error| LoadError(format!("a phrase list of {entries} entries: {error}")))?);
+        let mut searches = Vec::with_capacity(2);
+        for built in in_parallel(&parts, threads(), |part, _| part.build(&program)) {
+            match built.unwrap_or_else(|| Err(LoadError("building a list failed unexpectedly".to_owned())))? {
+                Built::Literals(search) => searches.push(search),
+                Built::Phrases(at, built) => phrases[at] = Some(built),
+            }
         }
         let phrases = phrases.into_iter().flatten().collect();
-        let [request, response] = [0..2, 2..program.schedule.len()].map(|phases| literals(&program, phases));
+        let mut searches = searches.into_iter();
+        let literals = std::array::from_fn(|_| searches.next().flatten());
         let windows = |sieve: &Sieve| (!sieve.windows.is_empty()).then(|| scan::Windows::new(&sieve.windows));
         let windows = program.sieves.iter().map(windows).collect();
         let tx_names = tx_names(&program, &patterns);
-        Ok(Loaded { program, patterns, phrases, literals: [request?, response?], windows, tx_names })
+        Ok(Loaded { program, patterns, phrases, literals, windows, tx_names })
     }
 
     /// The program.
@@ -107,6 +111,31 @@ impl Loaded {
             + self.phrases.iter().map(scan::Phrases::memory).sum::<usize>()
             + self.literals.iter().flatten().map(scan::Literals::memory).sum::<usize>()
             + self.windows.iter().flatten().map(scan::Windows::memory).sum::<usize>()
+    }
+}
+
+/// What is built beside the patterns.
+enum Part<'p> {
+    /// The search for the literals of some phases.
+    Literals(Range<usize>),
+    /// A phrase list, by its number.
+    Phrases(usize, &'p [Box<[u8]>]),
+}
+
+enum Built {
+    Literals(Option<scan::Literals>),
+    Phrases(usize, scan::Phrases),
+}
+
+impl Part<'_> {
+    fn build(&self, program: &Program) -> Result<Built, LoadError> {
+        match self {
+            Part::Literals(phases) => literals(program, phases.clone()).map(Built::Literals),
+            Part::Phrases(at, list) => match scan::Phrases::build(list) {
+                Ok(built) => Ok(Built::Phrases(*at, built)),
+                Err(error) => Err(LoadError(format!("a phrase list of {} entries: {error}", list.len()))),
+            },
+        }
     }
 }
 

@@ -8,6 +8,7 @@ use super::cursor::{Place, Run, Step};
 use super::determinize::{Caps, Determinized, MATCHED, determinize};
 use super::fuel;
 use super::look::Sides;
+use super::stored::rows;
 use super::table::DEAD;
 use super::thompson::{Order, Thompson};
 use crate::limits::Limits;
@@ -51,10 +52,7 @@ impl Compact {
         writer.number(self.stride);
         self.starts.iter().for_each(|&start| writer.number(usize::from(start)));
         writer.number(self.transitions.len() / self.stride);
-        writer.place(2 * self.transitions.len(), |place| {
-            let pairs = place.as_chunks_mut().0.iter_mut();
-            pairs.zip(&self.transitions).for_each(|(pair, transition)| *pair = transition.to_le_bytes());
-        });
+        rows::store(&self.transitions, self.stride, writer);
     }
 
     /// Reads what [`Compact::store`] has written.
@@ -70,11 +68,10 @@ impl Compact {
         for start in &mut starts {
             *start = u16::try_from(reader.number(usize::from(!MATCHED))?).map_err(|_| OUTSIDE)?;
         }
-        let states = reader.count(2 * stride, (limits.dense_dfa_bytes / (2 * stride)).min(usize::from(MATCHED)))?;
-        let bytes = reader.raw(2 * stride * states)?;
-        let transitions: Vec<u16> = bytes.as_chunks().0.iter().map(|&pair| u16::from_le_bytes(pair)).collect();
-        let targets = transitions.iter().map(|transition| transition & !MATCHED);
-        if starts.into_iter().chain(targets).max().is_some_and(|most| usize::from(most) >= states) {
+        let states = reader.count(2, (limits.dense_dfa_bytes / (2 * stride)).min(usize::from(MATCHED)))?;
+        let known = |transition: u16| usize::from(transition & !MATCHED) < states;
+        let transitions = rows::restore(reader, stride, states, known)?;
+        if !starts.into_iter().chain([DEAD as u16]).all(known) {
             return Err(OUTSIDE);
         }
         Ok(Compact { transitions, stride, classes, sides, starts, order })

@@ -8,7 +8,7 @@ use regex_automata::{Anchored, MatchKind};
 
 use super::cursor::{Place, Run, Step};
 use super::fuel;
-use super::stored::StoredPattern;
+use super::stored::{StoredPattern, rows};
 use super::thompson::Order;
 use crate::limits::Limits;
 use crate::meter::{Exhausted, Meter};
@@ -18,6 +18,11 @@ use crate::wire::{Damaged, Reader, Writer};
 const WORTHWHILE_SKIP: usize = 16;
 /// So many of them, and the rest of the block is read byte by byte: input made of needles must not pay for acceleration.
 const MAX_SHORT_SKIPS: usize = 4;
+
+/// Bytes that the library writes before its table. Were they others, tables would be stored less well, and nothing else.
+const HEAD: usize = 320;
+/// Cells of two bytes in a row of the library's largest table.
+const MAX_STRIDE: usize = 1024;
 
 /// A dense DFA: about one fuel a byte, whatever the input.
 #[derive(Debug, Clone)]
@@ -44,25 +49,41 @@ impl Dense {
         Some(Dense { dfa: dfa.to_owned(), order })
     }
 
-    /// Writes it.
+    /// Writes it: what the library writes, with its table as rows.
     pub(super) fn store(&self, writer: &mut Writer) {
-        let len = self.dfa.write_to_len();
-        writer.number(len);
+        let mut bytes = vec![0; self.dfa.write_to_len()];
         // The length is the library's own, so there is nothing that could fail.
-        writer.place(len, |place| drop(self.dfa.write_to_little_endian(place)));
+        drop(self.dfa.write_to_little_endian(&mut bytes));
+        let (head, rest) = bytes.split_at(HEAD.min(bytes.len()));
+        let stride = 2 * self.dfa.stride();
+        let (table, rest) = rest.split_at(rest.len() - rest.len() % (2 * stride));
+        let cells: Vec<u16> = table.as_chunks().0.iter().map(|&pair| u16::from_le_bytes(pair)).collect();
+        writer.number(bytes.len());
+        writer.number(stride);
+        writer.raw(head);
+        rows::store(&cells, stride, writer);
+        writer.raw(rest);
     }
 
     /// Reads what [`Dense::store`] has written; the library checks it.
     pub(super) fn restore(reader: &mut Reader<'_>, order: Order, limits: &Limits) -> Result<Dense, Damaged> {
         const NO_DFA: Damaged = Damaged("this is no DFA of the automata library");
-        let stored = reader.bytes(StoredPattern::max_bytes(limits))?;
+        let len = reader.number(StoredPattern::max_bytes(limits))?;
+        let stride = reader.number(MAX_STRIDE)?.max(1);
+        let head = reader.raw(HEAD.min(len))?;
+        let cells = rows::restore(reader, stride, (len - head.len()) / (2 * stride), |_| true)?;
+        let rest = reader.raw(len - head.len() - 2 * cells.len())?;
         // The library wants its tables aligned.
-        let mut aligned = vec![0; stored.len() + align_of::<u32>()];
+        let mut aligned = vec![0; len + align_of::<u32>()];
         let padding = aligned.as_ptr().align_offset(align_of::<u32>());
-        let place = aligned.get_mut(padding..).and_then(|rest| rest.get_mut(..stored.len())).ok_or(NO_DFA)?;
-        place.copy_from_slice(stored);
+        let place = aligned.get_mut(padding..).and_then(|rest| rest.get_mut(..len)).ok_or(NO_DFA)?;
+        let (first, last) = place.split_at_mut(head.len());
+        first.copy_from_slice(head);
+        let (table, last) = last.split_at_mut(2 * cells.len());
+        table.as_chunks_mut().0.iter_mut().zip(&cells).for_each(|(pair, cell)| *pair = cell.to_le_bytes());
+        last.copy_from_slice(rest);
         let (dfa, read) = dense::DFA::from_bytes(place).map_err(|_| NO_DFA)?;
-        if read != stored.len() || dfa.memory_usage() > limits.dense_dfa_bytes {
+        if read != len || dfa.memory_usage() > limits.dense_dfa_bytes {
             return Err(NO_DFA);
         }
         Ok(Dense { dfa: dfa.to_owned(), order })

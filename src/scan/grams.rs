@@ -61,7 +61,7 @@ impl Grams {
         }
         let mut text = Vec::new();
         let mut entries = Vec::with_capacity(words.len());
-        let mut taken: HashMap<(u32, u32), u32> = HashMap::new();
+        let mut taken: HashMap<(u32, u32), i32> = HashMap::new();
         // Those with the least choice first.
         let mut order: Vec<_> = words.iter().collect();
         order.sort_by_key(|(word, number)| (word.len(), *number));
@@ -71,13 +71,22 @@ impl Grams {
             let word = text.get(start as usize..)?;
             let size = word.len().min(4);
             let mask = if size == 4 { FOUR } else { THREE };
-            let choices = word.windows(size).enumerate().map(|(at, bytes)| {
+            // All words of a gram are compared wherever it stands, and a table must not be too deep.
+            let mut chosen: Option<(f64, u32, usize)> = None;
+            for (at, bytes) in word.windows(size).enumerate() {
+                let share = share_of_gram(bytes);
+                // With other words it only becomes dearer.
+                if chosen.is_some_and(|(best, ..)| share >= best) {
+                    continue;
+                }
                 let gram = bytes.iter().rev().fold(0, |gram, byte| gram << 8 | u32::from(*byte)) | CASE & mask;
-                let others: u32 = taken.get(&(gram, mask)).copied().unwrap_or_default();
-                // All words of a gram are compared wherever it stands, and a table must not be too deep.
-                (share_of_gram(bytes) * f64::from(others.min(16)).exp2().powi(2), gram, at)
-            });
-            let (_, gram, before) = choices.min_by(|a, b| a.0.total_cmp(&b.0))?;
+                let others = taken.get(&(gram, mask)).copied().unwrap_or_default();
+                let share = share * 4_f64.powi(others.min(16));
+                if chosen.is_none_or(|(best, ..)| share < best) {
+                    chosen = Some((share, gram, at));
+                }
+            }
+            let (_, gram, before) = chosen?;
             *taken.entry((gram, mask)).or_default() += 1;
             entries.push(Entry { gram, mask, before: before as u32, start, len: word.len() as u32, number: *number });
         }

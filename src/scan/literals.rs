@@ -150,7 +150,7 @@ impl Words {
 }
 
 /// The automaton of some words.
-pub(super) fn automaton<W: AsRef<[u8]>>(words: &[W]) -> Result<NFA, BuildError> {
+fn automaton<W: AsRef<[u8]>>(words: &[W]) -> Result<NFA, BuildError> {
     if most_outputs(words) > MAX_OUTPUTS {
         return Err(BuildError::TooLarge { what: "literal automaton", limit: MAX_OUTPUTS * size_of::<u32>() });
     }

@@ -39,6 +39,7 @@ mod lazy;
 mod literals;
 mod look;
 mod pattern;
+mod phrase_trie;
 mod phrases;
 pub mod require;
 mod simulation;

@@ -1,9 +1,6 @@
 //! `@pm`: which phrase of a list comes first.
 
-use aho_corasick::nfa::contiguous::NFA;
-use aho_corasick::{Anchored, automaton::Automaton};
-
-use super::literals;
+use super::phrase_trie::{PhraseTrie, START};
 use super::{BuildError, fuel};
 use crate::meter::{Exhausted, Meter, Price};
 
@@ -18,7 +15,7 @@ use crate::meter::{Exhausted, Meter, Price};
 #[derive(Debug, Clone)]
 pub struct Phrases {
     /// `None` without any phrase.
-    automaton: Option<NFA>,
+    automaton: Option<PhraseTrie>,
 }
 
 impl Phrases {
@@ -27,8 +24,7 @@ impl Phrases {
     /// # Errors
     /// [`BuildError`] when there are too many phrases for one automaton.
     pub fn build(phrases: &[Box<[u8]>]) -> Result<Phrases, BuildError> {
-        // Most values are known to have no phrase before they come here: a DFA would not pay for the memory that it takes.
-        let automaton = if phrases.is_empty() { None } else { Some(literals::automaton(phrases)?) };
+        let automaton = if phrases.is_empty() { None } else { Some(PhraseTrie::build(phrases)?) };
         Ok(Phrases { automaton })
     }
 
@@ -42,7 +38,7 @@ impl Phrases {
 
     /// Bytes held.
     pub fn memory(&self) -> usize {
-        self.automaton.as_ref().map_or(0, NFA::memory_usage)
+        self.automaton.as_ref().map_or(0, PhraseTrie::memory)
     }
 
     /// The phrase that *ends* first, as `(index, start, end)`; of several that end together the longest, of equal ones the
@@ -60,23 +56,23 @@ impl Phrases {
 }
 
 /// The phrase that ends first.
-fn first(automaton: &NFA, haystack: &[u8], meter: &mut Meter) -> Result<Option<(usize, usize, usize)>, Exhausted> {
-    let Ok(mut state) = automaton.start_state(Anchored::No) else { return Ok(None) };
-    let found = |state, end: usize| {
-        let phrase = automaton.match_pattern(state, 0);
-        (phrase.as_usize(), end.saturating_sub(automaton.pattern_len(phrase)), end)
-    };
-    if automaton.is_match(state) {
-        return Ok(Some(found(state, 0)));
+fn first(
+    automaton: &PhraseTrie,
+    haystack: &[u8],
+    meter: &mut Meter,
+) -> Result<Option<(usize, usize, usize)>, Exhausted> {
+    let found = |phrase, end: usize| Some((phrase as usize, end.saturating_sub(automaton.length(phrase)), end));
+    let mut state = START;
+    if let Some(phrase) = automaton.phrase(state) {
+        return Ok(found(phrase, 0));
     }
     let mut at = 0;
     for block in haystack.chunks(fuel::BLOCK) {
         meter.charge_rule(fuel::LITERAL_BYTE * block.len() as u64)?;
         for (i, &byte) in block.iter().enumerate() {
-            state = automaton.next_state(Anchored::No, state, byte);
-            // A special state is a match, or dead: one comparison tells most bytes.
-            if automaton.is_special(state) && automaton.is_match(state) {
-                return Ok(Some(found(state, at + i + 1)));
+            state = automaton.next(state, byte);
+            if let Some(phrase) = automaton.phrase(state) {
+                return Ok(found(phrase, at + i + 1));
             }
         }
         at += block.len();

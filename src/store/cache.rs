@@ -62,7 +62,7 @@ impl Cache {
             Err(problem) if problem.kind() == io::ErrorKind::NotFound => return Found::Nothing,
             Err(problem) => return Found::Useless(useless(&path, &problem)),
         };
-        match Bundle::read(&bytes, false, limits) {
+        match Bundle::read(bytes, false, limits) {
             Ok(bundle) if bundle.identity == *identity => Found::Artefacts(bundle.artefacts),
             Ok(_) => Found::Useless(useless(&path, &"it belongs to other rules")),
             Err(problem) => Found::Useless(useless(&path, &problem)),

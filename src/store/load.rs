@@ -11,7 +11,7 @@ use crate::files::{Files, MemoryFiles};
 use crate::lang::seclang::{self, Accepted, Entry, codes};
 use crate::limits::Limits;
 use crate::parallel::threads;
-use crate::plan::{self, Artefacts, Options, Unpacked};
+use crate::plan::{self, Artefacts, Drafted, Options, Unpacked};
 use crate::program::{Loaded, verify};
 use crate::rule::{Pattern, Ruleset};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -164,7 +164,8 @@ pub fn compile(source: &RuleSource, files: &dyn Files, loading: &Loading) -> Res
     let recorder = Recorder::new(files, true);
     let ruleset = parse(&source, &recorder, loading, &Artefacts::new(), &mut found);
     let recorded = recorder.finish();
-    let (_, artefacts, mut report) = finish(ruleset, loading, Unpacked::default(), true, found)?;
+    let drafted = draft(ruleset, loading, &mut found);
+    let (_, artefacts, mut report) = finish(drafted, loading, Unpacked::default(), true, found)?;
     if let Some(path) = recorded.unusable {
         let message = format!("`{}` has changed while it was read, or its name is not Unicode", path.display());
         report.diagnostics.push(Diagnostic::error(codes::BUNDLE, None, message).help("compile the rules again"));
@@ -220,7 +221,8 @@ fn load_source(
     };
     let Some(cache) = cache else {
         let ruleset = parse(source, files, loading, &Artefacts::new(), &mut found);
-        return finish(ruleset, loading, Unpacked::default(), false, found).map(|(loaded, _, report)| (loaded, report));
+        let drafted = draft(ruleset, loading, &mut found);
+        return finish(drafted, loading, Unpacked::default(), false, found).map(|(loaded, _, report)| (loaded, report));
     };
     let recorder = Recorder::new(files, false);
     let ruleset = parse(source, &recorder, loading, &Artefacts::new(), &mut found);
@@ -234,12 +236,12 @@ fn load_source(
             Artefacts::new()
         }
     };
-    let unpacked = plan::unpack(&known, &loading.limits, threads());
+    let (drafted, unpacked) = while_unpacking(&known, &loading.limits, || draft(ruleset, loading, &mut found));
     if unpacked.refused > 0 {
         found.diagnostics.push(cache::useless(&cache.path(&identity), &"automata in it are damaged"));
     }
     let keep = (known.is_empty() || unpacked.refused > 0) && recorded.unusable.is_none();
-    let (loaded, artefacts, mut report) = finish(ruleset, loading, unpacked, keep, found)?;
+    let (loaded, artefacts, mut report) = finish(drafted, loading, unpacked, keep, found)?;
     if keep {
         // Nothing but what was slow: the rules are read where they are.
         let (source, carried) = (RuleSource::Paths(Vec::new()), Carried::default());
@@ -277,10 +279,9 @@ fn load_bundle(
         return load_source(&source, &carried, loading, found);
     }
     let limits = &loading.limits;
-    let (ruleset, unpacked) = std::thread::scope(|scope| {
-        let unpacking = scope.spawn(|| plan::unpack(&artefacts, limits, threads()));
+    let (drafted, unpacked) = while_unpacking(&artefacts, limits, || {
         let ruleset = parse(&source, &carried, loading, &artefacts, &mut found);
-        (ruleset, unpacking.join().unwrap_or_default())
+        draft(ruleset, loading, &mut found)
     });
     if unpacked.refused > 0 {
         let (refused, all) = (unpacked.refused, artefacts.len());
@@ -292,24 +293,35 @@ fn load_bundle(
             .diagnostics
             .push(Diagnostic::warning(codes::RECOMPILED, None, message).help("compile it anew, and sign it"));
     }
-    let (loaded, _, mut report) = finish(ruleset, loading, unpacked, false, found)?;
+    let (loaded, _, mut report) = finish(drafted, loading, unpacked, false, found)?;
     let (limits, from) = (limits.clone(), path.to_path_buf());
     report.unverified = Some(Arc::new(Unverified { artefacts, limits, source, carried: Some(carried), from }));
     Ok((loaded, report))
 }
 
-/// From the ruleset to what can go into service.
+/// Does something while artefacts are unpacked.
+fn while_unpacking<T>(artefacts: &Artefacts, limits: &Limits, work: impl FnOnce() -> T) -> (T, Unpacked) {
+    std::thread::scope(|scope| {
+        let unpacking = scope.spawn(|| plan::unpack(artefacts, limits, threads()));
+        (work(), unpacking.join().unwrap_or_default())
+    })
+}
+
+/// Plans all that needs no automata; nothing if there is an error already.
+fn draft(ruleset: Ruleset, loading: &Loading, found: &mut Findings) -> Option<Drafted> {
+    let sound = found.diagnostics.errors() == 0;
+    sound.then(|| plan::draft(ruleset, &loading.limits, loading.options, &mut found.diagnostics))
+}
+
+/// From the draft to what can go into service.
 fn finish(
-    ruleset: Ruleset,
+    drafted: Option<Drafted>,
     loading: &Loading,
     unpacked: Unpacked,
     keep: bool,
     mut found: Findings,
 ) -> Result<(Arc<Loaded>, Artefacts, LoadReport), LoadReport> {
-    if found.diagnostics.errors() > 0 {
-        return Err(found.report());
-    }
-    let planned = plan::plan(ruleset, &loading.limits, loading.options, unpacked, keep, &mut found.diagnostics);
+    let planned = drafted.and_then(|drafted| drafted.compile(&loading.limits, unpacked, keep, &mut found.diagnostics));
     let Some(plan::Planned { program, loaded, artefacts }) = planned else { return Err(found.report()) };
     if let Err(fault) = verify(&program) {
         let message = format!("the compiled ruleset is inconsistent: {fault}");

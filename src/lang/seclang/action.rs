@@ -102,7 +102,7 @@ struct Item {
 pub(super) fn read(text: &Text, reader: &mut Reader<'_>) -> Actions {
     let mut all = Actions::default();
     for item in items(text, reader) {
-        apply(&item, &mut all, reader);
+        apply(item, &mut all, reader);
     }
     all
 }
@@ -180,7 +180,7 @@ fn value_end(bytes: &[u8], mut at: usize, is_ctl: bool) -> usize {
     at
 }
 
-fn apply(item: &Item, all: &mut Actions, reader: &mut Reader<'_>) {
+fn apply(item: Item, all: &mut Actions, reader: &mut Reader<'_>) {
     let shown = item.name.show();
     let Some(row) = find(TABLE, item.name.bytes()) else {
         let found = Diagnostic::error(codes::UNKNOWN_ACTION, item.name.span(), format!("unknown action `{shown}`"));
@@ -192,8 +192,7 @@ fn apply(item: &Item, all: &mut Actions, reader: &mut Reader<'_>) {
     };
     match row.support {
         Support::Yes(kind) => {
-            let value = item.value.as_ref().map(|value| value.slice(0..value.len()));
-            let wrong = match (kind.argument(), &value) {
+            let wrong = match (kind.argument(), &item.value) {
                 (Argument::Always, None) => Some("needs an argument"),
                 (Argument::Never, Some(value)) if !value.is_empty() => Some("takes no argument"),
                 _ => None,
@@ -207,7 +206,7 @@ fn apply(item: &Item, all: &mut Actions, reader: &mut Reader<'_>) {
                 reader.error(codes::ACTION_ARGUMENT, item.span, format!("`{shown}` {wrong}"), help);
                 return;
             }
-            let value = value.unwrap_or_else(|| item.name.slice(item.name.len()..item.name.len()));
+            let value = item.value.unwrap_or_else(|| item.name.slice(item.name.len()..item.name.len()));
             all.seen.push((kind, item.span));
             // An action with a finding is left out; the ruleset will not be used.
             let _ = act(kind, &value, item.span, all, reader);

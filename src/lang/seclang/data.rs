@@ -65,7 +65,7 @@ pub(super) fn phrase_files(text: &Text, reader: &mut Reader<'_>) -> Option<Phras
     for name in text.split(is_blank) {
         let (_, bytes) = reader.open_named(&name)?;
         for line in bytes.split(|byte| *byte == b'\n') {
-            let decoded = snort(line);
+            let decoded = memchr::memchr2(b'|', b'\\', line).and_then(|_| snort(line));
             let phrase = decoded.as_deref().unwrap_or(line).trim_ascii();
             if !phrase.is_empty() && phrase[0] != b'#' {
                 list.push(phrase.into());

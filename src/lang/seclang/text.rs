@@ -8,11 +8,11 @@ use std::ops::Range;
 #[derive(Debug, Clone)]
 pub(super) struct Text {
     bytes: Vec<u8>,
-    /// From index `.0` on, byte `i` stood at offset `.1 + (i - .0)`.
-    pieces: Vec<(u32, u32)>,
-    source: SourceId,
     /// Offset of the first byte, also when there is none.
     start: u32,
+    /// Where the text does not go on as in the file: from index `.0` on, byte `i` stood at offset `.1 + (i - .0)`.
+    pieces: Vec<(u32, u32)>,
+    source: SourceId,
 }
 
 impl Text {
@@ -30,7 +30,8 @@ impl Text {
             self.start = at as u32;
         }
         let index = self.bytes.len() as u32;
-        if self.pieces.last().is_none_or(|&(from, offset)| offset + (index - from) != at as u32) {
+        let (from, offset) = self.pieces.last().copied().unwrap_or((0, self.start));
+        if offset + (index - from) != at as u32 {
             self.pieces.push((index, at as u32));
         }
         self.bytes.extend_from_slice(bytes);
@@ -61,10 +62,9 @@ impl Text {
     /// Where the byte at `index` stood.
     pub fn offset(&self, index: usize) -> usize {
         let index = index as u32;
-        match self.pieces.partition_point(|&(from, _)| from <= index).checked_sub(1) {
-            Some(piece) => (self.pieces[piece].1 + (index - self.pieces[piece].0)) as usize,
-            None => self.start as usize,
-        }
+        let piece = self.pieces.partition_point(|&(from, _)| from <= index).checked_sub(1);
+        let (from, offset) = piece.map_or((0, self.start), |piece| self.pieces[piece]);
+        (offset + (index - from)) as usize
     }
 
     /// The place of all of it.
@@ -145,16 +145,14 @@ impl Text {
         let mut out = Text::new(self.source, self.span_of(range.clone()).start as usize);
         let mut from = range.start;
         let mut index = range.start;
-        while index < range.end {
-            let escapes = self.bytes[index] == b'\\'
-                && index + 1 < range.end
-                && (self.bytes[index + 1] == b'\\' || self.bytes[index + 1] == quote);
-            if escapes {
-                out.extend_from(self, from..index);
-                from = index + 1;
+        while let Some(ahead) = memchr::memchr(b'\\', &self.bytes[index..range.end]) {
+            let next = index + ahead + 1;
+            index = next;
+            if next < range.end && (self.bytes[next] == b'\\' || self.bytes[next] == quote) {
+                out.extend_from(self, from..next - 1);
+                from = next;
                 index += 1;
             }
-            index += 1;
         }
         out.extend_from(self, from..range.end);
         out

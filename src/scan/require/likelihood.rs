@@ -47,7 +47,7 @@ static LACKING: [f64; 256] = {
 
 /// The share of ordinary values that have a byte of the set: a guess, from 0 to 1.
 pub fn of_set(set: &ByteSet) -> f64 {
-    1.0 - (0..=255).zip(&LACKING).filter(|(byte, _)| set.contains(*byte)).map(|(_, lacking)| lacking).product::<f64>()
+    1.0 - set.iter().filter_map(|byte| LACKING.get(usize::from(byte))).product::<f64>()
 }
 
 /// The share of values that contain a literal: no larger than for its rarest byte, and falling with each byte.
@@ -62,16 +62,19 @@ pub(super) fn of_literal(literal: &[u8]) -> f64 {
 /// of English prose, which is what long values mostly are.
 pub(in crate::scan) fn of_gram(gram: &[u8]) -> f64 {
     let pairs = gram.array_windows().filter(|pair| is_pair(pair));
-    gram.iter().map(|&byte| of_letter(byte)).product::<f64>() * PAIR.powi(pairs.count() as i32)
+    gram.iter().map(|&byte| share_of_places(byte)).product::<f64>() * PAIR.powi(pairs.count() as i32)
 }
 
-/// Letters of such a pair stand together several times as often as they would by chance.
-const PAIRS: &[u8; 122] = b"thheinereranreonatentiesorteofedisitalarsttontndngsehaasouiolevecomedehiriroicneearacelichllbemasiomurldulghhtwhwoshprkeay";
-/// How many times.
+/// How many times more often the letters of a pair stand together than they would by chance.
 const PAIR: f64 = 4.0;
 
-fn is_pair(pair: &[u8; 2]) -> bool {
-    PAIRS.as_chunks().0.contains(pair)
+fn is_pair(&[first, second]: &[u8; 2]) -> bool {
+    let row = PAIRS.get(usize::from(first.wrapping_sub(b'a'))).copied().unwrap_or_default();
+    second.is_ascii_lowercase() && row >> (second.wrapping_sub(b'a') & 31) & 1 == 1
+}
+
+fn share_of_places(byte: u8) -> f64 {
+    LETTERS.get(usize::from(byte)).copied().unwrap_or_default()
 }
 
 /// The share of values in which a window stands somewhere: a guess.
@@ -79,7 +82,7 @@ pub(super) fn of_window(window: &Window) -> f64 {
     // What long values have of places.
     const VALUE: f64 = 200.0;
     let share = |place: &Place| {
-        let bytes = place.bytes.iter().filter(|byte| !byte.is_ascii_uppercase()).map(of_letter).sum::<f64>();
+        let bytes = place.bytes.iter().filter(|byte| !byte.is_ascii_uppercase()).map(share_of_places).sum::<f64>();
         (bytes + if place.end { 1.0 / VALUE } else { 0.0 }).min(1.0)
     };
     let single = |place: &Place| {
@@ -95,7 +98,35 @@ pub(super) fn of_window(window: &Window) -> f64 {
     window.0.iter().filter(|place| !place.end).map(|place| of_set(&place.bytes)).fold(by_chance.min(1.0), f64::min)
 }
 
-/// The share of places of a text at which a byte stands, in lower case.
+/// For each letter a bit for each one that often follows it.
+static PAIRS: [u32; 26] = {
+    const LIST: &[u8; 122] = b"thheinereranreonatentiesorteofedisitalarsttontndngsehaasouiolevecomedehiriroicneearacelichllbemasiomurldulghhtwhwoshprkeay";
+    let mut pairs = [0; 26];
+    let mut rest = LIST.as_slice();
+    while let [first, second, others @ ..] = rest {
+        #[allow(clippy::indexing_slicing)] // At compile time.
+        {
+            pairs[(*first - b'a') as usize] |= 1 << (*second - b'a');
+        }
+        rest = others;
+    }
+    pairs
+};
+
+/// The share of places of a text at which a byte stands.
+static LETTERS: [f64; 256] = {
+    let mut table = [0.0; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        #[allow(clippy::indexing_slicing)] // At compile time.
+        {
+            table[byte] = of_letter(byte as u8);
+        }
+        byte += 1;
+    }
+    table
+};
+
 const fn of_letter(byte: u8) -> f64 {
     match byte {
         b' ' => 0.17,

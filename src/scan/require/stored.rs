@@ -18,16 +18,16 @@ impl Requirement {
         writer.number(self.min_len);
         writer.maybe(self.max_len);
         writer.byte(u8::from(self.whole));
-        store_set(&self.alphabet, writer);
+        writer.raw(&self.alphabet.to_bits());
         writer.number(self.any_of.len());
-        self.any_of.iter().for_each(|set| store_set(set, writer));
+        self.any_of.iter().for_each(|set| writer.raw(&set.to_bits()));
         store_need(&self.literals, writer);
         writer.number(self.windows.len());
         for cut in &self.windows {
             writer.number(cut.len());
             cut.iter().flat_map(|window| &window.0).for_each(|place| {
                 writer.byte(u8::from(place.end));
-                store_set(&place.bytes, writer);
+                writer.raw(&place.bytes.to_bits());
             });
         }
     }
@@ -50,20 +50,9 @@ impl Requirement {
     }
 }
 
-fn store_set(set: &ByteSet, writer: &mut Writer) {
-    let mut bits = [0u8; 32];
-    for byte in set.iter() {
-        if let Some(place) = bits.get_mut(usize::from(byte / 8)) {
-            *place |= 1 << (byte % 8);
-        }
-    }
-    writer.raw(&bits);
-}
-
 fn restore_set(reader: &mut Reader<'_>) -> Result<ByteSet, Damaged> {
-    let bits = reader.raw(32)?;
-    let inside = |byte: &u8| bits.get(usize::from(byte / 8)).is_some_and(|place| place >> (byte % 8) & 1 == 1);
-    Ok((0..=u8::MAX).filter(inside).fold(ByteSet::EMPTY, ByteSet::with))
+    let bits = reader.raw(32)?.first_chunk().ok_or(Damaged("a set of bytes is missing"))?;
+    Ok(ByteSet::from_bits(bits))
 }
 
 fn restore_cut(reader: &mut Reader<'_>) -> Result<Vec<Window>, Damaged> {

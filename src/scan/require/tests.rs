@@ -128,7 +128,13 @@ fn windows_stand_where_words_say_nothing() {
     }
     // Anything may stand between the letters, but something of it must.
     let evasion = r#"(?i)[;|]\s*c["']*a["']*t["']*\s"#;
-    for (value, may) in [(&b"; c'a't /etc"[..], true), (b"a; CAT x", true), (b"text; charset", false), (b"cat | cut it", true), (b"cat | dog", false)] {
+    for (value, may) in [
+        (&b"; c'a't /etc"[..], true),
+        (b"a; CAT x", true),
+        (b"text; charset", false),
+        (b"cat | cut it", true),
+        (b"cat | dog", false),
+    ] {
         assert_eq!(stands(evasion, value), may, "{}", value.escape_ascii());
     }
     // The end of the value is a place, too.

@@ -5,6 +5,7 @@ use super::super::hybrid::head::{Head, MATCHED};
 use super::super::hybrid::tail::{self, Tail};
 use super::super::look::Sides;
 use super::super::thompson::Order;
+use super::rows;
 use crate::limits::Limits;
 use crate::wire::{Damaged, Reader, Writer};
 
@@ -15,7 +16,7 @@ impl Hybrid {
     pub(in crate::scan) fn store(&self, writer: &mut Writer) {
         writer.byte(self.sides.bits());
         self.tail.store(writer);
-        self.head.store(writer);
+        self.head.store(self.tail.width + 1, writer);
     }
 
     /// Reads what [`Hybrid::store`] has written.
@@ -34,7 +35,7 @@ impl Tail {
         numbers(&self.starts, writer);
         writer.number(self.fresh.into());
         writer.number(self.len());
-        numbers(&self.entries, writer);
+        rows::store(&self.entries, self.width + 1, writer);
         lists(&self.bounds, &self.lists, writer);
     }
 
@@ -46,8 +47,8 @@ impl Tail {
         }
         let starts = restore_starts(reader)?;
         let fresh = small(reader)?;
-        let states = reader.count(2 * (width + 1), usize::from(!tail::MATCHED))?;
-        let entries = restore_numbers(reader, states * (width + 1))?;
+        let states = reader.count(2, usize::from(!tail::MATCHED))?;
+        let entries = rows::restore(reader, width + 1, states, |_| true)?;
         let (bounds, lists) = restore_lists(reader, limits)?;
         // No state, a state, or one of the lists.
         let known = |entry: &u16| usize::from(entry & !tail::MATCHED) < states + bounds.len();
@@ -60,9 +61,9 @@ impl Tail {
 }
 
 impl Head {
-    fn store(&self, writer: &mut Writer) {
+    fn store(&self, stride: usize, writer: &mut Writer) {
         writer.number(self.transitions.len());
-        numbers(&self.transitions, writer);
+        rows::store(&self.transitions, stride, writer);
         numbers(&self.starts, writer);
         writer.number(self.exits.len());
         numbers(&self.exits, writer);
@@ -76,7 +77,7 @@ impl Head {
         if cells == 0 || !cells.is_multiple_of(stride) {
             return Err(OUTSIDE);
         }
-        let transitions = restore_numbers(reader, cells)?;
+        let transitions = rows::restore(reader, stride, cells / stride, |_| true)?;
         let starts = restore_starts(reader)?;
         let exits = reader.count(2, usize::from(MATCHED) - cells)?;
         let exits = restore_numbers(reader, exits)?;

@@ -8,6 +8,7 @@
 
 mod hybrid;
 mod nfa;
+pub(super) mod rows;
 
 use std::sync::atomic::Ordering as Atomic;
 

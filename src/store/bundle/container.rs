@@ -15,6 +15,7 @@ use crate::store::RuleSource;
 use crate::wire::{Damaged, Reader, Writer};
 use sha2::{Digest, Sha256};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// What a bundle begins with: no text does, and a transfer that changes line ends damages it.
 pub(super) const MAGIC: &[u8; 8] = b"\x89FWB\r\n\x1a\n";
@@ -116,8 +117,9 @@ impl Bundle {
     }
 
     /// Reads what [`Bundle::to_bytes`] has written. Nobody need look at the checksum of what is `signed`.
-    pub(in crate::store) fn read(bytes: &[u8], signed: bool, limits: &Limits) -> Result<Bundle, Damaged> {
-        let mut reader = Reader::new(bytes);
+    pub(in crate::store) fn read(bytes: Vec<u8>, signed: bool, limits: &Limits) -> Result<Bundle, Damaged> {
+        let bytes = Arc::new(bytes);
+        let mut reader = Reader::new(&bytes);
         if reader.raw(MAGIC.len())? != MAGIC {
             return Err(Damaged("it is no bundle"));
         }
@@ -136,7 +138,7 @@ impl Bundle {
         for _ in 0..reader.count(4, usize::MAX)? {
             let text = reader.bytes(limits.pattern_bytes)?.into();
             let fold_case = reader.number(1)? == 1;
-            artefacts.insert(Pattern { text, fold_case }, Artefact::restore(&mut reader)?);
+            artefacts.insert(Pattern { text, fold_case }, Artefact::restore(&mut reader, &bytes)?);
         }
         reader.end()?;
         Ok(Bundle { engine, identity, source, carried, artefacts })

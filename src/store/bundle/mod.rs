@@ -67,7 +67,7 @@ pub(super) fn open(
     limits: &Limits,
 ) -> Result<Bundle, Box<Diagnostic>> {
     let bytes = signed(path, files, key, limits)?;
-    Bundle::read(&bytes, true, limits).map_err(|problem| Box::new(damaged(path, problem)))
+    Bundle::read(bytes, true, limits).map_err(|problem| Box::new(damaged(path, problem)))
 }
 
 fn signed(
