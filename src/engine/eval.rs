@@ -368,7 +368,7 @@ fn capture(
                 let end = end.min(start + most);
                 meter.charge_rule(CAPTURE.of(end - start))?;
                 let text = scratch.memory.get(slice).get(start..end).unwrap_or_default();
-                scratch.tx.set_with(key, |place| place.extend_from_slice(text));
+                scratch.tx.set(key, text);
                 if let Some(trace) = &mut scratch.trace {
                     trace.push(Event::Captured { group, text: text.to_vec() });
                 }

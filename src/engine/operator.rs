@@ -2,16 +2,16 @@
 
 use super::buffers::{BufferId, Source};
 use super::env::Answer;
-use super::expand::expand;
+use super::expand::{borrowed, expand};
 use super::expanded;
-use super::memory::Slice;
+use super::memory::{Memory, Slice};
 use super::scratch::Scratch;
 use crate::detect;
 use crate::meter::{Exhausted, Meter};
 use crate::net::parse_address;
 use crate::ops::{block_list, check_digits, numeric, text, validate};
-use crate::program::{CheckDigits, LEVELS, Loaded, PatternId, Screen, Test, TextTest};
-use crate::scan::{Cursor, Groups, Outcome};
+use crate::program::{CheckDigits, LEVELS, Loaded, PatternId, Screen, Test, Text, TextTest};
+use crate::scan::{Cursor, Groups, Outcome, Plain, Want};
 
 /// Looking at a value's screen.
 const SCREEN: u64 = 4;
@@ -84,35 +84,19 @@ pub(super) fn run(
             let kept = scratch.memory.keep(phrase)?;
             Ok(Tested::Hit(Captured::Text(kept)))
         }
-        Test::Text(kind, parameter) => {
-            let mut other = std::mem::take(&mut scratch.expanded);
-            other.clear();
-            let expanded = expand(parameter, &mut other, loaded, scratch, meter)
-                .and_then(|()| meter.charge_rule(text::SEARCH_PRICE.of(len + other.len())));
-            let value = scratch.memory.get(slice);
-            let holds = expanded.map(|()| match kind {
-                TextTest::Equal => text::equal(value, &other),
-                TextTest::Contains => text::contains(value, &other),
-                TextTest::ContainsWord => text::contains_word(value, &other),
-                TextTest::BeginsWith => text::begins_with(value, &other),
-                TextTest::EndsWith => text::ends_with(value, &other),
-                TextTest::Within => text::within(value, &other),
-            });
-            let captured = match kind {
-                TextTest::Within | TextTest::Equal => Ok(slice),
-                _ if holds == Ok(true) => scratch.memory.keep(&other),
-                _ => Ok(slice),
-            };
-            scratch.expanded = other;
-            Ok(if holds? { Tested::Hit(Captured::Text(captured?)) } else { Tested::Miss })
-        }
+        Test::Text(kind, parameter) => text_test(*kind, parameter, slice, loaded, scratch, meter),
         Test::Number(kind, parameter) => {
+            let limit = loaded.program().limits.macro_bytes;
+            let value = |scratch: &Scratch| numeric::integer(scratch.memory.get(slice));
+            if let Some(other) = borrowed(parameter, limit, &scratch.tx) {
+                meter.charge_rule(numeric::PRICE.of(len))?;
+                return Ok(Tested::when(kind.holds(value(scratch), numeric::integer(other))));
+            }
             let mut other = std::mem::take(&mut scratch.expanded);
             other.clear();
             let expanded = expand(parameter, &mut other, loaded, scratch, meter)
                 .and_then(|()| meter.charge_rule(numeric::PRICE.of(len)));
-            let holds =
-                expanded.map(|()| kind.holds(numeric::integer(scratch.memory.get(slice)), numeric::integer(&other)));
+            let holds = expanded.map(|()| kind.holds(value(scratch), numeric::integer(&other)));
             scratch.expanded = other;
             Ok(Tested::when(holds?))
         }
@@ -179,6 +163,57 @@ pub(super) fn run(
     }
 }
 
+/// Compares a value with a text, which is copied only if it has to be put together.
+fn text_test(
+    kind: TextTest,
+    parameter: &Text,
+    slice: Slice,
+    loaded: &Loaded,
+    scratch: &mut Scratch,
+    meter: &mut Meter,
+) -> Result<Tested, Exhausted> {
+    let mut put_together = std::mem::take(&mut scratch.expanded);
+    put_together.clear();
+    let tested = match borrowed(parameter, loaded.program().limits.macro_bytes, &scratch.tx) {
+        Some(other) => compare(kind, slice, other, &mut scratch.memory, meter),
+        None => expand(parameter, &mut put_together, loaded, scratch, meter)
+            .and_then(|()| compare(kind, slice, &put_together, &mut scratch.memory, meter)),
+    };
+    scratch.expanded = put_together;
+    tested
+}
+
+fn compare(
+    kind: TextTest,
+    slice: Slice,
+    other: &[u8],
+    memory: &mut Memory,
+    meter: &mut Meter,
+) -> Result<Tested, Exhausted> {
+    let value = memory.get(slice);
+    meter.charge_rule(match kind {
+        TextTest::Equal | TextTest::BeginsWith | TextTest::EndsWith => {
+            text::COMPARE_PRICE.of(value.len().min(other.len()))
+        }
+        TextTest::Contains | TextTest::ContainsWord | TextTest::Within => {
+            text::SEARCH_PRICE.of(value.len() + other.len())
+        }
+    })?;
+    let holds = match kind {
+        TextTest::Equal => text::equal(value, other),
+        TextTest::Contains => text::contains(value, other),
+        TextTest::ContainsWord => text::contains_word(value, other),
+        TextTest::BeginsWith => text::begins_with(value, other),
+        TextTest::EndsWith => text::ends_with(value, other),
+        TextTest::Within => text::within(value, other),
+    };
+    Ok(match kind {
+        _ if !holds => Tested::Miss,
+        TextTest::Within | TextTest::Equal => Tested::Hit(Captured::Text(slice)),
+        _ => Tested::Hit(Captured::Text(memory.keep(other)?)),
+    })
+}
+
 /// Whether a test with these screens may match the buffer.
 fn passes(
     buffer: BufferId,
@@ -208,6 +243,14 @@ fn rx(
     };
     if cursor.is_new() && !passes(buffer, &plan.screens, loaded, scratch, meter)? {
         return Ok(Tested::Miss);
+    }
+    if let Some(plain) = plan.plain.as_ref().filter(|_| cursor.is_new()) {
+        let (facts, _) = scratch.buffers.facts(buffer);
+        if let Some(matches) = plain.matches_all(facts.len, &facts.mask) {
+            meter.charge_rule(Plain::PRICE.of(facts.len))?;
+            scratch.groups = if plan.want == Want::Match { Groups::default() } else { Groups::of((0, facts.len)) };
+            return Ok(if matches { Tested::Hit(Captured::Groups) } else { Tested::Miss });
+        }
     }
     let Some(cache) = scratch.caches.get_mut(id) else { return Ok(Tested::Miss) };
     cache.admit(scratch.memory.left());

@@ -11,6 +11,7 @@ use super::values::{shows, tag};
 use crate::meter::{Exhausted, Meter, Price};
 use crate::program::{Loaded, PatternId, Selection, SelectionId, Source, Step, Which};
 use crate::rule::Variable;
+use crate::scan::Plain;
 
 /// Comparing one member's name with a selector.
 const COMPARE: u64 = 2;
@@ -290,6 +291,12 @@ fn finds(
     caches: &mut Caches,
     meter: &mut Meter,
 ) -> Result<bool, Exhausted> {
+    if let Some(plain) = loaded.program().patterns.get(id.index()).and_then(|plan| plan.plain.as_ref()) {
+        meter.charge_rule(Plain::PRICE.of(text.len()))?;
+        if let Some(found) = plain.finds_in(text) {
+            return Ok(found);
+        }
+    }
     let (Some(pattern), Some(cache)) = (loaded.pattern(id), caches.get_mut(id)) else { return Ok(false) };
     pattern.finds(cache, text, meter)
 }
@@ -487,19 +494,21 @@ fn tx_members(
         items.push(Item { variable: Variable::Tx, member: Some(member), value: ItemValue::Once(value) });
         return Ok(());
     }
+    let known = match &source.which {
+        Which::Regex(id) => loaded.tx_names(*id),
+        _ => &[],
+    };
+    meter.charge(COMPARE * scratch.tx.listed() as u64)?;
     for (key, value) in scratch.tx.iter() {
-        let name = scratch.tx.name(program, key);
-        meter.charge(COMPARE)?;
-        let fits = match &source.which {
-            Which::All => true,
-            Which::Key(key) => name.eq_ignore_ascii_case(key),
-            Which::Tx(wanted) => *wanted == key,
-            Which::Regex(id) => match loaded.names_tx_key(*id, key) {
-                Some(known) => known,
-                None => finds(*id, name, loaded, &mut scratch.caches, meter)?,
-            },
+        let fits = match (&source.which, known.get(key.index())) {
+            (_, Some(known)) => *known,
+            (Which::All, _) => true,
+            (Which::Key(wanted), _) => scratch.tx.name(program, key).eq_ignore_ascii_case(wanted),
+            (Which::Tx(wanted), _) => *wanted == key,
+            (Which::Regex(id), _) => finds(*id, scratch.tx.name(program, key), loaded, &mut scratch.caches, meter)?,
         };
         if fits {
+            let name = scratch.tx.name(program, key);
             meter.charge(MAKE.of(name.len() + value.len()))?;
             let member = scratch.memory.keep(name)?;
             let value = scratch.memory.keep(value)?;

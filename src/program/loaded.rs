@@ -20,6 +20,8 @@ pub struct Loaded {
     literals: [Option<scan::Literals>; 2],
     /// For patterns that select TX entries: which of the keys that rules name they find.
     tx_names: BTreeMap<PatternId, Vec<bool>>,
+    /// The TX keys that rules name, in order of the tails of their names and, where these are the same, of the names.
+    tx_keys: Vec<(u64, KeyId)>,
 }
 
 /// Why automata could not be put together.
@@ -63,7 +65,10 @@ impl Loaded {
         let phrases = phrases.into_iter().flatten().collect();
         let [request, response] = [0..2, 2..program.schedule.len()].map(|phases| literals(&program, phases));
         let tx_names = tx_names(&program, &patterns);
-        Ok(Loaded { program, patterns, phrases, literals: [request?, response?], tx_names })
+        let mut tx_keys: Vec<_> = program.tx_keys.iter().zip(0..).map(|(name, at)| (tail(name), name, at)).collect();
+        tx_keys.sort_unstable();
+        let tx_keys = tx_keys.into_iter().map(|(tail, _, at)| (tail, KeyId::new(at))).collect();
+        Ok(Loaded { program, patterns, phrases, literals: [request?, response?], tx_names, tx_keys })
     }
 
     /// The program.
@@ -81,9 +86,18 @@ impl Loaded {
         self.phrases.get(id.index())
     }
 
-    /// Whether a pattern that selects TX entries finds the name of this key; `None` if no rule names the key.
-    pub(crate) fn names_tx_key(&self, id: PatternId, key: KeyId) -> Option<bool> {
-        self.tx_names.get(&id)?.get(key.index()).copied()
+    /// For each TX key that rules name: whether a pattern that selects TX entries finds it; nothing if that is asked in each request.
+    pub(crate) fn tx_names(&self, id: PatternId) -> &[bool] {
+        self.tx_names.get(&id).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// The key of a TX entry, if the rules name it. `name` is lower case.
+    pub(crate) fn tx_key(&self, name: &[u8]) -> Option<KeyId> {
+        let wanted = tail(name);
+        let known = |key: &KeyId| self.program.tx_keys.get(key.index()).map(|known| &**known).unwrap_or_default();
+        let place = |(tail, key): &(u64, KeyId)| tail.cmp(&wanted).then_with(|| known(key).cmp(name));
+        let at = self.tx_keys.binary_search_by(place).ok()?;
+        self.tx_keys.get(at).map(|(_, key)| *key)
     }
 
     /// The search for all literals that a phase of this index asks for.
@@ -97,6 +111,15 @@ impl Loaded {
         self.patterns.iter().map(scan::Pattern::memory).sum::<usize>()
             + self.phrases.iter().map(scan::Phrases::memory).sum::<usize>()
             + self.literals.iter().flatten().map(scan::Literals::memory).sum::<usize>()
+    }
+}
+
+/// The last eight bytes of a name: names that rules make often begin alike, and hardly end so.
+#[inline]
+pub(crate) fn tail(name: &[u8]) -> u64 {
+    match name.last_chunk() {
+        Some(end) => u64::from_be_bytes(*end),
+        None => name.iter().fold(0, |tail, byte| tail << 8 | u64::from(*byte)),
     }
 }
 
