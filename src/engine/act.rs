@@ -5,13 +5,11 @@ use super::expand::expand;
 use super::scratch::Scratch;
 use super::trace::Event;
 use crate::limits::Limits;
-use crate::meter::{Exhausted, Meter, Price};
+use crate::meter::{Exhausted, Meter};
 use crate::ops::numeric;
 use crate::program::{CtlStep, KeyId, Loaded, SetStep, Step, Text};
 use crate::rule::{PartsMode, Variable};
 
-/// Setting one entry.
-const SET: Price = Price::new(16, 128);
 /// Comparing the name of one entry.
 const LOOK: u64 = 2;
 
@@ -25,7 +23,7 @@ pub(super) fn run(step: &Step, loaded: &Loaded, scratch: &mut Scratch, meter: &m
             let limit = loaded.program().limits.tx_entries;
             let key = expand(name, &mut lower, loaded, scratch, meter).and_then(|()| {
                 lower.make_ascii_lowercase();
-                meter.charge_rule(SET.of(lower.len()))?;
+                meter.charge_rule(Step::SET.of(lower.len()))?;
                 Ok(scratch.tx.find_or_add(loaded, &lower, limit))
             });
             scratch.name = lower;
@@ -54,7 +52,7 @@ pub(super) fn run(step: &Step, loaded: &Loaded, scratch: &mut Scratch, meter: &m
             let name = expanded(name, loaded, scratch, meter)?;
             let value = expanded(value, loaded, scratch, meter)?;
             let entries = LOOK * scratch.environment.len() as u64;
-            meter.charge_rule(SET.of(name.len() + value.len()).saturating_add(entries))?;
+            meter.charge_rule(Step::SET.of(name.len() + value.len()).saturating_add(entries))?;
             note(Variable::Env, &name, Some(&value), scratch);
             set_env(&name, value, scratch, loaded.program().limits.tx_entries)
         }
@@ -82,7 +80,7 @@ fn set_tx(
 ) -> Result<(), Exhausted> {
     let (text, sign) = match right {
         SetStep::Unset => {
-            meter.charge_rule(SET.per_call)?;
+            meter.charge_rule(Step::SET.per_call)?;
             scratch.tx.unset(key);
             note_tx(key, loaded, scratch);
             return Ok(());
@@ -94,7 +92,7 @@ fn set_tx(
     let limits = &loaded.program().limits;
     if let Some(value) = constant(text, limits) {
         // Nothing to expand: the text is copied from where it is.
-        meter.charge_rule(SET.of(value.len()))?;
+        meter.charge_rule(Step::SET.of(value.len()))?;
         scratch.memory.admit(scratch.tx.memory() + value.len())?;
         store(key, value, sign, scratch);
         note_tx(key, loaded, scratch);
@@ -102,7 +100,8 @@ fn set_tx(
     }
     let mut value = std::mem::take(&mut scratch.expanded);
     value.clear();
-    let done = expand(text, &mut value, loaded, scratch, meter).and_then(|()| meter.charge_rule(SET.of(value.len())));
+    let done =
+        expand(text, &mut value, loaded, scratch, meter).and_then(|()| meter.charge_rule(Step::SET.of(value.len())));
     let done = done.and_then(|()| scratch.memory.admit(scratch.tx.memory() + value.len()));
     if done.is_ok() {
         if value.len() > limits.tx_value_bytes {

@@ -11,6 +11,7 @@ use crate::meter::{Exhausted, Meter};
 use crate::net::parse_address;
 use crate::ops::{block_list, check_digits, numeric, text, validate};
 use crate::program::{CheckDigits, LEVELS, Loaded, PatternId, Screen, Test, Text, TextTest};
+use crate::rule::Phase;
 use crate::scan::{Cursor, Groups, Outcome, Plain, Want};
 
 /// Looking at a value's screen.
@@ -224,9 +225,11 @@ fn passes(
 ) -> Result<bool, Exhausted> {
     meter.charge(SCREEN)?;
     let program = loaded.program();
-    let phase = scratch.state.rule.and_then(|rule| program.source(rule)).map_or(0, |rule| rule.phase.index());
+    let literals = loaded.literals(
+        if scratch.buffers.searches_response() { Phase::ResponseHeaders } else { Phase::RequestHeaders }.index(),
+    );
     let mut source = Source { program, memory: &mut scratch.memory, meter };
-    scratch.buffers.passes(buffer, screens, loaded.literals(phase), &mut source)
+    scratch.buffers.passes(buffer, screens, literals, &mut source)
 }
 
 fn rx(

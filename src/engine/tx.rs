@@ -1,6 +1,6 @@
 //! The TX collection: keys that rules spell out have a fixed place, all others are added as they come.
 
-use crate::program::{KeyId, Loaded, Program, tail};
+use crate::program::{KeyId, Loaded, Preset, Program, tail};
 
 /// Entries beyond those of the program, and bytes, whose room waits for the next request.
 const KEPT: usize = 256;
@@ -110,6 +110,24 @@ impl Tx {
         if !entry.listed {
             entry.listed = true;
             self.order.push(key.index() as u32);
+        }
+    }
+
+    /// Sets the entries of a preset, in order.
+    pub(super) fn preset(&mut self, preset: &Preset) {
+        let base = self.bytes.len();
+        self.bytes.extend_from_slice(&preset.text);
+        let mut start = 0;
+        for (key, end) in &preset.sets {
+            let len = end - start;
+            if let Some(entry) = self.entries.get_mut(key.index()) {
+                self.held = self.held - entry.value.len + len;
+                if !entry.listed {
+                    self.order.push(key.index() as u32);
+                }
+                *entry = Entry { value: Place { start: base + start, len }, room: len, set: true, listed: true };
+            }
+            start = *end;
         }
     }
 

@@ -1,6 +1,7 @@
 //! The automata of a program.
 
-use super::{KeyId, PatternId, PhrasesId, Program, Which};
+use super::presets::{Preset, only_acts};
+use super::{KeyId, PatternId, PhrasesId, Program, RuleIx, Which};
 use crate::meter::Meter;
 use crate::parallel::{in_parallel, threads};
 use crate::rule::Variable;
@@ -22,6 +23,11 @@ pub struct Loaded {
     tx_names: BTreeMap<PatternId, Vec<bool>>,
     /// The TX keys that rules name, in order of the tails of their names and, where these are the same, of the names.
     tx_keys: Vec<(u64, KeyId)>,
+    /// By phase: stretches of rules that do the same in every request.
+    presets: [Vec<Preset>; 5],
+    /// Rules of whose full match nothing comes but what their actions do, as a bit set: looked at instead of what rules mean, which is
+    /// much and far apart.
+    only_acts: Vec<u64>,
 }
 
 /// Why automata could not be put together.
@@ -68,7 +74,13 @@ impl Loaded {
         let mut tx_keys: Vec<_> = program.tx_keys.iter().zip(0..).map(|(name, at)| (tail(name), name, at)).collect();
         tx_keys.sort_unstable();
         let tx_keys = tx_keys.into_iter().map(|(tail, _, at)| (tail, KeyId::new(at))).collect();
-        Ok(Loaded { program, patterns, phrases, literals: [request?, response?], tx_names, tx_keys })
+        let presets = Preset::all(&program);
+        let mut acting = vec![0; program.rules.len().div_ceil(64)];
+        for at in (0..program.rules.len()).filter(|at| only_acts(&program, RuleIx::new(*at))) {
+            acting.get_mut(at / 64).into_iter().for_each(|word| *word |= 1 << (at % 64));
+        }
+        let literals = [request?, response?];
+        Ok(Loaded { program, patterns, phrases, literals, tx_names, tx_keys, presets, only_acts: acting })
     }
 
     /// The program.
@@ -89,6 +101,16 @@ impl Loaded {
     /// For each TX key that rules name: whether a pattern that selects TX entries finds it; nothing if that is asked in each request.
     pub(crate) fn tx_names(&self, id: PatternId) -> &[bool] {
         self.tx_names.get(&id).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// The stretch of rules from this position of a phase on that do the same in every request, if there is one.
+    pub(crate) fn preset(&self, phase: usize, position: usize) -> Option<&Preset> {
+        self.presets.get(phase)?.iter().find(|preset| preset.first == position)
+    }
+
+    /// Whether nothing comes of a full match of a rule but what its actions do.
+    pub(crate) fn only_acts(&self, rule: RuleIx) -> bool {
+        self.only_acts.get(rule.index() / 64).is_some_and(|word| word >> (rule.index() % 64) & 1 == 1)
     }
 
     /// The key of a TX entry, if the rules name it. `name` is lower case.

@@ -6,6 +6,7 @@
 mod explain;
 mod ids;
 mod loaded;
+mod presets;
 mod sieve;
 mod verify;
 
@@ -13,6 +14,7 @@ pub use explain::explain;
 pub use ids::{KeyId, NodeId, PatternId, PhrasesId, RuleIx, RuleSetId, SelectionId, SlotId, TestId};
 pub(crate) use loaded::tail;
 pub use loaded::{LoadError, Loaded};
+pub use presets::Preset;
 pub use sieve::{ALPHABETS, Check, Conditions, Facts, LEVELS, Sieve, SieveNode, SieveVariable, Slot, level, ones};
 pub use verify::{Fault, verify};
 
@@ -476,6 +478,8 @@ pub enum Step {
 }
 
 impl Step {
+    /// Setting an entry, by the bytes of its value.
+    pub const SET: Price = Price::new(16, 128);
     /// Loading a record of a persistent collection: finding it, and copying its bytes.
     pub const LOAD: Price = Price::new(2_000, 1_024);
     /// Committing changes of a record. Paid by the first change after a commit, so that a commit never fails for want of fuel.
