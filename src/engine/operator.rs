@@ -91,7 +91,9 @@ pub(super) fn run(
             let value = |scratch: &Scratch| numeric::integer(scratch.memory.get(slice));
             if let Some(other) = borrowed(parameter, limit, &scratch.tx) {
                 meter.charge_rule(numeric::PRICE.of(len))?;
-                return Ok(Tested::when(kind.holds(value(scratch), numeric::integer(other))));
+                let holds = kind.holds(value(scratch), numeric::integer(other));
+                show_text(parameter, loaded, scratch);
+                return Ok(Tested::when(holds));
             }
             let mut other = std::mem::take(&mut scratch.expanded);
             other.clear();
@@ -181,7 +183,18 @@ fn text_test(
             .and_then(|()| compare(kind, slice, &put_together, &mut scratch.memory, meter)),
     };
     scratch.expanded = put_together;
+    show_text(parameter, loaded, scratch);
     tested
+}
+
+/// Traces tell what a test has compared with, and look for it among what was expanded.
+fn show_text(parameter: &Text, loaded: &Loaded, scratch: &mut Scratch) {
+    if scratch.trace.is_some()
+        && let Some(text) = borrowed(parameter, loaded.program().limits.macro_bytes, &scratch.tx)
+    {
+        scratch.expanded.clear();
+        scratch.expanded.extend_from_slice(text);
+    }
 }
 
 fn compare(

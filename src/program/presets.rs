@@ -81,3 +81,47 @@ pub(super) fn only_acts(program: &Program, rule: RuleIx) -> bool {
         rule.disruptive == Disruptive::Pass && !rule.log && !rule.auditlog && rule.severity.is_none()
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Waf;
+
+    /// The stretches of phase 1: positions, and what they set.
+    fn presets(rules: &str) -> Vec<(usize, usize, Vec<String>)> {
+        let waf = Waf::builder().rules_text("rules.conf", rules).build().unwrap();
+        let presets = Preset::all(waf.loaded().program()).into_iter().next().unwrap();
+        let shown = |preset: Preset| {
+            let starts = [0].into_iter().chain(preset.sets.iter().map(|(_, end)| *end));
+            let values = starts.zip(&preset.sets).map(|(start, (_, end))| &preset.text[start..*end]);
+            let values = values.map(|value| String::from_utf8_lossy(value).into_owned()).collect();
+            (preset.first, preset.next, values)
+        };
+        presets.into_iter().map(shown).collect()
+    }
+
+    #[test]
+    fn only_rules_that_always_do_the_same_are_taken() {
+        let rules = r#"
+            SecAction "id:1,phase:1,nolog,pass,setvar:tx.a=1,setvar:tx.b=2"
+            SecAction "id:2,phase:1,nolog,pass,setvar:tx.a=3"
+        "#;
+        let sets = ["1", "2", "3"].map(str::to_owned).to_vec();
+        assert_eq!(presets(rules), [(0, 2, sets.clone())]);
+        for other in [
+            "SecAction \"id:3,phase:1,log,pass,setvar:tx.c=1\"",
+            "SecAction \"id:3,phase:1,nolog,auditlog,pass,setvar:tx.c=1\"",
+            "SecAction \"id:3,phase:1,nolog,pass,severity:2,setvar:tx.c=1\"",
+            "SecAction \"id:3,phase:1,nolog,deny,setvar:tx.c=1\"",
+            "SecAction \"id:3,phase:1,nolog,allow,setvar:tx.c=1\"",
+            "SecAction \"id:3,phase:1,nolog,pass,setvar:tx.c=%{REMOTE_ADDR}\"",
+            "SecAction \"id:3,phase:1,nolog,pass,setvar:tx.c=+1\"",
+            "SecAction \"id:3,phase:1,nolog,pass,setvar:!tx.c\"",
+            "SecAction \"id:3,phase:1,nolog,pass,ctl:ruleEngine=Off\"",
+            "SecRule ARGS:x \"@rx a\" \"id:3,phase:1,nolog,pass,setvar:tx.c=1\"",
+        ] {
+            let after = "SecAction \"id:4,phase:1,nolog,pass,setvar:tx.d=1\"";
+            assert_eq!(presets(&format!("{rules}\n{other}\n{after}")), [(0, 2, sets.clone())], "{other}");
+        }
+    }
+}
