@@ -4,13 +4,12 @@ use super::collections;
 use super::expand::expand;
 use super::scratch::Scratch;
 use super::trace::Event;
-use crate::meter::{Exhausted, Meter, Price};
+use crate::limits::Limits;
+use crate::meter::{Exhausted, Meter};
 use crate::ops::numeric;
 use crate::program::{CtlStep, KeyId, Loaded, SetStep, Step, Text};
 use crate::rule::{PartsMode, Variable};
 
-/// Setting one entry.
-const SET: Price = Price::new(16, 128);
 /// Comparing the name of one entry.
 const LOOK: u64 = 2;
 
@@ -24,8 +23,8 @@ pub(super) fn run(step: &Step, loaded: &Loaded, scratch: &mut Scratch, meter: &m
             let limit = loaded.program().limits.tx_entries;
             let key = expand(name, &mut lower, loaded, scratch, meter).and_then(|()| {
                 lower.make_ascii_lowercase();
-                meter.charge_rule(SET.of(lower.len()))?;
-                Ok(scratch.tx.find_or_add(loaded.program(), &lower, limit))
+                meter.charge_rule(Step::SET.of(lower.len()))?;
+                Ok(scratch.tx.find_or_add(loaded, &lower, limit))
             });
             scratch.name = lower;
             match key? {
@@ -53,7 +52,7 @@ pub(super) fn run(step: &Step, loaded: &Loaded, scratch: &mut Scratch, meter: &m
             let name = expanded(name, loaded, scratch, meter)?;
             let value = expanded(value, loaded, scratch, meter)?;
             let entries = LOOK * scratch.environment.len() as u64;
-            meter.charge_rule(SET.of(name.len() + value.len()).saturating_add(entries))?;
+            meter.charge_rule(Step::SET.of(name.len() + value.len()).saturating_add(entries))?;
             note(Variable::Env, &name, Some(&value), scratch);
             set_env(&name, value, scratch, loaded.program().limits.tx_entries)
         }
@@ -81,7 +80,7 @@ fn set_tx(
 ) -> Result<(), Exhausted> {
     let (text, sign) = match right {
         SetStep::Unset => {
-            meter.charge_rule(SET.per_call)?;
+            meter.charge_rule(Step::SET.per_call)?;
             scratch.tx.unset(key);
             note_tx(key, loaded, scratch);
             return Ok(());
@@ -90,28 +89,54 @@ fn set_tx(
         SetStep::Add(text) => (text, 1),
         SetStep::Subtract(text) => (text, -1),
     };
+    let limits = &loaded.program().limits;
+    if let Some(value) = constant(text, limits) {
+        // Nothing to expand: the text is copied from where it is.
+        meter.charge_rule(Step::SET.of(value.len()))?;
+        scratch.memory.admit(scratch.tx.memory() + value.len())?;
+        store(key, value, sign, scratch);
+        note_tx(key, loaded, scratch);
+        return Ok(());
+    }
     let mut value = std::mem::take(&mut scratch.expanded);
     value.clear();
-    let done = expand(text, &mut value, loaded, scratch, meter).and_then(|()| meter.charge_rule(SET.of(value.len())));
+    let done =
+        expand(text, &mut value, loaded, scratch, meter).and_then(|()| meter.charge_rule(Step::SET.of(value.len())));
     let done = done.and_then(|()| scratch.memory.admit(scratch.tx.memory() + value.len()));
     if done.is_ok() {
-        let base = scratch.tx.get(key).map_or(0, numeric::integer);
-        let limit = loaded.program().limits.tx_value_bytes;
-        if value.len() > limit {
+        if value.len() > limits.tx_value_bytes {
             scratch.flags.note("tx value");
-            value.truncate(limit);
+            value.truncate(limits.tx_value_bytes);
         }
-        scratch.tx.set_with(key, |place| {
-            if sign == 0 {
-                place.extend_from_slice(&value);
-            } else {
-                write_number(changed(base, &value, sign), place);
-            }
-        });
+        store(key, &value, sign, scratch);
     }
     scratch.expanded = value;
     note_tx(key, loaded, scratch);
     done
+}
+
+/// A text without macros, if it is within all limits.
+fn constant<'t>(text: &'t Text, limits: &Limits) -> Option<&'t [u8]> {
+    text.constant().filter(|text| text.len() <= limits.macro_bytes.min(limits.tx_value_bytes))
+}
+
+/// Sets an entry, or adds to it what the value says, or takes that away.
+fn store(key: KeyId, value: &[u8], sign: i64, scratch: &mut Scratch) {
+    if sign == 0 {
+        scratch.tx.set(key, value);
+        return;
+    }
+    let base = scratch.tx.get(key).map_or(0, numeric::integer);
+    let sum = changed(base, value, sign);
+    let digits = super::selection::itoa(sum.unsigned_abs());
+    if sum < 0 {
+        let mut text = *b"-00000000000000000000";
+        let end = 1 + digits.as_bytes().len();
+        text.get_mut(1..end).into_iter().for_each(|place| place.copy_from_slice(digits.as_bytes()));
+        scratch.tx.set(key, text.get(..end).unwrap_or_default());
+    } else {
+        scratch.tx.set(key, digits.as_bytes());
+    }
 }
 
 /// Notes an entry of a collection for those who listen.
@@ -130,13 +155,6 @@ fn note_tx(key: KeyId, loaded: &Loaded, scratch: &mut Scratch) {
 fn changed(base: i64, by: &[u8], sign: i64) -> i64 {
     let by = numeric::integer(by);
     if sign < 0 { base.saturating_sub(by) } else { base.saturating_add(by) }
-}
-
-fn write_number(number: i64, out: &mut Vec<u8>) {
-    if number < 0 {
-        out.push(b'-');
-    }
-    out.extend_from_slice(super::selection::itoa(number.unsigned_abs()).as_bytes());
 }
 
 /// Sets a variable for the host. What the variables hold counts to the memory of the request.

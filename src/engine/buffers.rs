@@ -65,6 +65,15 @@ impl Cell {
             Cell::Name(at) => Variable::ALL.len() + 2 * at as usize + 1,
         }
     }
+
+    /// The cell of that number.
+    pub(super) fn at(place: usize) -> Cell {
+        match (Variable::ALL.get(place), place.wrapping_sub(Variable::ALL.len()) as u32) {
+            (Some(variable), _) => Cell::Scalar(*variable),
+            (None, field) if field % 2 == 0 => Cell::Value(field / 2),
+            (None, field) => Cell::Name(field / 2),
+        }
+    }
 }
 
 /// What is known of a cell. Most values come out of all pipelines as they went in: they have a buffer, and no row.
@@ -131,6 +140,11 @@ impl Buffers {
             self.list.iter_mut().for_each(|buffer| buffer.hits = Hits::Unknown);
             self.hits.clear();
         }
+    }
+
+    /// Whether those of the response's phases are.
+    pub(super) fn searches_response(&self) -> bool {
+        self.response
     }
 
     pub(super) fn slice(&self, id: BufferId) -> Slice {

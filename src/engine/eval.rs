@@ -11,7 +11,7 @@ use super::sieve;
 use super::trace::{self, Event, LeftOut};
 use super::verdict::{Interruption, InterruptionAction, Reason};
 use crate::meter::{Exhausted, Meter, Price, Scope};
-use crate::program::{KeyId, Link, Loaded, Look, NodeId, Program, RuleIx};
+use crate::program::{KeyId, Link, Loaded, Look, NodeId, Preset, Program, RuleIx};
 use crate::rule::{AllowScope, Disruptive, EngineMode, Phase};
 
 /// Entering a rule.
@@ -69,6 +69,13 @@ pub(super) fn run(
         if meter.spent() >= pause_at {
             return Ok(Progress::Pending);
         }
+        if !cursor.entered
+            && let Some(preset) = loaded.preset(phase.index(), cursor.position)
+            && apply(preset, pause_at, scratch, meter)
+        {
+            cursor.go_to(preset.next);
+            continue;
+        }
         if !cursor.entered {
             meter.charge(ENTER)?;
             if scratch.removed.contains(rule.index()) {
@@ -76,7 +83,7 @@ pub(super) fn run(
                 cursor.go_to(cursor.position + 1);
                 continue;
             }
-            if scratch.memory.work.len() > WORK_BYTES || scratch.buffers.memory() > BUFFER_BYTES {
+            if is_crowded(scratch) {
                 scratch.buffers.clear();
                 scratch.memory.tables.buffers = 0;
                 scratch.matched.rescue(&mut scratch.memory)?;
@@ -103,6 +110,9 @@ pub(super) fn run(
                     scratch.note(|| Event::LeftOut { rule, why: LeftOut::Jump });
                 }
                 cursor.go_to(next);
+                if loaded.only_acts(rule) && scratch.state.interruption.is_none() {
+                    continue;
+                }
                 let Some(source) = program.source(rule) else { continue };
                 if scratch.state.mode == EngineMode::On && phase != Phase::Logging {
                     match source.disruptive {
@@ -119,6 +129,36 @@ pub(super) fn run(
             }
         }
     }
+}
+
+/// Whether buffers are to be given up before the next rule.
+fn is_crowded(scratch: &Scratch) -> bool {
+    scratch.memory.work.len() > WORK_BYTES || scratch.buffers.memory() > BUFFER_BYTES
+}
+
+/// Does at once what a stretch of rules does one by one. Refuses wherever that might differ: where somebody looks on, a rule is
+/// removed, or a budget or a pause comes in between.
+fn apply(preset: &Preset, pause_at: u64, scratch: &mut Scratch, meter: &mut Meter) -> bool {
+    let fuel = preset.fuel.saturating_add(ENTER * preset.rules.len() as u64);
+    let after = meter.spent().saturating_add(fuel);
+    let alike = scratch.trace.is_none()
+        && scratch.removed.is_empty()
+        && !is_crowded(scratch)
+        && after < pause_at
+        && after <= meter.limit()
+        && scratch.memory.admit(scratch.tx.memory() + preset.text.len()).is_ok();
+    if !alike || meter.charge(fuel).is_err() {
+        return false;
+    }
+    for (rule, fuel) in &preset.rules {
+        if let Some(place) = scratch.rule_fuel.get_mut(rule.index()) {
+            *place = place.saturating_add(*fuel);
+        }
+    }
+    scratch.tx.preset(preset);
+    scratch.state.rule = preset.rules.last().map(|(rule, _)| *rule);
+    scratch.matched.enter_rule();
+    true
 }
 
 fn run_rule(
@@ -178,7 +218,8 @@ fn run_link(
         if let Some(slot) = slot {
             cursor.item = scratch.sieved.next_item(slot, cursor.item, scratch.selections.places());
         }
-        let Some(item) = scratch.selections.item(cursor.item) else { break };
+        let item = scratch.selections.item(cursor.item, &scratch.memory, &scratch.values);
+        let Some(item) = item else { break };
         if cursor.testing.is_none() {
             if meter.spent() >= pause_at {
                 return Ok(LinkEnd::Pending);
@@ -378,7 +419,7 @@ fn capture(
                 let end = end.min(start + most);
                 meter.charge_rule(CAPTURE.of(end - start))?;
                 let text = scratch.memory.get(slice).get(start..end).unwrap_or_default();
-                scratch.tx.set_with(key, |place| place.extend_from_slice(text));
+                scratch.tx.set(key, text);
                 if let Some(trace) = &mut scratch.trace {
                     trace.push(Event::Captured { group, text: text.to_vec() });
                 }
@@ -391,6 +432,9 @@ fn capture(
 /// All links have matched: one log record, one disruptive action.
 fn full_match(rule: RuleIx, loaded: &Loaded, scratch: &mut Scratch, meter: &mut Meter) -> Result<(), Exhausted> {
     let program = loaded.program();
+    if loaded.only_acts(rule) && scratch.trace.is_none() {
+        return Ok(());
+    }
     let (Some(source), Some(planned)) = (program.source(rule), program.rules.get(rule.index())) else { return Ok(()) };
     if let Some(severity) = source.severity {
         scratch.state.highest_severity = scratch.state.highest_severity.min(severity.0);

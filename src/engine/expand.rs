@@ -4,6 +4,7 @@ use super::matched::full_name;
 use super::memory::Slice;
 use super::scratch::Scratch;
 use super::selection::{self, itoa};
+use super::tx::Tx;
 use super::values::{Part, shows};
 use crate::meter::{Exhausted, Meter, Price};
 use crate::program::{Loaded, Step, Text, TextPart};
@@ -30,6 +31,17 @@ pub(super) fn expand(
         }
     }
     Ok(())
+}
+
+/// The text where it stands, if it is one piece that need not be copied: a constant or an entry of TX, no longer than macros may be.
+pub(super) fn borrowed<'t>(text: &'t Text, limit: usize, tx: &'t Tx) -> Option<&'t [u8]> {
+    let found = match text.parts.as_slice() {
+        [] => &[],
+        [TextPart::Literal(text)] => &**text,
+        [TextPart::Tx(key)] => tx.get(*key).unwrap_or_default(),
+        _ => return None,
+    };
+    (found.len() <= limit).then_some(found)
 }
 
 /// Appends one part of a text up to `limit` bytes in all; answers whether it fitted.

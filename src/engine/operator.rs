@@ -2,16 +2,17 @@
 
 use super::buffers::{BufferId, Source};
 use super::env::Answer;
-use super::expand::expand;
+use super::expand::{borrowed, expand};
 use super::expanded;
-use super::memory::Slice;
+use super::memory::{Memory, Slice};
 use super::scratch::Scratch;
 use crate::detect;
 use crate::meter::{Exhausted, Meter};
 use crate::net::parse_address;
 use crate::ops::{block_list, check_digits, numeric, text, validate};
-use crate::program::{CheckDigits, LEVELS, Loaded, PatternId, Screen, Test, TextTest};
-use crate::scan::{Cursor, Groups, Outcome};
+use crate::program::{CheckDigits, LEVELS, Loaded, PatternId, Screen, Test, Text, TextTest};
+use crate::rule::Phase;
+use crate::scan::{Cursor, Groups, Outcome, Plain, Want};
 
 /// Looking at a value's screen.
 const SCREEN: u64 = 4;
@@ -84,35 +85,21 @@ pub(super) fn run(
             let kept = scratch.memory.keep(phrase)?;
             Ok(Tested::Hit(Captured::Text(kept)))
         }
-        Test::Text(kind, parameter) => {
-            let mut other = std::mem::take(&mut scratch.expanded);
-            other.clear();
-            let expanded = expand(parameter, &mut other, loaded, scratch, meter)
-                .and_then(|()| meter.charge_rule(text::SEARCH_PRICE.of(len + other.len())));
-            let value = scratch.memory.get(slice);
-            let holds = expanded.map(|()| match kind {
-                TextTest::Equal => text::equal(value, &other),
-                TextTest::Contains => text::contains(value, &other),
-                TextTest::ContainsWord => text::contains_word(value, &other),
-                TextTest::BeginsWith => text::begins_with(value, &other),
-                TextTest::EndsWith => text::ends_with(value, &other),
-                TextTest::Within => text::within(value, &other),
-            });
-            let captured = match kind {
-                TextTest::Within | TextTest::Equal => Ok(slice),
-                _ if holds == Ok(true) => scratch.memory.keep(&other),
-                _ => Ok(slice),
-            };
-            scratch.expanded = other;
-            Ok(if holds? { Tested::Hit(Captured::Text(captured?)) } else { Tested::Miss })
-        }
+        Test::Text(kind, parameter) => text_test(*kind, parameter, slice, loaded, scratch, meter),
         Test::Number(kind, parameter) => {
+            let limit = loaded.program().limits.macro_bytes;
+            let value = |scratch: &Scratch| numeric::integer(scratch.memory.get(slice));
+            if let Some(other) = borrowed(parameter, limit, &scratch.tx) {
+                meter.charge_rule(numeric::PRICE.of(len))?;
+                let holds = kind.holds(value(scratch), numeric::integer(other));
+                show_text(parameter, loaded, scratch);
+                return Ok(Tested::when(holds));
+            }
             let mut other = std::mem::take(&mut scratch.expanded);
             other.clear();
             let expanded = expand(parameter, &mut other, loaded, scratch, meter)
                 .and_then(|()| meter.charge_rule(numeric::PRICE.of(len)));
-            let holds =
-                expanded.map(|()| kind.holds(numeric::integer(scratch.memory.get(slice)), numeric::integer(&other)));
+            let holds = expanded.map(|()| kind.holds(value(scratch), numeric::integer(&other)));
             scratch.expanded = other;
             Ok(Tested::when(holds?))
         }
@@ -179,6 +166,68 @@ pub(super) fn run(
     }
 }
 
+/// Compares a value with a text, which is copied only if it has to be put together.
+fn text_test(
+    kind: TextTest,
+    parameter: &Text,
+    slice: Slice,
+    loaded: &Loaded,
+    scratch: &mut Scratch,
+    meter: &mut Meter,
+) -> Result<Tested, Exhausted> {
+    let mut put_together = std::mem::take(&mut scratch.expanded);
+    put_together.clear();
+    let tested = match borrowed(parameter, loaded.program().limits.macro_bytes, &scratch.tx) {
+        Some(other) => compare(kind, slice, other, &mut scratch.memory, meter),
+        None => expand(parameter, &mut put_together, loaded, scratch, meter)
+            .and_then(|()| compare(kind, slice, &put_together, &mut scratch.memory, meter)),
+    };
+    scratch.expanded = put_together;
+    show_text(parameter, loaded, scratch);
+    tested
+}
+
+/// Traces tell what a test has compared with, and look for it among what was expanded.
+fn show_text(parameter: &Text, loaded: &Loaded, scratch: &mut Scratch) {
+    if scratch.trace.is_some()
+        && let Some(text) = borrowed(parameter, loaded.program().limits.macro_bytes, &scratch.tx)
+    {
+        scratch.expanded.clear();
+        scratch.expanded.extend_from_slice(text);
+    }
+}
+
+fn compare(
+    kind: TextTest,
+    slice: Slice,
+    other: &[u8],
+    memory: &mut Memory,
+    meter: &mut Meter,
+) -> Result<Tested, Exhausted> {
+    let value = memory.get(slice);
+    meter.charge_rule(match kind {
+        TextTest::Equal | TextTest::BeginsWith | TextTest::EndsWith => {
+            text::COMPARE_PRICE.of(value.len().min(other.len()))
+        }
+        TextTest::Contains | TextTest::ContainsWord | TextTest::Within => {
+            text::SEARCH_PRICE.of(value.len() + other.len())
+        }
+    })?;
+    let holds = match kind {
+        TextTest::Equal => text::equal(value, other),
+        TextTest::Contains => text::contains(value, other),
+        TextTest::ContainsWord => text::contains_word(value, other),
+        TextTest::BeginsWith => text::begins_with(value, other),
+        TextTest::EndsWith => text::ends_with(value, other),
+        TextTest::Within => text::within(value, other),
+    };
+    Ok(match kind {
+        _ if !holds => Tested::Miss,
+        TextTest::Within | TextTest::Equal => Tested::Hit(Captured::Text(slice)),
+        _ => Tested::Hit(Captured::Text(memory.keep(other)?)),
+    })
+}
+
 /// Whether a test with these screens may match the buffer.
 fn passes(
     buffer: BufferId,
@@ -189,9 +238,11 @@ fn passes(
 ) -> Result<bool, Exhausted> {
     meter.charge(SCREEN)?;
     let program = loaded.program();
-    let phase = scratch.state.rule.and_then(|rule| program.source(rule)).map_or(0, |rule| rule.phase.index());
+    let literals = loaded.literals(
+        if scratch.buffers.searches_response() { Phase::ResponseHeaders } else { Phase::RequestHeaders }.index(),
+    );
     let mut source = Source { program, memory: &mut scratch.memory, meter };
-    scratch.buffers.passes(buffer, screens, loaded.literals(phase), &mut source)
+    scratch.buffers.passes(buffer, screens, literals, &mut source)
 }
 
 fn rx(
@@ -208,6 +259,14 @@ fn rx(
     };
     if cursor.is_new() && !passes(buffer, &plan.screens, loaded, scratch, meter)? {
         return Ok(Tested::Miss);
+    }
+    if let Some(plain) = plan.plain.as_ref().filter(|_| cursor.is_new()) {
+        let (facts, _) = scratch.buffers.facts(buffer);
+        if let Some(matches) = plain.matches_all(facts.len, &facts.mask) {
+            meter.charge_rule(Plain::PRICE.of(facts.len))?;
+            scratch.groups = if plan.want == Want::Match { Groups::default() } else { Groups::of((0, facts.len)) };
+            return Ok(if matches { Tested::Hit(Captured::Groups) } else { Tested::Miss });
+        }
     }
     let Some(cache) = scratch.caches.get_mut(id) else { return Ok(Tested::Miss) };
     cache.admit(scratch.memory.left());

@@ -5,12 +5,13 @@ use super::buffers::Cell;
 use super::caches::Caches;
 use super::env::Env;
 use super::matched::full_name;
-use super::memory::Slice;
+use super::memory::{Memory, Slice};
 use super::scratch::Scratch;
-use super::values::{shows, tag};
+use super::values::{Values, shows, tag};
 use crate::meter::{Exhausted, Meter, Price};
 use crate::program::{Loaded, PatternId, Selection, SelectionId, Source, Step, Which};
 use crate::rule::Variable;
+use crate::scan::Plain;
 
 /// Comparing one member's name with a selector.
 const COMPARE: u64 = 2;
@@ -37,53 +38,54 @@ pub(super) enum ItemValue {
     Count(Slice, u32),
 }
 
-impl ItemValue {
-    /// The place of the cell; `u32::MAX` for a value of this moment.
-    fn place(&self) -> u32 {
-        match self {
-            ItemValue::Cell(cell, _) => cell.place() as u32,
-            ItemValue::Once(_) | ItemValue::Count(..) => u32::MAX,
-        }
-    }
-}
-
 /// Resolved selections.
 #[derive(Debug, Default)]
 pub(super) struct Selections {
-    /// For each selection of the program: range of `items`, if resolved in this phase.
+    /// For each selection of the program: range of `places`, if resolved in this phase.
     resolved: Vec<Option<(u32, u32)>>,
-    items: Vec<Item>,
-    /// For each item: the place of its cell among all of the request.
+    /// The selected values: the place of the cell among all of the request, or from [`OTHER`] on the position in `others`. Everything
+    /// else about a cell is where it belongs: rules that look at all arguments are many, and so would be the copies.
     places: Vec<u32>,
-    /// The items of the link that runs, if its selection is dynamic.
+    /// As what they were selected.
+    variables: Vec<Variable>,
+    /// Values that no cell holds.
+    others: Vec<Item>,
+    /// The items of the link that runs, if its selection is dynamic; else room to collect them.
     dynamic: Vec<Item>,
     current: Option<(u32, u32)>,
 }
+
+/// Above the places of all cells.
+const OTHER: u32 = 1 << 31;
 
 impl Selections {
     /// Forgets what was resolved: the values have changed.
     pub(super) fn clear(&mut self, count: usize) {
         self.resolved.clear();
         self.resolved.resize(count, None);
-        self.items.clear();
         self.places.clear();
+        self.variables.clear();
+        self.others.clear();
         self.dynamic.clear();
         self.current = None;
     }
 
     /// Gives back what is not in use beyond about `bytes` for each list.
     pub(super) fn shrink_to(&mut self, bytes: usize) {
-        self.items.shrink_to(bytes / size_of::<Item>());
+        self.others.shrink_to(bytes / size_of::<Item>());
         self.dynamic.shrink_to(bytes / size_of::<Item>());
         self.places.shrink_to(bytes / size_of::<u32>());
+        self.variables.shrink_to(bytes / size_of::<Variable>());
     }
 
-    /// Bytes that an item takes.
-    const ITEM: usize = size_of::<Item>() + size_of::<u32>();
+    /// Bytes that an item takes while it is collected.
+    const ITEM: usize = size_of::<Item>();
+    /// Bytes that it takes from then on, if a cell holds its value.
+    const PLACE: usize = size_of::<u32>() + size_of::<Variable>();
 
     /// Bytes of the lists, to bound them.
     fn memory(&self) -> usize {
-        (self.items.len() + self.dynamic.len()) * Self::ITEM
+        (self.others.len() + self.dynamic.len()) * Self::ITEM + self.places.len() * Self::PLACE
     }
 
     /// For each item of the link that runs: the place of its cell; nothing if its selection is dynamic.
@@ -93,15 +95,49 @@ impl Selections {
     }
 
     /// The `at`-th item of the link that runs.
-    pub(super) fn item(&self, at: usize) -> Option<Item> {
-        match self.current {
-            Some((start, end)) => {
-                let range = self.items.get(start as usize..end as usize)?;
-                range.get(at).copied()
-            }
-            None => self.dynamic.get(at).copied(),
+    pub(super) fn item(&self, at: usize, memory: &Memory, values: &Values) -> Option<Item> {
+        let Some((start, end)) = self.current else { return self.dynamic.get(at).copied() };
+        let at = (start as usize).saturating_add(at);
+        if at >= end as usize {
+            return None;
         }
+        let (place, variable) = (*self.places.get(at)?, *self.variables.get(at)?);
+        if let Some(other) = place.checked_sub(OTHER) {
+            return self.others.get(other as usize).copied();
+        }
+        let cell = Cell::at(place as usize);
+        let field = |at: u32| memory.fields.items().get(at as usize);
+        let (member, value) = match cell {
+            Cell::Scalar(variable) => (None, values.scalar(variable)?),
+            Cell::Value(at) => field(at).map(|field| (Some(field.name), Slice::Field(field.value)))?,
+            Cell::Name(at) => field(at).map(|field| (Some(field.name), Slice::Field(field.name)))?,
+        };
+        let member = member.filter(|_| has_members(variable)).map(Slice::Field);
+        Some(Item { variable, member, value: ItemValue::Cell(cell, value) })
     }
+
+    /// Keeps what was collected; answers its range.
+    fn keep(&mut self) -> (u32, u32) {
+        let start = self.places.len() as u32;
+        for item in &self.dynamic {
+            let place = match item.value {
+                ItemValue::Cell(cell, _) => cell.place() as u32,
+                ItemValue::Once(_) | ItemValue::Count(..) => {
+                    self.others.push(*item);
+                    OTHER + (self.others.len() - 1) as u32
+                }
+            };
+            self.places.push(place);
+            self.variables.push(item.variable);
+        }
+        self.dynamic.clear();
+        (start, self.places.len() as u32)
+    }
+}
+
+/// Whether a variable that shows fields calls them by their names.
+fn has_members(variable: Variable) -> bool {
+    !matches!(variable, Variable::Xml)
 }
 
 /// Resolves the selection of the link that runs.
@@ -120,32 +156,24 @@ pub(super) fn resolve(
     }
     let selections = &mut scratch.selections;
     scratch.memory.tables.selections = selections.memory();
-    let mut items = if selection.dynamic {
-        selections.dynamic.clear();
-        std::mem::take(&mut selections.dynamic)
-    } else {
-        std::mem::take(&mut selections.items)
-    };
-    let start = items.len();
+    selections.dynamic.clear();
+    selections.current = None;
+    let mut items = std::mem::take(&mut selections.dynamic);
     let collected = collect(selection, loaded, scratch, meter, &mut items)
-        .and_then(|()| scratch.memory.admit((items.len() - start) * Selections::ITEM));
+        .and_then(|()| scratch.memory.admit(items.len() * Selections::ITEM));
     if collected.is_err() {
         // What was found so far is not what the selection means: the next rule must not take it for that.
-        items.truncate(start);
+        items.clear();
     }
     let selections = &mut scratch.selections;
-    if selection.dynamic {
-        selections.dynamic = items;
-        selections.current = None;
-        return collected;
-    }
-    let range = (start as u32, items.len() as u32);
-    selections.places.extend(items.iter().skip(start).map(|item| item.value.place()));
-    selections.items = items;
+    selections.dynamic = items;
     collected?;
-    selections.current = Some(range);
-    if let Some(place) = selections.resolved.get_mut(id.index()) {
-        *place = Some(range);
+    if !selection.dynamic {
+        let range = selections.keep();
+        selections.current = Some(range);
+        if let Some(place) = selections.resolved.get_mut(id.index()) {
+            *place = Some(range);
+        }
     }
     Ok(())
 }
@@ -290,6 +318,12 @@ fn finds(
     caches: &mut Caches,
     meter: &mut Meter,
 ) -> Result<bool, Exhausted> {
+    if let Some(plain) = loaded.program().patterns.get(id.index()).and_then(|plan| plan.plain.as_ref()) {
+        meter.charge_rule(Plain::PRICE.of(text.len()))?;
+        if let Some(found) = plain.finds_in(text) {
+            return Ok(found);
+        }
+    }
     let (Some(pattern), Some(cache)) = (loaded.pattern(id), caches.get_mut(id)) else { return Ok(false) };
     pattern.finds(cache, text, meter)
 }
@@ -347,7 +381,7 @@ fn members(
             };
             if fits {
                 let value = Slice::Field(part.of(&field));
-                let member = if matches!(variable, Variable::Xml) { None } else { Some(name) };
+                let member = has_members(variable).then_some(name);
                 items.push(Item { variable, member, value: ItemValue::Cell(part.cell(at), value) });
             }
         }
@@ -487,19 +521,21 @@ fn tx_members(
         items.push(Item { variable: Variable::Tx, member: Some(member), value: ItemValue::Once(value) });
         return Ok(());
     }
+    let known = match &source.which {
+        Which::Regex(id) => loaded.tx_names(*id),
+        _ => &[],
+    };
+    meter.charge(COMPARE * scratch.tx.listed() as u64)?;
     for (key, value) in scratch.tx.iter() {
-        let name = scratch.tx.name(program, key);
-        meter.charge(COMPARE)?;
-        let fits = match &source.which {
-            Which::All => true,
-            Which::Key(key) => name.eq_ignore_ascii_case(key),
-            Which::Tx(wanted) => *wanted == key,
-            Which::Regex(id) => match loaded.names_tx_key(*id, key) {
-                Some(known) => known,
-                None => finds(*id, name, loaded, &mut scratch.caches, meter)?,
-            },
+        let fits = match (&source.which, known.get(key.index())) {
+            (_, Some(known)) => *known,
+            (Which::All, _) => true,
+            (Which::Key(wanted), _) => scratch.tx.name(program, key).eq_ignore_ascii_case(wanted),
+            (Which::Tx(wanted), _) => *wanted == key,
+            (Which::Regex(id), _) => finds(*id, scratch.tx.name(program, key), loaded, &mut scratch.caches, meter)?,
         };
         if fits {
+            let name = scratch.tx.name(program, key);
             meter.charge(MAKE.of(name.len() + value.len()))?;
             let member = scratch.memory.keep(name)?;
             let value = scratch.memory.keep(value)?;

@@ -13,6 +13,8 @@ use crate::scan::{self, BuildError, Exact, Want, require};
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
+/// Longer patterns are not looked at for something simple.
+const PLAIN: usize = 64;
 /// Shorter literals are too common to be worth a place in the shared scan.
 const MIN_LITERAL: usize = 3;
 
@@ -20,6 +22,7 @@ type Compiled = Result<Done, Box<Diagnostic>>;
 
 struct Done {
     made: Made,
+    plain: Option<scan::Plain>,
     warning: Option<Diagnostic>,
     artefact: Option<Artefact>,
 }
@@ -77,7 +80,7 @@ pub(super) fn compile(
     let mut artefacts = Artefacts::new();
     for (draft, slot) in drafts.into_iter().zip(done) {
         match slot {
-            Some(Ok(Done { made, warning, artefact })) => {
+            Some(Ok(Done { made, plain, warning, artefact })) => {
                 let Made { automaton, requirements, .. } = made;
                 warning.into_iter().for_each(|warning| diagnostics.push(warning));
                 if let Some(artefact) = artefact {
@@ -92,6 +95,7 @@ pub(super) fn compile(
                     want: draft.want,
                     engine: automaton.engine(),
                     exact: automaton.exact(),
+                    plain,
                     price: automaton.price(),
                     screens,
                 });
@@ -139,7 +143,16 @@ fn compile_one(draft: &PatternDraft, known: Option<Made>, keep: bool, limits: &L
     let metered = made.automaton.exact() == Exact::Metered;
     let warning = if metered { captures_inside(draft, &made.constructs) } else { None };
     let artefact = keep.then(|| Artefact::of(&made));
-    Ok(Done { made, warning, artefact })
+    Ok(Done { made, plain: plain(&draft.pattern, limits), warning, artefact })
+}
+
+/// What can be said of a pattern without running it. Read from its text: what is stored of a pattern does not tell.
+fn plain(pattern: &Pattern, limits: &Limits) -> Option<scan::Plain> {
+    if pattern.text.len() > PLAIN || pattern.text.first() != Some(&b'^') {
+        return None;
+    }
+    let parsed = pcre::parse(&pattern.text, pattern.fold_case, limits).ok()?;
+    scan::Plain::of(&parsed.hir).filter(|_| parsed.exact.is_none())
 }
 
 /// The warning that groups which the rule reads stand where finding them cannot be done in linear time. (The reader of the

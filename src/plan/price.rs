@@ -5,7 +5,7 @@ use crate::geo;
 use crate::lang::pcre;
 use crate::meter::Price;
 use crate::ops;
-use crate::program::{Link, PatternId, Program, SetStep, Step, Test, Text, TextPart};
+use crate::program::{Link, PatternId, Program, SetStep, Step, Test, Text, TextPart, TextTest};
 use crate::rule::RuleId;
 use crate::scan::Exact;
 
@@ -103,6 +103,9 @@ pub(crate) fn test_price(program: &Program, test: &Test) -> Price {
         Test::RxGlobal(id) | Test::Verify(_, id) => every_match_price(program, *id),
         Test::RxExpanded { text, .. } => text_price(text).plus(Price::new(program.limits.fuel_rule, 0)),
         Test::Pm(_) => crate::scan::Phrases::PRICE,
+        Test::Text(TextTest::Equal | TextTest::BeginsWith | TextTest::EndsWith, text) => {
+            ops::text::COMPARE_PRICE.plus(text_price(text))
+        }
         Test::Text(_, text) => ops::text::SEARCH_PRICE.plus(text_price(text)),
         Test::Number(_, text) => ops::numeric::PRICE.plus(text_price(text)),
         Test::IpMatch(set) => set.price().plus(Price::new(100, 0)),

@@ -1,6 +1,7 @@
 //! The automata of a program.
 
-use super::{KeyId, PatternId, PhrasesId, Program, Sieve, Which};
+use super::presets::{Preset, only_acts};
+use super::{KeyId, PatternId, PhrasesId, Program, RuleIx, Sieve, Which};
 use crate::meter::Meter;
 use crate::parallel::{in_parallel, threads};
 use crate::rule::Variable;
@@ -22,6 +23,13 @@ pub struct Loaded {
     windows: Vec<Option<scan::Windows>>,
     /// For patterns that select TX entries: which of the keys that rules name they find.
     tx_names: BTreeMap<PatternId, Vec<bool>>,
+    /// The TX keys that rules name, in order of the tails of their names and, where these are the same, of the names.
+    tx_keys: Vec<(u64, KeyId)>,
+    /// By phase: stretches of rules that do the same in every request.
+    presets: [Vec<Preset>; 5],
+    /// Rules of whose full match nothing comes but what their actions do, as a bit set: looked at instead of what rules mean, which is
+    /// much and far apart.
+    only_acts: Vec<u64>,
 }
 
 /// Why automata could not be put together.
@@ -71,7 +79,15 @@ impl Loaded {
         let windows = |sieve: &Sieve| (!sieve.windows.is_empty()).then(|| scan::Windows::new(&sieve.windows));
         let windows = program.sieves.iter().map(windows).collect();
         let tx_names = tx_names(&program, &patterns);
-        Ok(Loaded { program, patterns, phrases, literals, windows, tx_names })
+        let mut tx_keys: Vec<_> = program.tx_keys.iter().zip(0..).map(|(name, at)| (tail(name), name, at)).collect();
+        tx_keys.sort_unstable();
+        let tx_keys = tx_keys.into_iter().map(|(tail, _, at)| (tail, KeyId::new(at))).collect();
+        let presets = Preset::all(&program);
+        let mut acting = vec![0; program.rules.len().div_ceil(64)];
+        for at in (0..program.rules.len()).filter(|at| only_acts(&program, RuleIx::new(*at))) {
+            acting.get_mut(at / 64).into_iter().for_each(|word| *word |= 1 << (at % 64));
+        }
+        Ok(Loaded { program, patterns, phrases, literals, windows, tx_names, tx_keys, presets, only_acts: acting })
     }
 
     /// The program.
@@ -89,9 +105,28 @@ impl Loaded {
         self.phrases.get(id.index())
     }
 
-    /// Whether a pattern that selects TX entries finds the name of this key; `None` if no rule names the key.
-    pub(crate) fn names_tx_key(&self, id: PatternId, key: KeyId) -> Option<bool> {
-        self.tx_names.get(&id)?.get(key.index()).copied()
+    /// For each TX key that rules name: whether a pattern that selects TX entries finds it; nothing if that is asked in each request.
+    pub(crate) fn tx_names(&self, id: PatternId) -> &[bool] {
+        self.tx_names.get(&id).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// The stretch of rules from this position of a phase on that do the same in every request, if there is one.
+    pub(crate) fn preset(&self, phase: usize, position: usize) -> Option<&Preset> {
+        self.presets.get(phase)?.iter().find(|preset| preset.first == position)
+    }
+
+    /// Whether nothing comes of a full match of a rule but what its actions do.
+    pub(crate) fn only_acts(&self, rule: RuleIx) -> bool {
+        self.only_acts.get(rule.index() / 64).is_some_and(|word| word >> (rule.index() % 64) & 1 == 1)
+    }
+
+    /// The key of a TX entry, if the rules name it. `name` is lower case.
+    pub(crate) fn tx_key(&self, name: &[u8]) -> Option<KeyId> {
+        let wanted = tail(name);
+        let known = |key: &KeyId| self.program.tx_keys.get(key.index()).map(|known| &**known).unwrap_or_default();
+        let place = |(tail, key): &(u64, KeyId)| tail.cmp(&wanted).then_with(|| known(key).cmp(name));
+        let at = self.tx_keys.binary_search_by(place).ok()?;
+        self.tx_keys.get(at).map(|(_, key)| *key)
     }
 
     /// The search for all literals that a phase of this index asks for.
@@ -136,6 +171,15 @@ impl Part<'_> {
                 Err(error) => Err(LoadError(format!("a phrase list of {} entries: {error}", list.len()))),
             },
         }
+    }
+}
+
+/// The last eight bytes of a name: names that rules make often begin alike, and hardly end so.
+#[inline]
+pub(crate) fn tail(name: &[u8]) -> u64 {
+    match name.last_chunk() {
+        Some(end) => u64::from_be_bytes(*end),
+        None => name.iter().fold(0, |tail, byte| tail << 8 | u64::from(*byte)),
     }
 }
 

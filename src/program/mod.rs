@@ -6,12 +6,15 @@
 mod explain;
 mod ids;
 mod loaded;
+mod presets;
 mod sieve;
 mod verify;
 
 pub use explain::explain;
 pub use ids::{KeyId, NodeId, PatternId, PhrasesId, RuleIx, RuleSetId, SelectionId, SlotId, TestId};
+pub(crate) use loaded::tail;
 pub use loaded::{LoadError, Loaded};
+pub use presets::Preset;
 pub use sieve::{ALPHABETS, Check, Conditions, Facts, LEVELS, Sieve, SieveNode, SieveVariable, Slot, level, ones};
 pub use verify::{Fault, verify};
 
@@ -337,6 +340,8 @@ pub struct PatternPlan {
     pub engine: scan::Engine,
     /// How it is made sure that a match is one of the pattern itself.
     pub exact: scan::Exact,
+    /// What can be said without running it.
+    pub plain: Option<scan::Plain>,
     /// The verifier's price.
     pub price: Price,
     /// What any value that it matches must have, by the value's [`level`]; `None` where it matches none of that level.
@@ -476,6 +481,8 @@ pub enum Step {
 }
 
 impl Step {
+    /// Setting an entry, by the bytes of its value.
+    pub const SET: Price = Price::new(16, 128);
     /// Loading a record of a persistent collection: finding it, and copying its bytes.
     pub const LOAD: Price = Price::new(2_000, 1_024);
     /// Committing changes of a record. Paid by the first change after a commit, so that a commit never fails for want of fuel.
@@ -532,17 +539,6 @@ impl Program {
     /// The rule of the ruleset that a planned rule comes from.
     pub fn source(&self, rule: RuleIx) -> Option<&crate::rule::Rule> {
         self.ruleset.rules.get(rule.index())
-    }
-
-    /// The key of a TX entry, if the rules name it. `name` is lower case.
-    pub fn tx_key(&self, name: &[u8]) -> Option<KeyId> {
-        // The first ten are the captures, the rest is sorted: no hashing, no order that could differ between runs.
-        let (captures, sorted) = self.tx_keys.split_at_checked(10)?;
-        captures
-            .iter()
-            .position(|key| **key == *name)
-            .or_else(|| sorted.binary_search_by(|key| (**key).cmp(name)).ok().map(|at| at + 10))
-            .map(KeyId::new)
     }
 
     /// The screens of a test that have literals in them: those of its pattern or phrase list.

@@ -38,7 +38,7 @@ impl Groups {
     }
 
     /// A match without capture groups.
-    pub(super) fn of((start, end): (usize, usize)) -> Groups {
+    pub(crate) fn of((start, end): (usize, usize)) -> Groups {
         let mut groups = Groups::default();
         groups.set(0, start, end);
         groups

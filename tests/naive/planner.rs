@@ -262,3 +262,64 @@ fn a_key_that_a_request_spells_may_be_any_that_begins_so() {
     assert_eq!(logged(rules, &get("/?k=mit")), [2, 4]);
     assert_eq!(logged(rules, &get("/?k=nes")), [3]);
 }
+
+/// What stands at the start of a ruleset and never differs is done at once: alike where each rule is paused, where one of them is
+/// removed, and where other rules have set the same entries before.
+#[test]
+fn rules_that_set_constants_act_at_once_as_they_do_one_by_one() {
+    let rules = r#"
+        SecRule ARGS:first "@rx ." "id:1,phase:1,nolog,pass,setvar:tx.longer=%{ARGS.first},setvar:tx.made_%{ARGS.first}=1"
+        SecRule ARGS:without "@rx ." "id:2,phase:1,nolog,pass,ctl:ruleRemoveById=11"
+        SecRule ARGS:off "@rx ." "id:3,phase:1,nolog,pass,ctl:ruleEngine=Off"
+        SecAction "id:10,phase:1,nolog,pass,setvar:tx.a=1,setvar:tx.longer=no"
+        SecAction "id:11,phase:1,nolog,pass,setvar:tx.a=2,setvar:tx.b=two_words,setvar:tx.a=3"
+        SecAction "id:12,phase:1,nolog,pass,setvar:tx.made_x=0,setvar:tx.c=4"
+        SecRule TX:/./ "@rx ." "id:20,phase:1,pass,nolog,setvar:tx.all=%{tx.all}|%{MATCHED_VAR_NAME}=%{MATCHED_VAR}"
+        SecRule &MATCHED_VARS "!@eq 0" "id:21,phase:1,pass"
+        SecRule TX:a "@eq 3" "id:22,phase:2,pass,nolog,setvar:tx.a=+10,setvar:tx.longer=%{tx.all}"
+        SecRule TX:a "@eq 13" "id:23,phase:2,pass"
+    "#;
+    for (target, expected) in [
+        ("/", &[23][..]),
+        ("/?first=x", &[23]),
+        ("/?first=a+long+value+of+many+words", &[23]),
+        ("/?without=1", &[]),
+        ("/?off=1", &[]),
+        ("/?first=x&without=1", &[]),
+    ] {
+        assert_eq!(logged(rules, &get(target)), expected, "{target}");
+        let text = format!("SecRuleEngine On\n{rules}");
+        let forms = Forms::of_text(&text).unwrap_or_else(|error| panic!("{error}"));
+        let whole = get(target).evaluate(&forms.planned);
+        for fuel in [1, 40, 77, 150, 1000] {
+            let paused = get(target).evaluate_paused(&forms.planned, &mut || fuel, &mut || 1);
+            assert_eq!(whole.verdict(), paused.verdict(), "{target}, in turns of {fuel} fuel");
+        }
+    }
+}
+
+#[test]
+fn patterns_that_need_no_automaton_find_what_they_should() {
+    let rules = r#"
+        SecRule ARGS:x "@rx ^[a-c]{2,4}$" "id:1,phase:1,pass,capture,setvar:tx.whole=%{tx.0}"
+        SecRule ARGS:x "!@rx ^.*$" "id:2,phase:1,pass"
+        SecRule ARGS:x "@rx ^[0-9]+$" "id:3,phase:1,pass"
+        SecRule ARGS:/^PRE_/ "@rx ." "id:4,phase:1,pass"
+        SecRule ARGS|!ARGS:/^pre_\d$/ "@streq p" "id:5,phase:1,pass"
+        SecRule TX:/^who/ "@streq abca" "id:6,phase:1,pass"
+    "#;
+    for (target, expected) in [
+        ("/?x=abca", &[1, 6][..]),
+        ("/?x=a", &[]),
+        ("/?x=abcab", &[]),
+        ("/?x=ab%0a", &[]),
+        ("/?x=", &[]),
+        ("/?x=12", &[3]),
+        ("/?x=12%0a", &[]),
+        ("/?pre_1=p", &[4]),
+        ("/?Pre_a=p", &[4, 5]),
+        ("/?pre=p", &[5]),
+    ] {
+        assert_eq!(logged(rules, &get(target)), expected, "{target}");
+    }
+}

@@ -105,7 +105,7 @@ impl Transaction {
     }
 
     fn tx_in_lower_case(&self, name: &str) -> Option<&[u8]> {
-        let key = self.scratch.tx.find(self.loaded.program(), name.as_bytes())?;
+        let key = self.scratch.tx.find(&self.loaded, name.as_bytes())?;
         self.scratch.tx.get(key)
     }
 
