@@ -16,7 +16,6 @@ pub(super) mod tail;
 use super::cursor::{Place, Run, Step};
 use super::fuel;
 use super::look::Sides;
-use super::sparse_set::SparseSet;
 use super::thompson::{Order, Thompson};
 use crate::limits::Limits;
 use crate::meter::{Exhausted, Meter, Price};
@@ -41,26 +40,14 @@ pub(super) struct Hybrid {
 pub(super) struct Threads {
     row: u16,
     alive: Alive,
-    /// The states of `locate`, in order of preference.
-    now: Vec<u16>,
-    next: Vec<u16>,
-    /// What the states of `now` lead to.
-    entries: Vec<u16>,
-    /// Where what stands in `now` has begun, and in `next`.
-    begun: Vec<usize>,
-    begun_next: Vec<usize>,
     /// Where the last match that `locate` has seen begins.
     found: usize,
-    seen: SparseSet,
 }
 
 impl Threads {
     /// Bytes held.
     pub(super) fn memory(&self) -> usize {
-        (self.now.capacity() + self.next.capacity() + self.entries.capacity()) * size_of::<u16>()
-            + (self.begun.capacity() + self.begun_next.capacity()) * size_of::<usize>()
-            + self.seen.memory()
-            + self.alive.memory()
+        self.alive.memory()
     }
 }
 
@@ -177,9 +164,7 @@ impl Hybrid {
             let (row, states) = self.head.exit(next);
             meter.charge_rule(exit(states.len()) + step(states.len()))?;
             threads.row = row;
-            threads.alive.reset(self.tail.none());
-            states.iter().for_each(|&state| threads.alive.add(state));
-            threads.alive.advance();
+            threads.alive.set(states, None, self.tail.none());
             (run.at, run.place) = (at + 1, Place::Simulated);
             return Ok(None);
         }
@@ -199,10 +184,10 @@ impl Hybrid {
     ) -> Result<Option<bool>, Exhausted> {
         let begun = meter.spent();
         let Threads { row, alive, .. } = threads;
-        let none = self.tail.none();
+        let (none, ways) = (self.tail.none(), self.tail.ways());
         for &byte in haystack.get(run.at..run.paid).unwrap_or_default() {
             let column = self.tail.column(byte);
-            alive.begin(none);
+            let mut behind = alive.step(none);
             let next = self.head.transition(*row, column);
             if self.head.is_row(next) {
                 *row = next;
@@ -210,36 +195,35 @@ impl Hybrid {
                 if next == MATCHED {
                     return Ok(Some(true));
                 }
-                let (behind, states) = self.head.exit(next);
-                *row = behind;
+                let states;
+                (*row, states) = self.head.exit(next);
                 meter.charge_rule(exit(states.len()))?;
-                states.iter().for_each(|&state| alive.add(state));
+                states.iter().for_each(|&state| behind.add_plain(state));
             }
-            let mut matched = false;
-            for number in 0..alive.len() {
-                let Some(state) = alive.state(number) else { break };
-                let entry = self.tail.entry(state, column);
-                matched |= entry & tail::MATCHED != 0;
-                let [first, second] = self.tail.pair(entry);
-                alive.add(first);
+            let mut entries = 0;
+            for &state in behind.now {
+                let (entry, first, second) = ways.from(state, column);
+                entries |= entry;
+                behind.add_plain(first);
                 if second == tail::MORE {
                     let list = self.tail.list(entry);
                     meter.charge_rule(exit(list.len()))?;
-                    list.iter().for_each(|&state| alive.add(state));
+                    list.iter().for_each(|&state| behind.add_plain(state));
                 } else {
-                    alive.add(second);
+                    behind.add_plain(second);
                 }
             }
-            if matched {
+            if entries & tail::MATCHED != 0 {
                 return Ok(Some(true));
             }
-            alive.advance();
+            let count = behind.count();
+            alive.advance(count);
             run.at += 1;
-            if alive.len() == 0 {
+            if count == 0 {
                 run.place = Place::State((*row).into());
                 return Ok((*row == DEAD).then_some(false));
             }
-            meter.charge_rule(step(alive.len()))?;
+            meter.charge_rule(step(count))?;
             if meter.spent() - begun >= quantum {
                 break;
             }
