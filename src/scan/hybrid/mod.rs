@@ -65,7 +65,7 @@ impl Hybrid {
     pub(super) fn of(sides: Sides, head: Head, tail: Tail, order: Order) -> Hybrid {
         let met = tail.widest();
         let detect = fuel::DENSE_BYTE + exit(met + head.widest()) + step(met + head.widest());
-        let locate = if order == Order::Any { 0 } else { step(met) };
+        let locate = if order == Order::Any { 0 } else { exit(met) + step(met) };
         Hybrid { sides, head, tail, order, dearest: (detect, locate) }
     }
 
