@@ -1,4 +1,5 @@
-//! An NFA simulation that follows capture groups inside a span that is known to match.
+//! An NFA simulation that follows capture groups inside a span that is known to match. It ends where the groups are settled: what
+//! stands behind the last group is often most of the span.
 
 use regex_automata::nfa::thompson::NFA;
 
@@ -14,6 +15,9 @@ use crate::wire::{Damaged, Reader, Writer};
 /// A position that was never stored.
 const UNSET: usize = usize::MAX;
 
+/// Slots of group 0, which is known before.
+const WHOLE: usize = 2;
+
 /// The capture groups of a pattern.
 #[derive(Debug, Clone)]
 pub(super) struct Captures {
@@ -22,6 +26,8 @@ pub(super) struct Captures {
     slots: usize,
     /// Fuel for one node: every node may copy its slots.
     node: u64,
+    /// Whether a group can still begin or end behind a node.
+    open: Vec<bool>,
 }
 
 /// The threads of a simulation at one position: nodes in order of preference, a row of slots for each.
@@ -67,7 +73,8 @@ impl Captures {
     }
 
     fn of(nfa: Thompson, slots: usize) -> Captures {
-        Captures { nfa, slots, node: fuel::NODE + slots as u64 }
+        let open = opens(&nfa, slots);
+        Captures { nfa, slots, node: fuel::NODE + slots as u64, open }
     }
 
     /// Writes it.
@@ -84,7 +91,7 @@ impl Captures {
 
     /// Bytes held by the automaton itself.
     pub(super) fn memory(&self) -> usize {
-        self.nfa.memory()
+        self.nfa.memory() + self.open.len()
     }
 
     /// The most that the groups of a span of `n` bytes can cost.
@@ -119,7 +126,7 @@ impl Captures {
             std::mem::swap(&mut threads.now, &mut threads.next);
             run.place = Place::Simulated;
         }
-        while !threads.now.leaves.is_empty() {
+        while !threads.now.leaves.is_empty() && !self.settle(threads) {
             if meter.spent() - begun >= quantum.max(1) {
                 return Ok(Step::Pending);
             }
@@ -140,6 +147,23 @@ impl Captures {
             }
         }
         Ok(Step::Done(Some(start)))
+    }
+
+    /// Whether all threads have the same groups, none of which can change. (One of them is what matches, as the span is known to.)
+    fn settle(&self, threads: &mut CaptureThreads) -> bool {
+        let Threads { leaves, rows } = &threads.now;
+        if leaves.iter().any(|&leaf| self.open.get(leaf as usize) != Some(&false)) {
+            return false;
+        }
+        let mut groups = rows.chunks_exact(self.slots.max(1)).map(|row| row.get(WHOLE..));
+        let Some(first) = groups.next() else { return false };
+        if !groups.all(|row| row == first) || !threads.found.is_empty() && threads.found.get(WHOLE..) != first {
+            return false;
+        }
+        let row = rows.get(..self.slots).unwrap_or_default();
+        threads.found.clear();
+        threads.found.extend_from_slice(row);
+        true
     }
 
     /// The threads above the first match that read `byte`, and where it leads them.
@@ -214,6 +238,76 @@ impl Captures {
                 }
                 Node::Fail => {}
             }
+        }
+    }
+}
+
+/// For each node whether a slot below `slots` of another group than 0 can be stored at it or behind it.
+fn opens(nfa: &Thompson, slots: usize) -> Vec<bool> {
+    let mut before = vec![Vec::new(); nfa.len()];
+    let mut open = vec![false; nfa.len()];
+    let mut waiting = Vec::new();
+    for (id, node) in (0u32..).zip(&nfa.nodes) {
+        let mut leads = |to: u32| before.get_mut(to as usize).into_iter().for_each(|from: &mut Vec<u32>| from.push(id));
+        match *node {
+            Node::Byte { .. } | Node::Ranges { .. } => {
+                nfa.steps(&node.step()).iter().for_each(|&(_, _, next)| leads(next));
+            }
+            Node::Look { next, .. } => leads(next),
+            Node::Save { slot, next } => {
+                leads(next);
+                if (WHOLE..slots).contains(&(slot as usize)) {
+                    waiting.push(id);
+                }
+            }
+            Node::Split { from, to } => nfa.edges(from, to).iter().for_each(|&next| leads(next)),
+            Node::Match | Node::Fail => {}
+        }
+    }
+    while let Some(id) = waiting.pop() {
+        if let Some(place) = open.get_mut(id as usize).filter(|place| !**place) {
+            *place = true;
+            waiting.extend(before.get(id as usize).into_iter().flatten());
+        }
+    }
+    open
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::scan::{Cache, Cursor, Groups, Outcome, Pattern, Want};
+    use crate::{Limits, meter::Meter};
+
+    fn groups(source: &str, text: &[u8]) -> (Groups, u64) {
+        let hir = regex_syntax::ParserBuilder::new().utf8(false).unicode(false).build().parse(source).unwrap();
+        let pattern = Pattern::build(&hir, Want::Groups, &Limits::default(), None).unwrap();
+        let (mut cursor, mut groups, mut meter) = (Cursor::default(), Groups::default(), Meter::unlimited());
+        let outcome = pattern.scan(&mut Cache::default(), text, &mut cursor, u64::MAX, &mut groups, &mut meter);
+        assert_eq!(outcome, Ok(Outcome::Hit));
+        (groups, meter.spent())
+    }
+
+    #[test]
+    fn what_stands_behind_the_last_group_is_not_followed() {
+        let text = [b"x[a].", "ab".repeat(10_000).as_bytes(), b"`"].concat();
+        let (found, spent) = groups(r"(?s)(\[[^\]]*\][^.]*\.).*b.*`", &text);
+        assert_eq!((found.get(0), found.get(1)), (Some((1, text.len())), Some((1, 5))));
+        assert!(spent < 3 * text.len() as u64, "{spent} for {} bytes", text.len());
+    }
+
+    #[test]
+    fn groups_that_are_not_settled_are_followed_to_the_end() {
+        for (source, text, group) in [
+            // Two threads with different groups until the last byte decides.
+            (r"(?:(a)|(?:aa?))b*c", "abbbc", Some((0, 1))),
+            (r"(?:(ab)x*y|a(b)x*z)", "abxxxz", None),
+            // A match is kept while a preferred thread lives on with other groups.
+            (r"(a+)(?:b*c)?", "aabbb", Some((0, 2))),
+            (r"(?:(a)b*c|ab)", "abbb", None),
+            // A group that is entered again.
+            (r"(?:(a)b*)+c", "abbabbabc", Some((6, 7))),
+        ] {
+            assert_eq!(groups(source, text.as_bytes()).0.get(1), group, "{source}");
         }
     }
 }

@@ -19,9 +19,9 @@ pub(super) const GRAM_BYTE: u64 = 1;
 /// One word that shares the hash of a gram: it may be compared.
 pub(super) const GRAM_WORD: u64 = 4;
 /// One byte through a hybrid automaton that is not in its head alone.
-pub(super) const TAIL_STEP: u64 = 5;
-/// One state of its tail that such a byte leads to.
-pub(super) const TAIL_STATE: u64 = 5;
+pub(super) const TAIL_STEP: u64 = 4;
+/// One state of its tail that is alive then, or that an exit of the head or a long list brings.
+pub(super) const TAIL_STATE: u64 = 3;
 /// One byte through an Aho-Corasick automaton, failure links included.
 pub(super) const LITERAL_BYTE: u64 = 6;
 /// One literal reported by an Aho-Corasick automaton.

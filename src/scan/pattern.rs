@@ -62,7 +62,7 @@ pub struct Pattern {
     pub(super) engine: Engine,
     pub(super) forward: Machine,
     pub(super) reverse: Option<Machine>,
-    pub(super) captures: Option<Captures>,
+    pub(super) captures: Option<Box<Captures>>,
     /// What verifies that a match of the automata is one of the pattern, if they find more than the pattern does.
     pub(super) exact: Option<Box<Backtrack>>,
 }
@@ -127,7 +127,7 @@ impl Pattern {
             Some(dense.unwrap_or_else(|| Machine::lazy(&nfa, Order::All, engine, limits)))
         };
         let captures = if want == Want::Groups && hir.properties().explicit_captures_len() > 0 {
-            Some(Captures::new(&compile(hir, Shape::Groups, limits.nfa_bytes)?))
+            Some(Box::new(Captures::new(&compile(hir, Shape::Groups, limits.nfa_bytes)?)))
         } else {
             None
         };
@@ -196,7 +196,7 @@ impl Pattern {
     pub fn memory(&self) -> usize {
         self.forward.memory()
             + self.reverse.as_ref().map_or(0, Machine::memory)
-            + self.captures.as_ref().map_or(0, Captures::memory)
+            + self.captures.as_ref().map_or(0, |captures| captures.memory())
             + self.exact.as_ref().map_or(0, |exact| exact.memory())
     }
 

@@ -2,8 +2,9 @@
 //! where what it stands for has begun.
 
 use super::super::cursor::{Place, Run, Step};
-use super::tail::MATCHED;
-use super::{Hybrid, Threads, step};
+use super::alive::Alive;
+use super::tail::{MATCHED, MORE};
+use super::{Hybrid, Threads, exit, step};
 use crate::meter::{Exhausted, Meter};
 
 impl Hybrid {
@@ -19,10 +20,8 @@ impl Hybrid {
         let begun = meter.spent();
         if run.place == Place::Fresh {
             let read = self.sides.side(run.at.checked_sub(1).and_then(|i| haystack.get(i)).copied());
-            threads.now.clear();
-            threads.begun.clear();
-            threads.now.push(self.tail.starts.get(read as usize).copied().unwrap_or_default());
-            threads.begun.push(run.at);
+            let start = self.tail.starts.get(read as usize).copied().unwrap_or_default();
+            threads.alive.set(&[start], Some(run.at), self.tail.none());
             threads.found = 0;
             meter.charge_rule(step(1))?;
             run.place = Place::Simulated;
@@ -33,44 +32,55 @@ impl Hybrid {
             }
             let byte = haystack.get(run.at).copied();
             let column = byte.map_or(self.tail.width, |byte| self.tail.column(byte));
-            threads.entries.clear();
-            let mut met = 0;
-            for (&state, &from) in threads.now.iter().zip(&threads.begun) {
-                let entry = self.tail.entry(state, column);
-                met += self.tail.list(entry).len();
-                threads.entries.push(entry);
-                if entry & MATCHED != 0 {
-                    // What is less preferred is given up.
-                    run.last = Some(run.at);
-                    threads.found = from;
-                    break;
-                }
+            let matched = self.follow(&mut threads.alive, column, run.at, meter)?;
+            if let Some(from) = matched {
+                run.last = Some(run.at);
+                threads.found = from;
             }
-            meter.charge_rule(step(met))?;
-            self.follow(threads, run.at);
-            if threads.now.is_empty() || byte.is_none() {
+            if byte.is_none() || threads.alive.len() == 0 {
                 return Ok(Step::Done(run.last.map(|_| threads.found)));
             }
+            if let Some((state, from)) = threads.alive.first()
+                && state == self.tail.sink
+            {
+                run.last = Some(haystack.len());
+                return Ok(Step::Done(Some(from)));
+            }
+            meter.charge_rule(step(threads.alive.len()))?;
             run.at += 1;
         }
     }
 
-    /// The states behind the byte at `at`.
-    fn follow(&self, threads: &mut Threads, at: usize) {
-        let Threads { now, next, entries, begun, begun_next, seen, .. } = threads;
-        next.clear();
-        begun_next.clear();
-        seen.clear();
-        seen.grow(self.tail.len());
-        for (&entry, &from) in entries.iter().zip(begun.iter()) {
-            for &state in self.tail.list(entry) {
-                if seen.insert(state.into()) {
-                    next.push(state);
-                    begun_next.push(if state < self.tail.fresh { at + 1 } else { from });
-                }
+    /// The states behind the byte at `at`, those of less preference than a match given up. Answers where the match before the byte has
+    /// begun, if there is one.
+    fn follow(
+        &self,
+        alive: &mut Alive,
+        column: usize,
+        at: usize,
+        meter: &mut Meter,
+    ) -> Result<Option<usize>, Exhausted> {
+        let ways = self.tail.ways();
+        let mut behind = alive.step(self.tail.none());
+        let mut matched = None;
+        for (&state, &from) in behind.now.iter().zip(behind.begun) {
+            let (entry, first, second) = ways.from(state, column);
+            let begun = |state: u16| if state < self.tail.fresh { at + 1 } else { from };
+            behind.add(first, begun(first));
+            if second == MORE {
+                let list = self.tail.list(entry);
+                meter.charge_rule(exit(list.len()))?;
+                list.iter().for_each(|&state| behind.add(state, begun(state)));
+            } else {
+                behind.add(second, begun(second));
+            }
+            if entry & MATCHED != 0 {
+                matched = Some(from);
+                break;
             }
         }
-        std::mem::swap(now, next);
-        std::mem::swap(begun, begun_next);
+        let count = behind.count();
+        alive.advance(count);
+        Ok(matched)
     }
 }

@@ -8,6 +8,7 @@
 //! `detect` answers whether there is a match; most values have none. Where there is one, `locate` finds start and end of the
 //! leftmost-first match in the tail alone, from a place on before which nothing can begin that is not over.
 
+mod alive;
 pub(super) mod head;
 mod locate;
 pub(super) mod tail;
@@ -15,15 +16,12 @@ pub(super) mod tail;
 use super::cursor::{Place, Run, Step};
 use super::fuel;
 use super::look::Sides;
-use super::sparse_set::SparseSet;
 use super::thompson::{Order, Thompson};
 use crate::limits::Limits;
 use crate::meter::{Exhausted, Meter, Price};
+use alive::Alive;
 use head::{DEAD, Head, MATCHED};
 use tail::Tail;
-
-/// So many states are compared with each other faster than they are looked up in a set.
-const FEW: usize = 8;
 
 /// A pattern as head and tail.
 #[derive(Debug, Clone)]
@@ -41,24 +39,15 @@ pub(super) struct Hybrid {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Threads {
     row: u16,
-    now: Vec<u16>,
-    next: Vec<u16>,
-    /// What the states of `now` lead to.
-    entries: Vec<u16>,
-    /// Where what stands in `now` has begun, and in `next`.
-    begun: Vec<usize>,
-    begun_next: Vec<usize>,
+    alive: Alive,
     /// Where the last match that `locate` has seen begins.
     found: usize,
-    seen: SparseSet,
 }
 
 impl Threads {
     /// Bytes held.
     pub(super) fn memory(&self) -> usize {
-        (self.now.capacity() + self.next.capacity() + self.entries.capacity()) * size_of::<u16>()
-            + (self.begun.capacity() + self.begun_next.capacity()) * size_of::<usize>()
-            + self.seen.memory()
+        self.alive.memory()
     }
 }
 
@@ -75,8 +64,8 @@ impl Hybrid {
     /// A hybrid automaton of these parts, with what it costs.
     pub(super) fn of(sides: Sides, head: Head, tail: Tail, order: Order) -> Hybrid {
         let met = tail.widest();
-        let detect = fuel::DENSE_BYTE + step(met + head.widest());
-        let locate = if order == Order::Any { 0 } else { step(met) };
+        let detect = fuel::DENSE_BYTE + exit(met + head.widest()) + step(met + head.widest());
+        let locate = if order == Order::Any { 0 } else { exit(met) + step(met) };
         Hybrid { sides, head, tail, order, dearest: (detect, locate) }
     }
 
@@ -136,7 +125,7 @@ impl Hybrid {
             Place::State(row) => self.head.transition(row as u16, edge) == MATCHED,
             _ => {
                 self.head.transition(threads.row, edge) == MATCHED
-                    || threads.now.iter().any(|&state| self.tail.entry(state, edge) & tail::MATCHED != 0)
+                    || threads.alive.states().iter().any(|&state| self.tail.entry(state, edge) & tail::MATCHED != 0)
             }
         }
     }
@@ -173,10 +162,9 @@ impl Hybrid {
             }
             self.mark(row, at, run);
             let (row, states) = self.head.exit(next);
-            meter.charge_rule(step(states.len()))?;
+            meter.charge_rule(exit(states.len()) + step(states.len()))?;
             threads.row = row;
-            threads.now.clear();
-            threads.now.extend_from_slice(states);
+            threads.alive.set(states, None, self.tail.none());
             (run.at, run.place) = (at + 1, Place::Simulated);
             return Ok(None);
         }
@@ -185,8 +173,7 @@ impl Hybrid {
     }
 
     /// Reads in the head and in the tail up to what is paid, or until the tail is empty, or for about `quantum` fuel. Answers whether
-    /// there is a match, once that is known. What is charged before a step is charged by the step before it, for as many states as
-    /// that comes upon.
+    /// there is a match, once that is known. A step is charged by the step before it, which knows how many states are alive.
     fn read_both(
         &self,
         threads: &mut Threads,
@@ -196,52 +183,47 @@ impl Hybrid {
         meter: &mut Meter,
     ) -> Result<Option<bool>, Exhausted> {
         let begun = meter.spent();
-        let Threads { row, now, next, entries, seen, .. } = threads;
-        seen.grow(self.tail.len());
+        let Threads { row, alive, .. } = threads;
+        let (none, ways) = (self.tail.none(), self.tail.ways());
         for &byte in haystack.get(run.at..run.paid).unwrap_or_default() {
             let column = self.tail.column(byte);
-            let exit = self.head.transition(*row, column);
-            if exit == MATCHED {
-                return Ok(Some(true));
-            }
-            let states;
-            (*row, states) = self.head.exit(exit);
-            let mut met = states.len();
-            entries.clear();
-            for &state in now.iter() {
-                let entry = self.tail.entry(state, column);
-                if entry & tail::MATCHED != 0 {
+            let mut behind = alive.step(none);
+            let next = self.head.transition(*row, column);
+            if self.head.is_row(next) {
+                *row = next;
+            } else {
+                if next == MATCHED {
                     return Ok(Some(true));
                 }
-                if entry != tail::NOWHERE {
-                    met += self.tail.list(entry).len();
-                    entries.push(entry);
+                let states;
+                (*row, states) = self.head.exit(next);
+                meter.charge_rule(exit(states.len()))?;
+                states.iter().for_each(|&state| behind.add_plain(state));
+            }
+            let mut entries = 0;
+            for &state in behind.now {
+                let (entry, first, second) = ways.from(state, column);
+                entries |= entry;
+                behind.add_plain(first);
+                if second == tail::MORE {
+                    let list = self.tail.list(entry);
+                    meter.charge_rule(exit(list.len()))?;
+                    list.iter().for_each(|&state| behind.add_plain(state));
+                } else {
+                    behind.add_plain(second);
                 }
             }
+            if entries & tail::MATCHED != 0 {
+                return Ok(Some(true));
+            }
+            let count = behind.count();
+            alive.advance(count);
             run.at += 1;
-            if met == 0 {
+            if count == 0 {
                 run.place = Place::State((*row).into());
                 return Ok((*row == DEAD).then_some(false));
             }
-            meter.charge_rule(step(met))?;
-            next.clear();
-            next.extend_from_slice(states);
-            if met <= FEW {
-                for list in entries.iter().map(|&entry| self.tail.list(entry)) {
-                    for state in list {
-                        if !next.contains(state) {
-                            next.push(*state);
-                        }
-                    }
-                }
-            } else {
-                seen.clear();
-                states.iter().for_each(|&state| _ = seen.insert(state.into()));
-                for list in entries.iter().map(|&entry| self.tail.list(entry)) {
-                    next.extend(list.iter().filter(|&&state| seen.insert(state.into())));
-                }
-            }
-            std::mem::swap(now, next);
+            meter.charge_rule(step(count))?;
             if meter.spent() - begun >= quantum {
                 break;
             }
@@ -250,7 +232,12 @@ impl Hybrid {
     }
 }
 
-/// What a step costs that comes upon so many states, and the look at each of them in the next step.
+/// What it costs to take over the states of an exit, or of a list of more than two.
+fn exit(states: usize) -> u64 {
+    fuel::TAIL_STATE * states as u64
+}
+
+/// What a step costs from so many states.
 fn step(met: usize) -> u64 {
     fuel::TAIL_STEP + fuel::TAIL_STATE * met as u64
 }

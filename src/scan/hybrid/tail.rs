@@ -14,6 +14,8 @@ use super::super::thompson::{Node, Order, Thompson};
 pub(in crate::scan) const MATCHED: u16 = 1 << 15;
 /// The entry that leads nowhere.
 pub(super) const NOWHERE: u16 = 0;
+/// The second state of a list that has more than two.
+pub(super) const MORE: u16 = u16::MAX;
 /// Nodes that one construction may look at, about a fiftieth of a second.
 const MAX_STEPS: usize = 4_000_000;
 
@@ -37,10 +39,44 @@ pub(in crate::scan) struct Tail {
     pub(in crate::scan) lists: Vec<u16>,
     /// All states: each is a list of one.
     alone: Vec<u16>,
+    /// The states of each entry, if it has no more than two, [`Tail::none`] for each that it has less.
+    pairs: Vec<[u16; 2]>,
+    /// The state of a `.*` at the end of the pattern: it leads to itself alone, and the pattern matches before every byte and at the
+    /// edge. [`Tail::none`] if there is no such state.
+    pub(super) sink: u16,
+}
+
+/// Where the states of a tail lead.
+pub(super) struct Ways<'t> {
+    entries: &'t [u16],
+    pairs: &'t [[u16; 2]],
+    stride: usize,
+    none: u16,
+}
+
+impl Ways<'_> {
+    /// The entry of a state in a column and its states in order of preference, [`Tail::none`] where it has less than two; [`MORE`] as
+    /// the second says that it has more.
+    #[inline(always)]
+    pub(super) fn from(&self, state: u16, column: usize) -> (u16, u16, u16) {
+        let entry = self.entries.get(usize::from(state) * self.stride + column).copied().unwrap_or(NOWHERE);
+        let [first, second] = self.pairs.get(usize::from(entry & !MATCHED)).copied().unwrap_or([self.none; 2]);
+        (entry, first, second)
+    }
 }
 
 /// A state under construction: a node, and the kind of byte before it if assertions ask for that.
 type Place = (u32, Side);
+
+/// The states of a list as [`Tail::pair`] answers them.
+fn pair(list: &[u16], none: u16) -> [u16; 2] {
+    match *list {
+        [] => [none; 2],
+        [state] => [state, none],
+        [first, second] => [first, second],
+        [first, ..] => [first, MORE],
+    }
+}
 
 struct Work<'n> {
     nfa: &'n Thompson,
@@ -97,7 +133,30 @@ impl Tail {
         lists: Vec<u16>,
     ) -> Option<Tail> {
         let states = u16::try_from(entries.len() / (width + 1)).ok().filter(|states| states & MATCHED == 0)?;
-        Some(Tail { columns, width, starts, fresh, entries, bounds, lists, alone: (0..states).collect() })
+        let alone: Vec<u16> = (0..states).collect();
+        let mut tail =
+            Tail { columns, width, starts, fresh, entries, bounds, lists, alone, pairs: Vec::new(), sink: states };
+        let numbers = 0..u16::try_from(tail.len() + tail.bounds.len()).ok()?;
+        tail.pairs = numbers.map(|number| pair(tail.list(number), states)).collect();
+        tail.sink = (fresh..states).find(|&state| tail.is_sink(state)).unwrap_or(states);
+        Some(tail)
+    }
+
+    fn is_sink(&self, state: u16) -> bool {
+        let stays = |column| self.entry(state, column) == (state + 1) | MATCHED;
+        (0..self.width).all(stays) && self.entry(state, self.width) & MATCHED != 0
+    }
+
+    /// The number beyond those of all states.
+    #[inline]
+    pub(in crate::scan) fn none(&self) -> u16 {
+        self.alone.len() as u16
+    }
+
+    /// Where states lead, for the loops that ask it most.
+    #[inline(always)]
+    pub(super) fn ways(&self) -> Ways<'_> {
+        Ways { entries: &self.entries, pairs: &self.pairs, stride: self.width + 1, none: self.none() }
     }
 
     /// Number of states.
@@ -111,6 +170,7 @@ impl Tail {
             + size_of_val(&*self.bounds)
             + size_of_val(&*self.lists)
             + size_of_val(&*self.alone)
+            + size_of_val(&*self.pairs)
             + 256
     }
 

@@ -37,7 +37,7 @@ pub struct StoredPattern {
     want: Want,
     forward: Machine,
     reverse: Option<Machine>,
-    captures: Option<Captures>,
+    captures: Option<Box<Captures>>,
     exact: bool,
 }
 
@@ -93,7 +93,7 @@ impl StoredPattern {
         let order = if inner == Want::Match { Order::Any } else { Order::First };
         let forward = Machine::restore(reader, order, limits)?;
         let reverse = if reader.number(1)? == 1 { Some(Machine::restore(reader, Order::All, limits)?) } else { None };
-        let captures = if reader.number(1)? == 1 { Some(Captures::restore(reader, limits)?) } else { None };
+        let captures = if reader.number(1)? == 1 { Some(Box::new(Captures::restore(reader, limits)?)) } else { None };
         let locates = inner == Want::Match || matches!(forward, Machine::Hybrid(_));
         if reverse.is_some() == locates || captures.is_some() && inner != Want::Groups {
             return Err(Damaged("the automata of a pattern do not fit together"));
