@@ -117,11 +117,14 @@ pub(super) fn make(pattern: &Pattern, want: Want, limits: &Limits) -> Result<Mad
     let parsed = pcre::parse(&pattern.text, pattern.fold_case, limits).map_err(Failure::Syntax)?;
     let automaton = parsed.build(want, limits, None).map_err(Failure::TooLarge)?;
     let bounds = require::Bounds::default();
-    let possible =
-        |hir: &_| Some(require::require(hir, &bounds)).filter(|found| found.literals != require::Need::Never);
+    // Sieves ask for the windows that hold for all values.
+    let without_windows = require::Bounds { cuts: 0, ..bounds.clone() };
+    let possible = |hir: &_, bounds: &_| {
+        Some(require::require(hir, bounds)).filter(|found| found.literals != require::Need::Never)
+    };
     let requirements = std::array::from_fn(|level| match ALPHABETS.get(level) {
-        Some(alphabet) => possible(&require::restrict(&parsed.hir, alphabet)),
-        None => possible(&parsed.hir),
+        Some(alphabet) => possible(&require::restrict(&parsed.hir, alphabet), &without_windows),
+        None => possible(&parsed.hir, &bounds),
     });
     Ok(Made { want, automaton, requirements, constructs: parsed.constructs })
 }

@@ -46,6 +46,8 @@ struct Draft {
     targets: Vec<Source>,
     levels: [Open; LEVELS],
     slots: HashMap<(SelectionId, NodeId, TestId, bool), SlotId>,
+    /// Windows that checks ask for if there is room for them.
+    wanted: Vec<Wanted>,
 }
 
 /// Conditions in the making.
@@ -57,15 +59,12 @@ struct Open {
     by_literal: Vec<(Vec<u32>, Check)>,
     sets: Vec<ByteSet>,
     needs: Vec<Need>,
-    /// Windows that checks would ask for if there is room for them.
-    wanted: Vec<Wanted>,
     cuts: Vec<u128>,
 }
 
 /// Windows of which a value must have one.
 struct Wanted {
     slot: SlotId,
-    node: u8,
     /// A guess at the share of values of which nothing else says that they cannot pass, more for a dear test.
     spared: f64,
     cut: Vec<Window>,
@@ -82,7 +81,7 @@ const WITH_LITERALS: f64 = 0.3;
 impl Draft {
     fn new() -> Draft {
         let sieve = Sieve { nodes: vec![pipeline(NodeId::ROOT, &[])], ..Sieve::default() };
-        Draft { sieve, targets: Vec::new(), levels: Default::default(), slots: HashMap::new() }
+        Draft { sieve, targets: Vec::new(), levels: Default::default(), slots: HashMap::new(), wanted: Vec::new() }
     }
 
     /// The slot of a look, if it can have one.
@@ -107,16 +106,12 @@ impl Draft {
         self.slots.insert(key, slot);
         let Look { selection, node, test, multi_match, .. } = *look;
         self.sieve.slots.push(Slot { selection, node, test, multi_match, targets, gates: Vec::new() });
-        let dear = match program.tests.get(test.index()) {
-            Some(Test::Rx(id)) => program.patterns.get(id.index()).is_some_and(|plan| plan.price.per_kib > DEAR),
-            _ => false,
-        };
-        let weight = if dear { DEAR_WEIGHT } else { 1.0 };
+        self.want(slot, test, screens, program);
         for (open, screen) in self.levels.iter_mut().zip(screens) {
             let Some(screen) = screen else { continue };
             for node in &nodes {
                 let check = Check { slot, targets, node: *node, min_len: 0, sets: (0, 0), need: None, cuts: (0, 0) };
-                open.add(check, screen, weight);
+                open.add(check, screen);
             }
         }
         for node in nodes {
@@ -172,23 +167,39 @@ impl Draft {
         nodes.get(at).filter(|found| found.node == node).and_then(|_| u8::try_from(at).ok())
     }
 
-    /// Gives windows their bits, those that spare most first, and checks their cuts. What holds for all values holds for those of
-    /// each level: the windows of a level by itself are asked for only where there are no others.
-    fn cuts(&mut self) {
-        let mut known: HashMap<(SlotId, u8), Vec<u128>> = HashMap::new();
-        for open in self.levels.iter_mut().rev() {
-            let mut wanted = std::mem::take(&mut open.wanted);
-            wanted.retain(|wanted| !known.contains_key(&(wanted.slot, wanted.node)));
-            wanted.sort_by(|a, b| b.spared.total_cmp(&a.spared));
-            for Wanted { slot, node, cut, .. } in wanted {
-                if let Some(bits) = bits(&cut, &mut self.sieve.windows) {
-                    known.entry((slot, node)).or_default().push(bits);
-                }
+    /// Notes the windows of a test that spare something.
+    fn want(&mut self, slot: SlotId, test: TestId, screens: &Screens, program: &Program) {
+        let dear = match program.tests.get(test.index()) {
+            Some(Test::Rx(id)) => program.patterns.get(id.index()).is_some_and(|plan| plan.price.per_kib > DEAR),
+            _ => false,
+        };
+        let weight = if dear { DEAR_WEIGHT } else { 1.0 };
+        let Some(screen) = screens.last().and_then(Option::as_ref) else { return };
+        let rarest = screen.any_of.iter().map(require::share_of_values).fold(1.0, f64::min);
+        let known = if screen.need == Need::Always { rarest } else { rarest * WITH_LITERALS };
+        for cut in &screen.windows {
+            let spared = weight * (known - known.min(require::share_of_windows(cut)));
+            if spared >= WORTH {
+                self.wanted.push(Wanted { slot, spared, cut: cut.clone() });
             }
+        }
+    }
+
+    /// Gives windows their bits, those that spare most first, and checks their cuts. What any value must have is asked of those of
+    /// all levels.
+    fn cuts(&mut self) {
+        let mut wanted = std::mem::take(&mut self.wanted);
+        wanted.sort_by(|a, b| b.spared.total_cmp(&a.spared));
+        let mut known: HashMap<SlotId, Vec<u128>> = HashMap::new();
+        for Wanted { slot, cut, .. } in wanted {
+            let bits = bits(&cut, &mut self.sieve.windows);
+            bits.into_iter().for_each(|bits| known.entry(slot).or_default().push(bits));
+        }
+        for open in &mut self.levels {
             let checks = open.by_byte.iter_mut().map(|(_, check)| check);
             for check in checks.chain(open.by_literal.iter_mut().map(|(_, check)| check)) {
                 let first = open.cuts.len() as u32;
-                open.cuts.extend(known.get(&(check.slot, check.node)).into_iter().flatten());
+                open.cuts.extend(known.get(&check.slot).into_iter().flatten());
                 check.cuts = (first, open.cuts.len() as u32);
             }
         }
@@ -212,7 +223,7 @@ impl Draft {
 
 impl Open {
     /// Adds a check of a screen.
-    fn add(&mut self, mut check: Check, screen: &Screen, weight: f64) {
+    fn add(&mut self, mut check: Check, screen: &Screen) {
         check.min_len = u32::try_from(screen.min_len).unwrap_or(u32::MAX);
         let mut sets = screen.any_of.clone();
         sets.sort_by(|a, b| require::share_of_values(a).total_cmp(&require::share_of_values(b)));
@@ -226,14 +237,6 @@ impl Open {
         let start = self.sets.len() as u32;
         self.sets.append(&mut sets);
         check.sets = (start, self.sets.len() as u32);
-        let rarest = led.as_ref().map_or(1.0, require::share_of_values);
-        let known = if leads.is_some() { rarest * WITH_LITERALS } else { rarest };
-        for cut in &screen.windows {
-            let spared = weight * (known - known.min(require::share_of_windows(cut)));
-            if spared >= WORTH {
-                self.wanted.push(Wanted { slot: check.slot, node: check.node, spared, cut: cut.clone() });
-            }
-        }
         match leads {
             Some(literals) => self.by_literal.push((literals, check)),
             None => self.by_byte.push((led, check)),

@@ -11,16 +11,16 @@ use crate::scan::Windows;
 use crate::scan::require::Window;
 use crate::transform::Reach;
 
-/// Bytes that ordinary values consist of, each set within the next: words and numbers; paths, dates and lists of them; header
-/// fields and prose. Of three values in four no byte is outside the first. What a pattern can match within such a set is often
+/// Bytes that ordinary values consist of, each set within the next: words and numbers; paths, dates, lists of them and plain prose;
+/// header fields. Of three values in four no byte is outside the first. What a pattern can match within such a set is often
 /// nothing, or much less.
 pub const ALPHABETS: [ByteSet; LEVELS - 1] = {
     const WORDS: ByteSet = ByteSet::range(b'a', b'z')
         .union(ByteSet::range(b'A', b'Z'))
         .union(ByteSet::range(b'0', b'9'))
         .union(ByteSet::of(b"_.-"));
-    const LISTS: ByteSet = WORDS.union(ByteSet::of(b"/ ,:+"));
-    [WORDS, LISTS, LISTS.union(ByteSet::of(b";=()*?&%@"))]
+    const LISTS: ByteSet = WORDS.union(ByteSet::of(b"/ ,:+!?"));
+    [WORDS, LISTS, LISTS.union(ByteSet::of(b";=()*&%@"))]
 };
 
 /// Levels of values: one for each of [`ALPHABETS`], and one for all others.
