@@ -14,7 +14,7 @@ pub struct Deployed {
     loaded: Arc<Loaded>,
     generation: u64,
     /// Scratches between requests. The lock is only ever tried: whoever finds it taken makes a new scratch (or drops one).
-    // A scratch moves between pool and transaction: one pointer, not kilobytes.
+    #[allow(clippy::vec_box, reason = "a scratch moves between pool and transaction: one pointer, not kilobytes")]
     pool: [Mutex<Vec<Box<Scratch>>>; 4],
 }
 
