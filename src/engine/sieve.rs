@@ -261,8 +261,8 @@ impl Sieved {
             0 => &[],
             _ => scratch.buffers.hits(form, look.literals, &mut source)?,
         };
-        source.meter.charge(conditions.by_bytes(&facts.mask))?;
-        let count = conditions.find(&facts, hits, &mut self.found);
+        source.meter.charge(conditions.by_bytes(&facts.mask, look.targets))?;
+        let count = conditions.find(&facts, look.targets, hits, &mut self.found);
         source.meter.charge(count)?;
         self.later.clear();
         for at in ones(&self.found) {

@@ -4,7 +4,7 @@ use crate::byteset::ByteSet;
 use crate::detect;
 use crate::program::{
     ALPHABETS, Check, Conditions, LEVELS, Link, Look, Need, Node, NodeId, Program, RuleIx, Screen, SelectionId, Sieve,
-    SieveNode, SieveVariable, Slot, SlotId, Source, Test, TestId, TextTest, Trigger, Which,
+    SieveNode, SieveVariable, Slot, SlotId, Source, Test, TestId, TextTest, Trigger, Which, ones,
 };
 use crate::scan::Windows;
 use crate::scan::require::{self, Window};
@@ -255,6 +255,10 @@ impl Open {
                 }
             }
         }
+        let mut by_target = vec![0; Sieve::TARGETS * width];
+        for (at, (_, check)) in self.by_byte.iter().enumerate() {
+            ones(&[check.targets]).for_each(|target| insert(&mut by_target, target * width * 64 + at));
+        }
         let mut led: Vec<Vec<u32>> = vec![Vec::new(); if self.by_literal.is_empty() { 0 } else { literals }];
         for (at, (literals, _)) in self.by_literal.iter().enumerate() {
             for literal in literals {
@@ -286,6 +290,7 @@ impl Open {
             checks,
             open,
             by_byte,
+            by_target,
             by_literal,
             literal_checks,
             literal_targets,

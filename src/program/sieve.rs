@@ -128,6 +128,8 @@ pub struct Conditions {
     /// A bit set of those that are always looked at, and one for each byte of those that it leads to: 257 rows of
     /// `open.div_ceil(64)` words.
     pub by_byte: Vec<u64>,
+    /// For each target, as a bit set like those rows, the checks among them that look at it: [`Sieve::TARGETS`] rows.
+    pub by_target: Vec<u64>,
     /// For each literal, where its checks begin in `literal_checks`; one more for the end. Empty without any.
     pub by_literal: Vec<u32>,
     /// The checks that literals lead to.
@@ -193,18 +195,19 @@ impl Conditions {
     /// Checks of some pipelines that are gone through one by one; more are found by bytes and literals.
     pub const FEW: usize = 24;
 
-    /// Fuel of finding the checks that bytes lead to.
-    pub fn by_bytes(&self, mask: &ByteSet) -> u64 {
-        Self::LOOK + u64::from(mask.len()) * self.open.div_ceil(64) as u64 / 2
+    /// Fuel of finding the checks that bytes and targets lead to.
+    pub fn by_bytes(&self, mask: &ByteSet, targets: u64) -> u64 {
+        Self::LOOK + u64::from(mask.len() + targets.count_ones()) * self.open.div_ceil(64) as u64 / 2
     }
 
     /// The most that one look may cost, before any check.
     fn most(&self) -> u64 {
-        self.by_bytes(&ByteSet::FULL) + (self.checks.len() + self.by_literal.len() + self.literal_checks.len()) as u64
+        self.by_bytes(&ByteSet::FULL, u64::MAX)
+            + (self.checks.len() + self.by_literal.len() + self.literal_checks.len()) as u64
     }
 
-    /// Puts the checks that bytes and literals lead to into a bit set; answers how many there may be.
-    pub fn find(&self, facts: &Facts, hits: &[u64], found: &mut Vec<u64>) -> u64 {
+    /// Puts the checks that bytes, targets and literals lead to into a bit set; answers how many there may be.
+    pub fn find(&self, facts: &Facts, targets: u64, hits: &[u64], found: &mut Vec<u64>) -> u64 {
         let width = self.open.div_ceil(64);
         found.clear();
         found.extend_from_slice(self.by_byte.get(..width).unwrap_or_default());
@@ -214,6 +217,10 @@ impl Conditions {
             for (found, row) in found.iter_mut().zip(row) {
                 *found |= row;
             }
+        }
+        for (at, found) in found.iter_mut().enumerate().filter(|(_, found)| **found != 0) {
+            let row = |target: usize| self.by_target.get(target * width + at).copied().unwrap_or_default();
+            *found &= ones(&[targets]).fold(0, |all, target| all | row(target));
         }
         let mut looked = 0;
         if !hits.is_empty() && !self.by_literal.is_empty() {

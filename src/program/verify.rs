@@ -2,7 +2,7 @@
 
 use super::{
     CtlStep, Link, Need, PatternId, Program, RuleIx, RuleSetId, SetStep, Sieve, Source, Step, Test, Text, TextPart,
-    Which,
+    Which, ones,
 };
 use crate::rule::Variable;
 use crate::scan::Windows;
@@ -166,7 +166,15 @@ impl Check<'_> {
                 behind && needs && list(check.sets, level.sets.len()) && list(check.cuts, level.cuts.len())
             });
             ensure(checked, place, "a check of nothing")?;
-            ensure(level.by_byte.len() == 257 * level.open.div_ceil(64), place, "rows of another size")?;
+            let width = level.open.div_ceil(64);
+            let sized = level.by_byte.len() == 257 * width && level.by_target.len() == Sieve::TARGETS * width;
+            ensure(sized, place, "rows of another size")?;
+            // A target that is left out would let an attack pass.
+            let told = level.checks.iter().take(level.open).enumerate().all(|(at, check)| {
+                let row = |target: usize| level.by_target.get(target * width + at / 64).copied().unwrap_or_default();
+                ones(&[check.targets]).all(|target| row(target) >> (at % 64) & 1 == 1)
+            });
+            ensure(told, place, "a target that leads to too few checks")?;
             let mut led = level.literal_checks.iter().chain(&level.node_checks);
             let led = led.all(|check| (*check as usize) < level.checks.len());
             let sorted = level.by_literal.is_sorted() && level.by_node.is_sorted();
