@@ -176,6 +176,23 @@ impl fmt::Debug for ByteSet {
     }
 }
 
+/// The numbers in a bit set of 64 to a word, from the least on.
+///
+/// ```
+/// use fusewall::byteset::ones;
+/// assert_eq!(ones(&[0b101, 1]).collect::<Vec<_>>(), [0, 2, 64]);
+/// ```
+pub fn ones(words: &[u64]) -> impl Iterator<Item = usize> + '_ {
+    words.iter().enumerate().flat_map(|(at, &word)| {
+        let mut left = word;
+        std::iter::from_fn(move || {
+            let bit = left.trailing_zeros() as usize;
+            left &= left.wrapping_sub(1);
+            (bit < 64).then_some(at * 64 + bit)
+        })
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::ByteSet;

@@ -4,9 +4,9 @@ use super::buffers::{BufferId, Buffers, Cell, Source};
 use super::memory::Slice;
 use super::scratch::Scratch;
 use super::values::shows;
-use crate::byteset::ByteSet;
+use crate::byteset::{ByteSet, ones};
 use crate::meter::{Exhausted, Meter};
-use crate::program::{Check, Conditions, Facts, Loaded, NodeId, Sieve, SlotId, level, ones};
+use crate::program::{Check, Conditions, Facts, Loaded, NodeId, Sieve, SlotId, level};
 use crate::rule::{Phase, Variable};
 use crate::scan::Literals;
 

@@ -1,10 +1,10 @@
 //! Sieves: which tests of a phase can be screened, and what a value must have for each of them.
 
-use crate::byteset::ByteSet;
+use crate::byteset::{ByteSet, ones};
 use crate::detect;
 use crate::program::{
     ALPHABETS, Check, Conditions, LEVELS, Link, Look, Need, Node, NodeId, Program, RuleIx, Screen, SelectionId, Sieve,
-    SieveNode, SieveVariable, Slot, SlotId, Source, Test, TestId, TextTest, Trigger, Which, ones,
+    SieveNode, SieveVariable, Slot, SlotId, Source, Test, TestId, TextTest, Trigger, Which,
 };
 use crate::scan::Windows;
 use crate::scan::require::{self, Window};

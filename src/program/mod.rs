@@ -15,10 +15,10 @@ pub use ids::{KeyId, NodeId, PatternId, PhrasesId, RuleIx, RuleSetId, SelectionI
 pub(crate) use loaded::tail;
 pub use loaded::{LoadError, Loaded};
 pub use presets::Preset;
-pub use sieve::{ALPHABETS, Check, Conditions, Facts, LEVELS, Sieve, SieveNode, SieveVariable, Slot, level, ones};
+pub use sieve::{ALPHABETS, Check, Conditions, Facts, LEVELS, Sieve, SieveNode, SieveVariable, Slot, level};
 pub use verify::{Fault, verify};
 
-use crate::byteset::ByteSet;
+use crate::byteset::{ByteSet, ones};
 use crate::limits::Limits;
 use crate::meter::Price;
 use crate::net::IpSet;

@@ -4,7 +4,7 @@
 //! it lead to the few tests that it may pass; only those are looked at one by one.
 
 use super::{Need, NodeId, SelectionId, SlotId, TestId, Trigger};
-use crate::byteset::ByteSet;
+use crate::byteset::{ByteSet, ones};
 use crate::rule::Variable;
 #[cfg(doc)]
 use crate::scan::Windows;
@@ -262,16 +262,4 @@ impl Conditions {
     pub fn need(&self, check: &Check) -> Option<&Need> {
         self.needs.get(check.need? as usize)
     }
-}
-
-/// The numbers in a bit set.
-pub fn ones(words: &[u64]) -> impl Iterator<Item = usize> + '_ {
-    words.iter().enumerate().flat_map(|(at, &word)| {
-        let mut left = word;
-        std::iter::from_fn(move || {
-            let bit = left.trailing_zeros() as usize;
-            left &= left.wrapping_sub(1);
-            (bit < 64).then_some(at * 64 + bit)
-        })
-    })
 }

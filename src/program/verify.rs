@@ -2,8 +2,9 @@
 
 use super::{
     CtlStep, Link, Need, PatternId, Program, RuleIx, RuleSetId, SetStep, Sieve, Source, Step, Test, Text, TextPart,
-    Which, ones,
+    Which,
 };
+use crate::byteset::ones;
 use crate::rule::Variable;
 use crate::scan::Windows;
 use std::fmt;

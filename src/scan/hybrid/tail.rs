@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use super::super::look::Side;
 use super::super::simulation::{NodeSet, Simulation};
 use super::super::thompson::{Node, Order, Thompson};
+use crate::byteset::ones;
 
 /// Set in an entry when the pattern matches before the byte.
 pub(in crate::scan) const MATCHED: u16 = 1 << 15;
@@ -257,18 +258,6 @@ impl Tail {
         }
         met
     }
-}
-
-/// The numbers in a bit set.
-fn ones(words: &[u64]) -> impl Iterator<Item = usize> + '_ {
-    words.iter().enumerate().flat_map(|(at, &word)| {
-        let mut left = word;
-        std::iter::from_fn(move || {
-            let bit = left.trailing_zeros() as usize;
-            left &= left.wrapping_sub(1);
-            (bit < 64).then_some(at * 64 + bit)
-        })
-    })
 }
 
 impl<'n> Work<'n> {
