@@ -43,7 +43,8 @@ type Ahead = [Place; PLACES - 1];
 /// Windows of which each match has one, and a guess at how many values do.
 #[derive(Debug, Clone)]
 struct Cut {
-    windows: Vec<Window>,
+    /// Each with a guess of its own.
+    windows: Vec<(f64, Window)>,
     likelihood: f64,
 }
 
@@ -84,7 +85,8 @@ pub(super) fn cuts(hir: &Hir, bounds: &Bounds) -> Vec<Vec<Window>> {
     let mut cuts = search.cuts(hir, &[Place::ANY; PLACES - 1]);
     cuts.iter_mut().for_each(|cut| cut.merge(bounds.windows));
     cuts.retain(|cut| cut.windows.len() <= bounds.windows && cut.likelihood <= TOO_LIKELY);
-    rarest(cuts).into_iter().take(bounds.cuts).map(|cut| cut.windows).collect()
+    let windows = |cut: Cut| cut.windows.into_iter().map(|(_, window)| window).collect();
+    rarest(cuts).into_iter().take(bounds.cuts).map(windows).collect()
 }
 
 /// The share of ordinary values in which one of these stands: a guess, from 0 to 1.
@@ -99,23 +101,20 @@ fn any(likelihoods: impl Iterator<Item = f64>) -> f64 {
 
 impl Cut {
     fn of(window: Window) -> Cut {
-        Cut { windows: vec![window], likelihood: likelihood::of_window(&window) }
+        let likelihood = likelihood::of_window(&window);
+        Cut { windows: vec![(likelihood, window)], likelihood }
     }
 
     /// Windows of both.
     fn or(&self, other: &Cut) -> Cut {
         let mut windows = self.windows.clone();
-        for window in &other.windows {
-            if !windows.iter().any(|known| window.is_within(known)) {
-                windows.retain(|known| !known.is_within(window));
-                windows.push(*window);
+        for rated in &other.windows {
+            if !windows.iter().any(|(_, known)| rated.1.is_within(known)) {
+                windows.retain(|(_, known)| !known.is_within(&rated.1));
+                windows.push(*rated);
             }
         }
-        Cut::rated(windows)
-    }
-
-    fn rated(windows: Vec<Window>) -> Cut {
-        let likelihood = share_of_windows(&windows);
+        let likelihood = any(windows.iter().map(|(likelihood, _)| *likelihood));
         Cut { windows, likelihood }
     }
 
@@ -124,8 +123,7 @@ impl Cut {
         let mut tolerated = self.likelihood * ALIKE;
         loop {
             let mut merged: Vec<(f64, Window)> = Vec::with_capacity(self.windows.len());
-            for window in &self.windows {
-                let own = likelihood::of_window(window);
+            for (own, window) in &self.windows {
                 let with = merged.iter().enumerate().map(|(at, (likelihood, other))| {
                     let both = window.or(other);
                     let together = likelihood::of_window(&both);
@@ -135,11 +133,11 @@ impl Cut {
                     Some((more, at, together, both)) if more <= tolerated => {
                         merged.get_mut(at).into_iter().for_each(|place| *place = (together, both));
                     }
-                    _ => merged.push((own, *window)),
+                    _ => merged.push((*own, *window)),
                 }
             }
             self.likelihood = any(merged.iter().map(|(likelihood, _)| *likelihood));
-            self.windows = merged.into_iter().map(|(_, window)| window).collect();
+            self.windows = merged;
             if self.windows.len() <= most || self.likelihood > TOO_LIKELY {
                 break;
             }
@@ -283,6 +281,8 @@ fn window(start: &[Place], ahead: &Ahead) -> Window {
 /// Cuts of a choice: one of each branch.
 fn either(one: &[Cut], other: &[Cut]) -> Vec<Cut> {
     let mut cuts: Vec<_> = one.iter().flat_map(|a| other.iter().map(|b| a.or(b))).collect();
+    // More branches make it no rarer.
+    cuts.retain(|cut| cut.likelihood <= TOO_LIKELY);
     cuts.iter_mut().filter(|cut| cut.windows.len() > MOST).for_each(|cut| cut.merge(MOST / 2));
     cuts.retain(|cut| cut.windows.len() <= MOST);
     rarest(cuts)
