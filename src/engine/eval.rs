@@ -142,7 +142,7 @@ fn apply(preset: &Preset, pause_at: u64, scratch: &mut Scratch, meter: &mut Mete
     let fuel = preset.fuel.saturating_add(ENTER * preset.rules.len() as u64);
     let after = meter.spent().saturating_add(fuel);
     let alike = scratch.trace.is_none()
-        && scratch.removed.is_empty()
+        && !preset.rules.iter().any(|(rule, _)| scratch.removed.contains(rule.index()))
         && !is_crowded(scratch)
         && after < pause_at
         && after <= meter.limit()
@@ -245,11 +245,8 @@ fn run_link(
         return Ok(LinkEnd::Hit);
     }
     // Only a rule that has seen all values can speak for others.
-    if let Some(slot) = slot.filter(|_| !scratch.narrowed_rules.contains(rule.index()))
-        && let Some(sieve) =
-            loaded.program().source(rule).and_then(|rule| loaded.program().sieves.get(rule.phase.index()))
-    {
-        scratch.sieved.missed(slot, sieve);
+    if let Some(slot) = slot.filter(|_| !scratch.narrowed_rules.contains(rule.index())) {
+        scratch.sieved.missed(slot, loaded.program());
     }
     Ok(LinkEnd::Miss)
 }

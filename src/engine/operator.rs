@@ -11,7 +11,6 @@ use crate::meter::{Exhausted, Meter};
 use crate::net::parse_address;
 use crate::ops::{block_list, check_digits, numeric, text, validate};
 use crate::program::{CheckDigits, LEVELS, Loaded, PatternId, Screen, Test, Text, TextTest};
-use crate::rule::Phase;
 use crate::scan::{Cursor, Groups, Outcome, Plain, Want};
 
 /// Looking at a value's screen.
@@ -238,9 +237,7 @@ fn passes(
 ) -> Result<bool, Exhausted> {
     meter.charge(SCREEN)?;
     let program = loaded.program();
-    let literals = loaded.literals(
-        if scratch.buffers.searches_response() { Phase::ResponseHeaders } else { Phase::RequestHeaders }.index(),
-    );
+    let literals = loaded.literals(scratch.buffers.searches_response());
     let mut source = Source { program, memory: &mut scratch.memory, meter };
     scratch.buffers.passes(buffer, screens, literals, &mut source)
 }

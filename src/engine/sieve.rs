@@ -6,7 +6,7 @@ use super::scratch::Scratch;
 use super::values::shows;
 use crate::byteset::{ByteSet, ones};
 use crate::meter::{Exhausted, Meter};
-use crate::program::{Check, Conditions, Facts, Loaded, NodeId, Sieve, SlotId, level};
+use crate::program::{Check, Conditions, Facts, Loaded, NodeId, Program, Sieve, SlotId, level};
 use crate::rule::{Phase, Variable};
 use crate::scan::Literals;
 
@@ -25,6 +25,8 @@ const WORK_BYTES: usize = 8 << 20;
 #[derive(Debug, Default)]
 pub(super) struct Sieved {
     stage: Stage,
+    /// The index of the phase.
+    phase: usize,
     /// For each cell, by its place: which slots it may pass.
     rows: Vec<[u64; ROW]>,
     /// The slots that some value may pass.
@@ -73,8 +75,10 @@ impl Sieved {
     }
 
     /// A test has looked at all its values and matched none: no other rule that asks the same needs to run.
-    pub(super) fn missed(&mut self, slot: SlotId, sieve: &Sieve) {
-        let gates = sieve.slots.get(slot.index()).map(|slot| slot.gates.as_slice()).unwrap_or_default();
+    pub(super) fn missed(&mut self, slot: SlotId, program: &Program) {
+        let sieve = program.sieves.get(self.phase);
+        let gates = sieve.and_then(|sieve| sieve.slots.get(slot.index())).map(|slot| slot.gates.as_slice());
+        let gates = gates.unwrap_or_default();
         clear(&mut self.any, slot.index());
         gates.iter().for_each(|gate| clear(&mut self.rules, *gate as usize));
     }
@@ -134,11 +138,12 @@ impl Sieved {
         let (mut variable, mut member) = match self.stage {
             Stage::At { variable, member } => (variable, member),
             _ => {
+                self.phase = phase.index();
                 self.begin(sieve, scratch)?;
                 (0, 0)
             }
         };
-        let literals = loaded.literals(phase.index());
+        let literals = loaded.literals(scratch.buffers.searches_response());
         while let Some(shown) = sieve.variables.get(variable) {
             if meter.spent() >= pause_at {
                 self.stage = Stage::At { variable, member };

@@ -112,7 +112,8 @@ impl Loaded {
 
     /// The stretch of rules from this position of a phase on that do the same in every request, if there is one.
     pub(crate) fn preset(&self, phase: usize, position: usize) -> Option<&Preset> {
-        self.presets.get(phase)?.iter().find(|preset| preset.first == position)
+        let presets = self.presets.get(phase)?;
+        presets.get(presets.binary_search_by_key(&position, |preset| preset.first).ok()?)
     }
 
     /// Whether nothing comes of a full match of a rule but what its actions do.
@@ -129,10 +130,10 @@ impl Loaded {
         self.tx_keys.get(at).map(|(_, key)| *key)
     }
 
-    /// The search for all literals that a phase of this index asks for.
-    pub fn literals(&self, phase: usize) -> Option<&scan::Literals> {
-        let [request, response] = &self.literals;
-        if phase < 2 { request.as_ref() } else { response.as_ref() }
+    /// The search for all literals that the phases of the request ask for, or those of the response and the last.
+    pub fn literals(&self, response: bool) -> Option<&scan::Literals> {
+        let [of_request, of_response] = &self.literals;
+        if response { of_response.as_ref() } else { of_request.as_ref() }
     }
 
     /// The search for the windows that the sieve of a phase of this index asks for.

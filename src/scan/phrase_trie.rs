@@ -152,7 +152,7 @@ impl PhraseTrie {
             let (node, after) = (self.nodes.get(state as usize), self.nodes.get(state as usize + 1));
             let (Some(node), Some(after)) = (node, after) else { return START };
             let labels = self.labels.get(node.children as usize..after.children as usize).unwrap_or_default();
-            if let Some(at) = labels.iter().position(|label| *label == class) {
+            if let Some(at) = memchr::memchr(class, labels) {
                 return node.children + at as u32;
             }
             state = node.fail;

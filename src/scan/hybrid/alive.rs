@@ -111,16 +111,10 @@ impl Step<'_> {
     /// Adds a state that has `begun` there to the list behind the byte.
     #[inline(always)]
     pub(super) fn add(&mut self, state: u16, begun: usize) {
-        let Some(last) = self.rounds.get_mut(usize::from(state)) else { return };
-        let is_new = *last != self.round;
-        *last = self.round;
         if let Some(place) = self.next_begun.get_mut(self.count) {
             *place = begun;
         }
-        if let Some(place) = self.next.get_mut(self.count) {
-            *place = state;
-            self.count += usize::from(is_new);
-        }
+        self.add_plain(state);
     }
 
     /// Adds a state where it is not asked for where it has begun.
