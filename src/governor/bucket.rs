@@ -20,7 +20,7 @@ pub(super) struct Bucket {
 
 impl Bucket {
     /// A bucket with `level` in it at the time `now`.
-    pub(super) fn new(level: i64, now: u64) -> Self {
+    pub(super) const fn new(level: i64, now: u64) -> Self {
         Bucket { level: AtomicI64::new(level), filled: AtomicU64::new(now) }
     }
 
@@ -53,6 +53,13 @@ impl Bucket {
         let nanos = i64::try_from(nanos).unwrap_or(i64::MAX);
         let (before, after) = change_signed(&self.level, |level| level.saturating_sub(nanos).max(-debt).min(level));
         before.abs_diff(after)
+    }
+
+    /// Takes `nanos` out if there are as many in it.
+    pub(super) fn spend(&self, nanos: u64) -> bool {
+        let Ok(nanos @ 1..) = i64::try_from(nanos) else { return nanos == 0 };
+        let (before, after) = change_signed(&self.level, |level| if level < nanos { level } else { level - nanos });
+        before != after
     }
 }
 

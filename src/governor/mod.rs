@@ -9,6 +9,7 @@
 //! | `level` | how much is shed |
 //! | `fuel_rate` | what fuel is worth in CPU time |
 //! | `metrics` | what was counted, also for Prometheus |
+//! | `reports` | so many reports of a kind in a second |
 //! | `bucket`, `decaying`, `atomic` | numbers that threads share without a lock |
 //! | `network`, `clock`, `cpu` | networks of clients; time; CPU time of a thread |
 //! | `env`, `identity`, `periodic` | what rules see of the world; transaction ids; work beside the requests |
@@ -29,6 +30,7 @@ mod level;
 mod metrics;
 mod network;
 mod periodic;
+mod reports;
 mod share;
 mod tenant;
 mod ticket;
@@ -42,6 +44,7 @@ pub use level::Level;
 pub use metrics::{Metrics, TenantMetrics};
 pub use network::Network;
 pub use periodic::Periodic;
+pub use reports::{LeftOut, Report};
 pub use share::{Governor, GovernorConfig};
 pub use tenant::{Shed, ShedReason, Tenant};
 pub use ticket::{Started, Ticket};

@@ -133,10 +133,7 @@ impl Tenant {
             return Ok(self.let_in(network, 0, Level::Calm));
         }
         let now = self.governor.clock().nanos();
-        let (balance, level) = self.governor.look(now);
-        let (part, burst) = self.governor.part(self.weight.load(Ordering::Relaxed));
-        self.bucket.refill(now, part, burst);
-        self.dear.refill(now, part, burst);
+        let (balance, level, burst) = self.refill(now);
         let client = network.map(|network| self.clients.look_up(network, now)).unwrap_or_default();
         let expected = match client.request {
             0 => self.request.load(Ordering::Relaxed),
@@ -156,8 +153,21 @@ impl Tenant {
 
     /// Lets a request in without asking, for hosts that have decided already. It is accounted like any other.
     pub fn account(self: &Arc<Self>, client: Option<IpAddr>) -> Ticket {
-        let expected = self.request.load(Ordering::Relaxed);
-        self.let_in(client.map(Network::from), expected, self.governor.level())
+        let network = client.map(Network::from);
+        if !self.governor.sheds() {
+            return self.let_in(network, 0, Level::Calm);
+        }
+        let (_, level, _) = self.refill(self.governor.clock().nanos());
+        self.let_in(network, self.request.load(Ordering::Relaxed), level)
+    }
+
+    /// Adds what has come in; answers the balance of all, the level, and the burst of the own part.
+    fn refill(&self, now: u64) -> (i64, Level, i64) {
+        let (balance, level) = self.governor.look(now);
+        let (part, burst) = self.governor.part(self.weight.load(Ordering::Relaxed));
+        self.bucket.refill(now, part, burst);
+        self.dear.refill(now, part, burst);
+        (balance, level, burst)
     }
 
     fn judge(&self, client: Client, expected: u64, balance: i64, level: Level, burst: i64) -> Option<Shed> {
