@@ -2,4 +2,5 @@
 
 mod clocks;
 mod overload;
+mod quarantine;
 mod simulation;
