@@ -3,4 +3,5 @@
 mod clocks;
 mod overload;
 mod quarantine;
+mod reports;
 mod simulation;
