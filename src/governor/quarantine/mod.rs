@@ -110,8 +110,7 @@ impl Quarantine {
         Quarantine { config, clock, rules, most_off, off: AtomicU32::new(0), offenders: Offenders::new() }
     }
 
-    /// Takes an evaluation into account. An enforcing rule that stays within its certificate is only counted, which takes a few
-    /// nanoseconds.
+    /// Takes an evaluation into account. An enforcing rule that stays within its certificate is only counted.
     pub fn observe(&self, seen: &Observation) -> Option<Decision> {
         let breaker = self.rules.get(seen.rule as usize)?;
         let panicked = seen.outcome == Outcome::Panic;
