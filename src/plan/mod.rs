@@ -5,6 +5,7 @@
 //! adds up what rules may cost, `sieves` finds tests that look at the same values. Each pass explains itself in `fusewall explain`.
 
 mod artefact;
+mod certificate;
 mod draft;
 mod fold;
 mod keys;
@@ -15,6 +16,7 @@ mod sieves;
 mod tightens;
 
 pub use artefact::{Artefact, Artefacts, Unpacked, unpack};
+pub use certificate::{Bound, bound, largest_proven};
 pub use price::{RuleCost, RulesetCost, cost};
 
 use crate::diag::Diagnostics;
