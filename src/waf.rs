@@ -14,7 +14,7 @@ use crate::governor::{Identities, SystemEnv};
 use crate::http::Descriptors;
 use crate::lang::seclang::codes;
 use crate::limits::Limits;
-use crate::plan::Options;
+use crate::plan::{Ceilings, Options};
 use crate::program::{Loaded, Program};
 use crate::store::{BundleKey, DiskFiles, LoadReport, Loading, RuleSource, Slot, Unverified, load};
 use collections::{Keeping, Kept};
@@ -142,6 +142,13 @@ impl WafBuilder {
     #[must_use]
     pub fn cache(mut self, folder: impl Into<PathBuf>) -> Self {
         self.loading.cache = Some(folder.into());
+        self
+    }
+
+    /// Refuses rules that may cost more than this, now and at each [`Waf::replace`]: for whoever loads rules of others.
+    #[must_use]
+    pub fn ceilings(mut self, ceilings: Ceilings) -> Self {
+        self.loading.ceilings = Some(ceilings);
         self
     }
 

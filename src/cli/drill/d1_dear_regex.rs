@@ -1,7 +1,7 @@
 //! D1: the expression of 2 July 2019. Its end, `.*(?:.*=.*)`, tries each place of the text for each place before it.
 
 use super::report::Findings;
-use super::setting::{Setting, own_rules, quoted, verdict};
+use super::setting::{Setting, budget, own_rules, quoted, verdict};
 use super::{Drill, traffic};
 use crate::cli::requests::Prepared;
 use crate::governor::thread_cpu_time;
@@ -116,8 +116,9 @@ fn grows_linearly(waf: &Waf, found: &mut Findings) -> anyhow::Result<()> {
             let (_, told) = verdict(waf, &traffic::form(body))?;
             cpu = cpu.max(thread_cpu_time() - begun);
             *fuel = told.fuel;
-            found.hold(told.exhausted.is_none(), || format!("{what}, {size} bytes: {:?}", told.exhausted));
-            found.hold(told.rules.is_empty() != *matches, || format!("{what}, {size} bytes: found {:?}", told.rules));
+            found.hold(told.exhausted.is_none(), || format!("{what}, {size} bytes: {}", budget(&told)));
+            let finds = !told.rules.is_empty();
+            found.hold(finds == *matches, || format!("{what}, {size} bytes: found {finds}"));
         }
         let growth = fuel[1] as f64 / fuel[0].max(1) as f64;
         found.hold(growth <= GROWTH, || format!("{what}: {fuel:?} fuel, {growth:.1} times"));
@@ -173,7 +174,8 @@ fn costs_little(without: &Waf, with: &Waf, requests: &[Prepared], found: &mut Fi
     };
     let mut share = f64::MAX;
     for _ in 0..ATTEMPTS {
-        (time(without)?, time(with)?);
+        time(without)?;
+        time(with)?;
         let (mut one, mut other) = ([Duration::ZERO; PAIRS], [Duration::ZERO; PAIRS]);
         for (at, (one, other)) in one.iter_mut().zip(&mut other).enumerate() {
             // Who goes first has the colder caches.

@@ -1,7 +1,7 @@
 //! D4: the guard itself. In 2019 it had been taken out by a refactoring some weeks before, and no test noticed.
 
 use super::report::Findings;
-use super::setting::{Setting, own_rules, verdict};
+use super::setting::{Setting, budget, own_rules, verdict};
 use super::{Drill, traffic};
 use crate::engine::Verdict;
 use crate::limits::Limits;
@@ -32,15 +32,13 @@ fn run(setting: &Setting<'_>) -> anyhow::Result<Findings> {
     found.hold(trips, || "a meter of 100 fuel grants 101".to_owned());
 
     let body = format!("x=y{}", "abcd".repeat(4000));
-    let mut limits = Limits::default();
-    limits.fuel_rule = 3000;
+    let limits = Limits { fuel_rule: 3000, ..Limits::default() };
     let (spent, of_rule) = trip(DEAR, &body, limits, 3000, Scope::Rule, &mut found)?;
     found.note("rule_budget", 3000);
     found.note("rule_fuel", of_rule);
     found.note("request_fuel", spent);
 
-    let mut limits = Limits::default();
-    (limits.fuel_base, limits.fuel_per_byte, limits.fuel_cap) = (200_000, 0, 200_000);
+    let limits = Limits { fuel_base: 200_000, fuel_per_byte: 0, ..Limits::default() };
     let (spent, _) = trip(DEAR, &body, limits, 200_000, Scope::Request, &mut found)?;
     found.note("tight_request_budget", 200_000);
     found.note("tight_request_fuel", spent);
@@ -69,7 +67,7 @@ fn trip(
     let Verdict { fuel, exhausted, interruption, .. } = &told;
     let of_rule = transaction.dearest_rules(1).first().map_or(0, |(_, fuel)| *fuel);
     found.hold(exhausted.as_ref().is_some_and(|told| told.scope == scope), || {
-        format!("a {scope} budget of {most} fuel did not trip: {fuel} spent, told was {exhausted:?}")
+        format!("a {scope} budget of {most} fuel did not trip: {fuel} spent, and {}", budget(&told))
     });
     found.hold(interruption.is_some(), || format!("the {scope} budget was spent and the request let through"));
     let spent = if scope == Scope::Rule { of_rule } else { *fuel };

@@ -5,7 +5,12 @@
 //! its like), and `.ci/guards` wants to see the drills of that guard fail then.
 
 mod d1_dear_regex;
+mod d21_every_pattern;
+mod d22_heavy_bodies;
+mod d2_many_rules;
 mod d4_canary;
+mod d5_ceiling;
+mod pumps;
 mod report;
 mod setting;
 mod traffic;
@@ -44,7 +49,14 @@ struct Drill {
 }
 
 /// All drills, in order.
-const DRILLS: &[Drill] = &[d1_dear_regex::DRILL, d4_canary::DRILL];
+const DRILLS: &[Drill] = &[
+    d1_dear_regex::DRILL,
+    d2_many_rules::DRILL,
+    d4_canary::DRILL,
+    d5_ceiling::DRILL,
+    d21_every_pattern::DRILL,
+    d22_heavy_bodies::DRILL,
+];
 
 /// Runs the command.
 ///

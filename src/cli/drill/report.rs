@@ -26,6 +26,11 @@ impl Findings {
         self.measured.push((name, figure.into()));
     }
 
+    /// How much did not hold so far.
+    pub fn broken(&self) -> usize {
+        self.broken.len()
+    }
+
     /// What must hold. If it does not, `why` says so with figures.
     pub fn hold(&mut self, holds: bool, why: impl FnOnce() -> String) {
         if !holds {

@@ -6,7 +6,7 @@ use crate::engine::{FixedEnv, Verdict};
 use crate::files::{Files, MemoryFiles};
 use crate::limits::Limits;
 use crate::store::{DiskFiles, builtin_files};
-use crate::waf::{Transaction, Waf};
+use crate::waf::{Transaction, Waf, WafBuilder};
 use anyhow::Context;
 use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
@@ -49,6 +49,14 @@ impl<'a> Setting<'a> {
         }
         let waf = self.rules.load(self.rules.builder().env(FixedEnv::default()))?;
         Ok(self.ruleset.get_or_init(|| waf).clone())
+    }
+
+    /// The same ruleset within other limits.
+    ///
+    /// # Errors
+    /// Rules that do not load.
+    pub fn ruleset_within(&self, limits: Limits) -> anyhow::Result<Waf> {
+        self.rules.load(self.rules.builder().env(FixedEnv::default()).limits(limits))
     }
 
     /// The same ruleset, and other rules behind it.
@@ -100,19 +108,32 @@ impl Files for Behind {
     }
 }
 
-/// A WAF with rules of a drill's own, at a fixed time.
+/// A builder with rules of a drill's own, at a fixed time.
+pub fn own(text: &str) -> WafBuilder {
+    let text = format!("SecRuleEngine On\nSecRequestBodyAccess On\n{text}");
+    Waf::builder().env(FixedEnv::default()).rules_text("drill.conf", text)
+}
+
+/// A WAF with rules of a drill's own.
 ///
 /// # Errors
 /// Rules that do not load: the report.
 pub fn own_rules(text: &str, limits: Limits) -> anyhow::Result<Waf> {
-    let text = format!("SecRuleEngine On\nSecRequestBodyAccess On\n{text}");
-    let built = Waf::builder().env(FixedEnv::default()).limits(limits).rules_text("drill.conf", text).build();
+    let built = own(text).limits(limits).build();
     built.map_err(|report| anyhow::anyhow!("rules of the drill do not load:\n{report}"))
 }
 
 /// A pattern of the same meaning as it is written between double quotes, where two backslashes would be read as one.
 pub fn quoted(pattern: &str) -> String {
     pattern.replace(r"\\", r"\x5c").replace(r#"\""#, "\"").replace('"', r#"\""#)
+}
+
+/// What became of the budget, in words.
+pub fn budget(told: &Verdict) -> String {
+    match &told.exhausted {
+        None => "no budget is spent".to_owned(),
+        Some(spent) => format!("the {} budget is spent in phase {}", spent.scope, spent.phase.number()),
+    }
 }
 
 /// Evaluates a request to its end.
