@@ -14,6 +14,7 @@ mod patterns;
 mod phrases;
 mod price;
 mod sieves;
+mod tightens;
 
 pub use artefact::{Artefact, Artefacts, Unpacked, unpack};
 pub use ceiling::Ceilings;
@@ -77,13 +78,15 @@ pub fn draft(ruleset: Ruleset, limits: &Limits, options: Options, diagnostics: &
     let stores_uploads = uploads.save || uploads.keep != KeepFiles::Off || names_uploads();
     let full_request = ruleset.rules.iter().any(|rule| keys::names(rule, Variable::FullRequest));
 
+    let tightens = tightens::of(&ruleset);
     let mut draft = draft::Draft::new(&ruleset, known);
     let mut rules: Vec<PlannedRule> = Vec::with_capacity(ruleset.rules.len());
     for (at, rule) in ruleset.rules.iter().enumerate() {
         if fates[at] == Fate::Live {
             draft.unknown_patterns(at).for_each(|warning| diagnostics.push(warning));
         }
-        rules.push(draft.rule(at, fates[at], jump(&ruleset, at, rule, &schedule)));
+        let planned = draft.rule(at, fates[at], jump(&ruleset, at, rule, &schedule));
+        rules.push(PlannedRule { tightens: tightens[at], ..planned });
     }
     let mut tables = draft.finish();
     if options.spans {

@@ -21,7 +21,6 @@ mod traffic;
 
 mod arguments;
 mod attempt;
-mod budget;
 mod content_type;
 mod cookies;
 mod cost;
