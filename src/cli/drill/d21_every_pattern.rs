@@ -2,7 +2,7 @@
 
 use super::pumps::{Pump, pumps};
 use super::report::Findings;
-use super::setting::{Setting, budget, verdict};
+use super::setting::{Setting, budget, is_closed, verdict};
 use super::{Drill, traffic};
 use crate::lang::pcre;
 use crate::limits::Limits;
@@ -16,7 +16,7 @@ pub const DRILL: Drill = Drill {
     name: "D21",
     outage: "OWASP CRS, 2026: a pattern that backtracks catastrophically (GHSA-f5qm-3h4p-8qhg)",
     injected: "texts made from the repetitions of every pattern of the ruleset, each at two lengths, and requests with them",
-    must_hold: "twice the text for 2.3 times the fuel at most; the verdict is that of an unlimited budget, or refuses and says so",
+    must_hold: "twice the text for 2.3 times the fuel at most; the verdict is that of an unlimited budget, or says that one is spent and lets nothing through",
     run,
 };
 
@@ -121,7 +121,7 @@ fn requests(setting: &Setting<'_>, pumps: &[Pump], size: usize, found: &mut Find
         let (_, told) = verdict(&waf, &request)?;
         if told.exhausted.is_some() {
             tripped += 1;
-            found.hold(told.interruption.is_some(), || format!("let through, and {}", budget(&told)));
+            found.hold(is_closed(&told), || format!("let through, and {}", budget(&told)));
             continue;
         }
         let (_, free) = verdict(&unlimited, &request)?;
@@ -129,7 +129,7 @@ fn requests(setting: &Setting<'_>, pumps: &[Pump], size: usize, found: &mut Find
         found.hold(same, || format!("another verdict without limits: {:?} and {:?}", told.rules, free.rules));
     }
     found.note("requests", pumps.len());
-    found.note("requests_refused_by_the_budget", tripped);
+    found.note("requests_over_a_budget", tripped);
     Ok(())
 }
 

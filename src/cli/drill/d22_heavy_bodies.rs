@@ -2,7 +2,7 @@
 
 use super::Drill;
 use super::report::Findings;
-use super::setting::{Setting, own_rules, verdict};
+use super::setting::{Setting, is_closed, own_rules, verdict};
 use crate::cli::requests::Prepared;
 use crate::governor::thread_cpu_time;
 use crate::limits::Limits;
@@ -14,7 +14,7 @@ pub const DRILL: Drill = Drill {
     name: "D22",
     outage: "ModSecurity #2019, #2695 and CRS #1724: 83 s for a JSON body of 800 KB, 3 min for a form of 1 MB, 40 s for XML of 549 KB",
     injected: "such bodies, deep, flat and with long names, with the ruleset and with rules that allow any number of arguments",
-    must_hold: "done, or refused by a budget that says so; within the budget; twice the body for 2.3 times the fuel at most",
+    must_hold: "done, or a budget says that it is spent and lets nothing through; within the budget; twice the body for 2.3 times the fuel at most",
     run,
 };
 
@@ -84,7 +84,7 @@ fn run(setting: &Setting<'_>) -> anyhow::Result<Findings> {
             let (half, whole) = (take(size / 2)?, take(*size)?);
             if whole.tripped {
                 tripped += 1;
-                found.hold(whole.refused, || format!("{}: the budget is spent and the request let through", context()));
+                found.hold(whole.closed, || format!("{}: the budget is spent and the request let through", context()));
             } else {
                 done += 1;
                 let ratio = whole.fuel as f64 / half.fuel.max(1) as f64;
@@ -100,7 +100,7 @@ fn run(setting: &Setting<'_>) -> anyhow::Result<Findings> {
     found.note("rules", setting.ruleset_name());
     found.note("bodies", 2 * SHAPES.len());
     found.note("done", done);
-    found.note("refused_by_the_budget", tripped);
+    found.note("over_a_budget", tripped);
     found.note("fuel_growth", (growth * 100.0).round() / 100.0);
     found.note("largest_share_of_budget", (share * 1000.0).round() / 1000.0);
     found.note("slowest_cpu_ms", (slowest.0.as_secs_f64() * 1e4).round() / 10.0);
@@ -113,7 +113,7 @@ struct Taken {
     fuel: u64,
     budget: u64,
     tripped: bool,
-    refused: bool,
+    closed: bool,
     cpu: Duration,
 }
 
@@ -128,7 +128,7 @@ fn take(waf: &Waf, request: Prepared) -> anyhow::Result<Taken> {
         fuel: told.fuel,
         budget: budget.min(limits.fuel_cap),
         tripped: told.exhausted.is_some(),
-        refused: told.interruption.is_some(),
+        closed: is_closed(&told),
         cpu,
     })
 }

@@ -38,7 +38,7 @@ fn run(setting: &Setting<'_>) -> anyhow::Result<Findings> {
     found.note("rule_fuel", of_rule);
     found.note("request_fuel", spent);
 
-    let limits = Limits { fuel_base: 200_000, fuel_per_byte: 0, ..Limits::default() };
+    let limits = Limits { fuel_base: 200_000, fuel_per_byte: 0, fuel_phase: 0, ..Limits::default() };
     let (spent, _) = trip(DEAR, &body, limits, 200_000, Scope::Request, &mut found)?;
     found.note("tight_request_budget", 200_000);
     found.note("tight_request_fuel", spent);

@@ -2,7 +2,7 @@
 
 use crate::cli::requests::Prepared;
 use crate::cli::rules::RulesArgs;
-use crate::engine::{FixedEnv, Verdict};
+use crate::engine::{Decided, FixedEnv, Verdict};
 use crate::files::{Files, MemoryFiles};
 use crate::limits::Limits;
 use crate::store::{DiskFiles, builtin_files};
@@ -133,6 +133,15 @@ pub fn budget(told: &Verdict) -> String {
     match &told.exhausted {
         None => "no budget is spent".to_owned(),
         Some(spent) => format!("the {} budget is spent in phase {}", spent.scope, spent.phase.number()),
+    }
+}
+
+/// Whether a spent budget lets nothing through: the request is refused, or the rule counts as a match.
+pub fn is_closed(told: &Verdict) -> bool {
+    match told.exhausted.as_ref().map(|spent| spent.policy) {
+        Some(Decided::Block) => told.interruption.is_some(),
+        Some(Decided::Match) | None => true,
+        Some(_) => false,
     }
 }
 
