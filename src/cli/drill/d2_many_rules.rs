@@ -11,7 +11,6 @@ use crate::limits::Limits;
 use crate::plan::Ceilings;
 use crate::waf::Waf;
 use std::fmt::Write;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// The drill.
 pub const DRILL: Drill = Drill {
@@ -60,12 +59,13 @@ fn run(setting: &Setting<'_>) -> anyhow::Result<Findings> {
     let neighbour = setting.ruleset()?;
     let requests = traffic::benign(setting.size(60, 300));
     let before = verdicts(&neighbour, &requests)?;
-    let (during, tripped) = beside(&dear, &hostile, || verdicts(&neighbour, &requests))?;
+    let same = || Ok(verdicts(&neighbour, &requests)? == before);
+    let (unchanged, tripped) = beside(&dear, &hostile, setting.size(3, 30), same)?;
     let after = verdicts(&neighbour, &requests)?;
     found.note("neighbour", setting.ruleset_name());
     found.note("neighbour_requests", requests.len());
     found.note("neighbour_fuel", before.iter().map(|verdict| verdict.fuel).sum::<u64>());
-    found.hold(during == before && after == before, || "the neighbour's verdicts have changed".to_owned());
+    found.hold(unchanged && after == before, || "the neighbour's fuel or verdicts have changed".to_owned());
     let Tripped { requests, told } = tripped;
     found.note("dear_requests_meanwhile", requests);
     found.note("dear_request_fuel", told.fuel);
@@ -89,22 +89,25 @@ struct Tripped {
     told: Verdict,
 }
 
-/// Does something while another thread evaluates one request over and over, at least once.
-fn beside<T>(dear: &Waf, hostile: &Prepared, work: impl Fn() -> anyhow::Result<T>) -> anyhow::Result<(T, Tripped)> {
-    let (done, evaluated) = (AtomicBool::new(false), AtomicU64::new(0));
+/// Whether something holds as often as it is asked while another thread evaluates one request over and over, at least `times` times.
+fn beside(
+    dear: &Waf,
+    hostile: &Prepared,
+    times: u64,
+    holds: impl Fn() -> anyhow::Result<bool>,
+) -> anyhow::Result<(bool, Tripped)> {
     std::thread::scope(|scope| {
         let other = scope.spawn(|| -> anyhow::Result<Tripped> {
-            loop {
-                let (_, told) = verdict(dear, hostile)?;
-                let requests = evaluated.fetch_add(1, Ordering::Relaxed) + 1;
-                if done.load(Ordering::Relaxed) {
-                    return Ok(Tripped { requests, told });
-                }
+            for _ in 1..times {
+                verdict(dear, hostile)?;
             }
+            Ok(Tripped { requests: times, told: verdict(dear, hostile)?.1 })
         });
-        let result = work();
-        done.store(true, Ordering::Relaxed);
+        let mut held = true;
+        while !other.is_finished() {
+            held &= holds()?;
+        }
         let tripped = other.join().unwrap_or_else(|_| Err(anyhow::anyhow!("the thread of dear requests panicked")))?;
-        Ok((result?, tripped))
+        Ok((held, tripped))
     })
 }
