@@ -12,7 +12,7 @@ use crate::engine::persist::Collections;
 use crate::engine::upload::UploadSink;
 use crate::engine::{self, Env, Policy, Resolver, RulePolicy};
 use crate::files::{Files, RemoteRules, WithRemote};
-use crate::governor::{Identities, SystemEnv};
+use crate::governor::{Identities, Identity, Shed, SystemEnv, Tenant, Ticket};
 use crate::http::Descriptors;
 use crate::lang::seclang::codes;
 use crate::limits::Limits;
@@ -20,6 +20,7 @@ use crate::plan::{Ceilings, Options};
 use crate::program::{Loaded, Program};
 use crate::store::{BundleKey, DiskFiles, LoadReport, Loading, RuleSource, Slot, Unverified, load};
 use collections::{Keeping, Kept};
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use switching::Switching;
@@ -57,6 +58,7 @@ struct Shared {
     uploads: Option<Arc<dyn UploadSink>>,
     descriptors: Option<Arc<Descriptors>>,
     ids: Identities,
+    tenant: Option<Arc<Tenant>>,
     policy: Policy,
     rule_policy: RulePolicy,
     switching: Mutex<Switching>,
@@ -98,6 +100,7 @@ pub struct WafBuilder {
     resolver: Option<Arc<dyn Resolver>>,
     uploads: Option<Arc<dyn UploadSink>>,
     descriptors: Option<Arc<Descriptors>>,
+    tenant: Option<Arc<Tenant>>,
     policy: Policy,
     rule_policy: RulePolicy,
     collections: Keeping,
@@ -212,6 +215,14 @@ impl WafBuilder {
         self
     }
 
+    /// Whose requests these are, and with it the [`Governor`](crate::governor::Governor) that keeps the CPU of all its tenants
+    /// within a share: [`Waf::admit`] asks it, every exchange is accounted. Without one nothing is counted and nothing shed.
+    #[must_use]
+    pub fn tenant(mut self, tenant: Arc<Tenant>) -> Self {
+        self.tenant = Some(tenant);
+        self
+    }
+
     /// What happens when the budget of a request is spent; [`Policy::Block`] by default.
     #[must_use]
     pub fn policy(mut self, policy: Policy) -> Self {
@@ -280,6 +291,7 @@ impl WafBuilder {
             uploads: self.uploads,
             descriptors: self.descriptors,
             ids: Identities::new(),
+            tenant: self.tenant,
             policy: self.policy,
             rule_policy: self.rule_policy,
             switching,
@@ -303,19 +315,60 @@ impl Waf {
             resolver: None,
             uploads: None,
             descriptors: None,
+            tenant: None,
             policy: Policy::Block,
             rule_policy: RulePolicy::Match,
             collections: Keeping::Memory,
         }
     }
 
-    /// Begins an exchange. It keeps the ruleset that is in service now, whatever is put into service later.
+    /// Begins an exchange. It keeps the ruleset that is in service now, whatever is put into service later. It is let in whatever
+    /// the [tenant's](WafBuilder::tenant) part allows, and accounted.
     pub fn transaction(&self) -> Transaction {
         self.transaction_with_id(&self.shared.ids.next_id())
     }
 
     /// Begins an exchange whose id the host has chosen.
     pub fn transaction_with_id(&self, unique_id: &str) -> Transaction {
+        self.begin(unique_id, self.shared.tenant.as_ref().map(|tenant| tenant.account(None)))
+    }
+
+    /// Begins an exchange with a client if the [tenant's](WafBuilder::tenant) part of the CPU share allows it; without a tenant it
+    /// always does. The unspecified address stands for a client that is not known.
+    ///
+    /// # Errors
+    /// The request is shed: the host answers with the status and `Retry-After` that the error says, and passes nothing on.
+    ///
+    /// ```
+    /// use fusewall::{Waf, governor::{Governor, GovernorConfig}};
+    ///
+    /// let governor = Governor::new(&GovernorConfig { share: Some(0.7), ..GovernorConfig::default() });
+    /// let waf = Waf::builder()
+    ///     .rules_text("example.conf", "SecRuleEngine On")
+    ///     .tenant(governor.tenant("shop", 1))
+    ///     .build()
+    ///     .expect("the rules load");
+    /// let exchange = waf.admit([192, 0, 2, 1].into()).expect("there is CPU to spare");
+    /// drop(exchange);
+    /// assert_eq!(governor.metrics().tenants[0].admitted, 1);
+    /// ```
+    pub fn admit(&self, client: IpAddr) -> Result<Transaction, Shed> {
+        let client = Some(client).filter(|client| !client.is_unspecified());
+        let ticket = self.shared.tenant.as_ref().map(|tenant| tenant.admit(client)).transpose()?;
+        Ok(self.begin(&self.shared.ids.next_id(), ticket))
+    }
+
+    /// An id like those of exchanges, for a request that was shed before it became one.
+    pub fn incident_id(&self) -> Identity {
+        self.shared.ids.next_id()
+    }
+
+    /// Whose requests these are.
+    pub fn tenant(&self) -> Option<&Arc<Tenant>> {
+        self.shared.tenant.as_ref()
+    }
+
+    fn begin(&self, unique_id: &str, ticket: Option<Ticket>) -> Transaction {
         let deployed = self.shared.slot.current();
         let scratch = deployed.scratch();
         let mut inner =
@@ -334,7 +387,7 @@ impl Waf {
             inner.set_descriptors(descriptors.clone());
         }
         inner.set_generation(deployed.generation());
-        Transaction { inner: Some(inner), deployed, failed: None }
+        Transaction { inner: Some(inner), deployed, failed: None, ticket }
     }
 
     /// Loads other rules and puts them into service; answers their generation and what loading them has found. A failure leaves
