@@ -8,6 +8,7 @@ mod compile;
 mod drill;
 mod explain;
 mod ftw;
+mod panics;
 mod progress;
 mod requests;
 mod rules;

@@ -30,6 +30,9 @@ const REPEATS: &[&str] = &[
     "(?:(?=a{1000}){100}b){1000}",
 ];
 
+/// Fuel for a KiB that is refused.
+const CEILING: u64 = 1_000_000;
+
 /// Arguments of the request that all rules look at.
 const ARGUMENTS: usize = 900;
 
@@ -49,10 +52,10 @@ fn run(setting: &Setting<'_>) -> anyhow::Result<Findings> {
         text
     });
     found.note("rules", count);
-    let ceilings = Ceilings { fuel_per_kib: Some(1_000_000), ..Ceilings::default() };
+    let ceilings = Ceilings { fuel_per_kib: Some(CEILING), ..Ceilings::default() };
     let refused = own(&rules).ceilings(ceilings).build().err();
     let refused = refused.is_some_and(|report| report.diagnostics.has(codes::CEILING));
-    found.hold(refused, || format!("{count} rules load under a ceiling of {:?} fuel for a KiB", ceilings.fuel_per_kib));
+    found.hold(refused, || format!("{count} rules load under a ceiling of {CEILING} fuel for a KiB"));
 
     let dear = own_rules(&rules, Limits::default())?;
     let hostile = traffic::form("a=b&".repeat(ARGUMENTS));

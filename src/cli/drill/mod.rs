@@ -4,6 +4,7 @@
 //! A drill proves something only if it can fail: each guard can be taken out of the build (`--cfg fusewall_without="meter"` and
 //! its like), and `.ci/guards` wants to see the drills of that guard fail then.
 
+mod d12_reports;
 mod d1_dear_regex;
 mod d21_every_pattern;
 mod d22_heavy_bodies;
@@ -54,6 +55,7 @@ const DRILLS: &[Drill] = &[
     d2_many_rules::DRILL,
     d4_canary::DRILL,
     d5_ceiling::DRILL,
+    d12_reports::DRILL,
     d21_every_pattern::DRILL,
     d22_heavy_bodies::DRILL,
 ];
