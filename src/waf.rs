@@ -12,14 +12,15 @@ use crate::engine::persist::Collections;
 use crate::engine::upload::UploadSink;
 use crate::engine::{self, Env, Policy, Resolver, RulePolicy};
 use crate::files::{Files, RemoteRules, WithRemote};
-use crate::governor::{Identities, SystemEnv};
+use crate::governor::{Identities, Identity, Shed, SystemEnv, Tenant, Ticket};
 use crate::http::Descriptors;
 use crate::lang::seclang::codes;
 use crate::limits::Limits;
-use crate::plan::Options;
+use crate::plan::{Ceilings, Options};
 use crate::program::{Loaded, Program};
 use crate::store::{BundleKey, DiskFiles, LoadReport, Loading, RuleSource, Slot, Unverified, load};
 use collections::{Keeping, Kept};
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use switching::Switching;
@@ -57,6 +58,7 @@ struct Shared {
     uploads: Option<Arc<dyn UploadSink>>,
     descriptors: Option<Arc<Descriptors>>,
     ids: Identities,
+    tenant: Option<Arc<Tenant>>,
     policy: Policy,
     rule_policy: RulePolicy,
     switching: Mutex<Switching>,
@@ -98,6 +100,7 @@ pub struct WafBuilder {
     resolver: Option<Arc<dyn Resolver>>,
     uploads: Option<Arc<dyn UploadSink>>,
     descriptors: Option<Arc<Descriptors>>,
+    tenant: Option<Arc<Tenant>>,
     policy: Policy,
     rule_policy: RulePolicy,
     collections: Keeping,
@@ -148,6 +151,13 @@ impl WafBuilder {
     #[must_use]
     pub fn cache(mut self, folder: impl Into<PathBuf>) -> Self {
         self.loading.cache = Some(folder.into());
+        self
+    }
+
+    /// Refuses rules that may cost more than this, now and at each [`Waf::replace`]: for whoever loads rules of others.
+    #[must_use]
+    pub fn ceilings(mut self, ceilings: Ceilings) -> Self {
+        self.loading.ceilings = Some(ceilings);
         self
     }
 
@@ -202,6 +212,14 @@ impl WafBuilder {
     #[must_use]
     pub fn descriptors(mut self, descriptors: Descriptors) -> Self {
         self.descriptors = Some(Arc::new(descriptors));
+        self
+    }
+
+    /// Whose requests these are, and with it the [`Governor`](crate::governor::Governor) that keeps the CPU of all its tenants
+    /// within a share: [`Waf::admit`] asks it, every exchange is accounted. Without one nothing is counted and nothing shed.
+    #[must_use]
+    pub fn tenant(mut self, tenant: Arc<Tenant>) -> Self {
+        self.tenant = Some(tenant);
         self
     }
 
@@ -273,6 +291,7 @@ impl WafBuilder {
             uploads: self.uploads,
             descriptors: self.descriptors,
             ids: Identities::new(),
+            tenant: self.tenant,
             policy: self.policy,
             rule_policy: self.rule_policy,
             switching,
@@ -296,19 +315,60 @@ impl Waf {
             resolver: None,
             uploads: None,
             descriptors: None,
+            tenant: None,
             policy: Policy::Block,
             rule_policy: RulePolicy::Match,
             collections: Keeping::Memory,
         }
     }
 
-    /// Begins an exchange. It keeps the ruleset that is in service now, whatever is put into service later.
+    /// Begins an exchange. It keeps the ruleset that is in service now, whatever is put into service later. It is let in whatever
+    /// the [tenant's](WafBuilder::tenant) part allows, and accounted.
     pub fn transaction(&self) -> Transaction {
         self.transaction_with_id(&self.shared.ids.next_id())
     }
 
     /// Begins an exchange whose id the host has chosen.
     pub fn transaction_with_id(&self, unique_id: &str) -> Transaction {
+        self.begin(unique_id, self.shared.tenant.as_ref().map(|tenant| tenant.account(None)))
+    }
+
+    /// Begins an exchange with a client if the [tenant's](WafBuilder::tenant) part of the CPU share allows it; without a tenant it
+    /// always does. The unspecified address stands for a client that is not known.
+    ///
+    /// # Errors
+    /// The request is shed: the host answers with the status and `Retry-After` that the error says, and passes nothing on.
+    ///
+    /// ```
+    /// use fusewall::{Waf, governor::{Governor, GovernorConfig}};
+    ///
+    /// let governor = Governor::new(&GovernorConfig { share: Some(0.7), ..GovernorConfig::default() });
+    /// let waf = Waf::builder()
+    ///     .rules_text("example.conf", "SecRuleEngine On")
+    ///     .tenant(governor.tenant("shop", 1))
+    ///     .build()
+    ///     .expect("the rules load");
+    /// let exchange = waf.admit([192, 0, 2, 1].into()).expect("there is CPU to spare");
+    /// drop(exchange);
+    /// assert_eq!(governor.metrics().tenants[0].admitted, 1);
+    /// ```
+    pub fn admit(&self, client: IpAddr) -> Result<Transaction, Shed> {
+        let client = Some(client).filter(|client| !client.is_unspecified());
+        let ticket = self.shared.tenant.as_ref().map(|tenant| tenant.admit(client)).transpose()?;
+        Ok(self.begin(&self.shared.ids.next_id(), ticket))
+    }
+
+    /// An id like those of exchanges, for a request that was shed before it became one.
+    pub fn incident_id(&self) -> Identity {
+        self.shared.ids.next_id()
+    }
+
+    /// Whose requests these are.
+    pub fn tenant(&self) -> Option<&Arc<Tenant>> {
+        self.shared.tenant.as_ref()
+    }
+
+    fn begin(&self, unique_id: &str, ticket: Option<Ticket>) -> Transaction {
         let deployed = self.shared.slot.current();
         let scratch = deployed.scratch();
         let mut inner =
@@ -327,7 +387,7 @@ impl Waf {
             inner.set_descriptors(descriptors.clone());
         }
         inner.set_generation(deployed.generation());
-        Transaction { inner: Some(inner), deployed, failed: None }
+        Transaction { inner: Some(inner), deployed, failed: None, ticket }
     }
 
     /// Loads other rules and puts them into service; answers their generation and what loading them has found. A failure leaves

@@ -353,3 +353,26 @@ async fn the_audit_log_has_what_rules_say() {
         .collect();
     assert_eq!(codes, [403, 200]);
 }
+
+#[tokio::test]
+async fn a_shed_request_gets_its_status_and_does_not_reach_the_service() {
+    use fusewall::governor::{Governor, GovernorConfig, ManualClock};
+    let config = GovernorConfig { share: Some(0.5), cores: 1, ..GovernorConfig::default() };
+    let tenant = Governor::with_clock(&config, ManualClock::default()).tenant("site", 1);
+    let rules = Waf::builder().rules_text("host.conf", include_str!("data/host.conf"));
+    let waf = rules.tenant(Arc::clone(&tenant)).build().expect("the rules load");
+    let (mirror, log) = (Mirror::default(), Arc::new(Mutex::new(Vec::new())));
+    let lines = Arc::clone(&log);
+    let layer = WafLayer::with(waf, BodyPolicy::default(), &InspectionLimits::default(), move |line| {
+        lines.lock().unwrap().push(line.to_owned());
+    });
+    let mut wrapped = Wrapped { service: layer.layer(mirror.clone()), mirror, log };
+    let request = || Request::get("/").body(Full::<Bytes>::default()).unwrap();
+    assert_eq!(wrapped.ask(request()).await.status(), StatusCode::OK);
+    tenant.account(None).settle(1_000_000_000_000);
+    let response = wrapped.ask(request()).await;
+    assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert!(response.headers().contains_key("retry-after"));
+    assert_eq!(wrapped.calls(), 1);
+    assert!(wrapped.log.lock().unwrap().iter().any(|line| line.contains("code 503")));
+}

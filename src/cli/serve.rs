@@ -1,7 +1,7 @@
 //! `fusewall serve`: the reverse proxy.
 
 use super::rules::{RulesArgs, print_findings};
-use crate::governor::SystemEnv;
+use crate::governor::{Governor, SystemEnv};
 use crate::host::NameLookUps;
 use crate::host::audit::AuditLog;
 use crate::host::serve::{Config, ErrorLog, Server, config, raise_descriptor_limit};
@@ -57,6 +57,7 @@ pub fn run(args: &ServeArgs) -> anyhow::Result<ExitCode> {
         .with_writer(move || messages.writer())
         .try_init();
 
+    super::panics::report();
     raise_descriptor_limit();
     let rules = RulesArgs {
         rules: config.rules.clone(),
@@ -99,7 +100,10 @@ fn builder(rules: &RulesArgs, config: &Config) -> WafBuilder {
         Some((name.as_bytes(), value.into_encoded_bytes()))
     });
     let builder = rules.builder().limits(limits).data_dir().uploads(DiskUploads::new());
-    let builder = builder.env(SystemEnv::with_variables(variables));
+    let mut builder = builder.env(SystemEnv::with_variables(variables));
+    if config.governor.share.is_some() {
+        builder = builder.tenant(Governor::new(&config.governor).tenant("serve", 1));
+    }
     if config.block_lists > 0 { builder.resolver(NameLookUps::system()) } else { builder }
 }
 

@@ -1,15 +1,50 @@
-//! The process: its clock and the ids that it gives out. The only floor below the hosts that knows the time.
+//! The process: its clocks, the ids that it gives out, and its share of CPU. The only floor below the hosts that knows the time.
 //!
-//! CPU shares, the per-rule ledger and the quarantine have their place here.
+//! | file | does |
+//! |---|---|
+//! | `share` | the share of CPU that rule evaluation may use, for all tenants together |
+//! | `tenant` | a tenant's part of it, and the decision about each of its requests |
+//! | `ticket` | a request that was let in, and what it pays |
+//! | `clients` | what each network of clients has cost lately |
+//! | `level` | how much is shed |
+//! | `fuel_rate` | what fuel is worth in CPU time |
+//! | `metrics` | what was counted, also for Prometheus |
+//! | `reports` | so many reports of a kind in a second |
+//! | `bucket`, `decaying`, `atomic` | numbers that threads share without a lock |
+//! | `network`, `clock`, `cpu` | networks of clients; time; CPU time of a thread |
+//! | `env`, `identity`, `periodic` | what rules see of the world; transaction ids; work beside the requests |
 
+#![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
+
+mod atomic;
+mod bucket;
+mod clients;
 mod clock;
-#[cfg(feature = "cli")]
+#[cfg(any(feature = "cli", feature = "tower"))]
 mod cpu;
+mod decaying;
+mod env;
+mod fuel_rate;
 mod identity;
+mod level;
+mod metrics;
+mod network;
 mod periodic;
+mod reports;
+mod share;
+mod tenant;
+mod ticket;
 
-pub use clock::SystemEnv;
-#[cfg(feature = "cli")]
+pub use clock::{Clock, ManualClock, SystemClock};
+#[cfg(any(feature = "cli", feature = "tower"))]
 pub use cpu::thread_cpu_time;
-pub use identity::Identities;
+pub use env::SystemEnv;
+pub use identity::{Identities, Identity};
+pub use level::Level;
+pub use metrics::{Metrics, TenantMetrics};
+pub use network::Network;
 pub use periodic::Periodic;
+pub use reports::{LeftOut, Report};
+pub use share::{Governor, GovernorConfig};
+pub use tenant::{Shed, ShedReason, Tenant};
+pub use ticket::{Started, Ticket};

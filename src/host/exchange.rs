@@ -10,6 +10,7 @@
 //! [`step`](Exchange::step) until it answers [`Turn::Done`], and may do other work, on any thread, between two steps.
 
 use crate::engine::{AuditRecord, Interruption, InterruptionAction, Reason, Step};
+use crate::governor::{Report, Shed};
 use crate::meter::Scope;
 use crate::rule::{EngineMode, LimitAction, Phase};
 use crate::waf::{Transaction, Waf};
@@ -118,6 +119,8 @@ pub struct Unruled {
     pub phase: Phase,
     /// Why, for the log.
     pub reason: &'static str,
+    /// The kind of report that this is, if so many of it may come at once that the log takes only so many of them.
+    pub report: Option<Report>,
 }
 
 /// What one [`Exchange::step`] came to.
@@ -187,9 +190,20 @@ pub struct Exchange {
 }
 
 impl Exchange {
-    /// A new exchange, before its request is known.
+    /// A new exchange, before its request is known. It is let in whatever its tenant's part of the CPU share allows.
     pub fn new(waf: &Waf, ends: Ends, policy: BodyPolicy) -> Self {
-        let mut tx = waf.transaction();
+        Self::of(waf.transaction(), ends, policy)
+    }
+
+    /// A new exchange, if its tenant's part of the CPU share allows one.
+    ///
+    /// # Errors
+    /// The request is to be answered with the status and `Retry-After` that the error says, and nothing of it passed on.
+    pub fn admit(waf: &Waf, ends: Ends, policy: BodyPolicy) -> Result<Self, Shed> {
+        Ok(Self::of(waf.admit(ends.client.ip())?, ends, policy))
+    }
+
+    fn of(mut tx: Transaction, ends: Ends, policy: BodyPolicy) -> Self {
         tx.process_connection(ends.client.ip(), ends.client.port(), ends.server.ip(), ends.server.port());
         if policy.over_limit == Unread::Pass {
             tx.set_request_body_limit_action(LimitAction::ProcessPartial);
@@ -462,7 +476,13 @@ impl Exchange {
     fn remember(&mut self, interruption: Option<Interruption>) -> Option<Refusal> {
         let interruption = interruption?;
         if let Some(reason) = unruled(interruption.reason) {
-            self.unruled.get_or_insert(Unruled { status: interruption.status, phase: interruption.phase, reason });
+            let report = match interruption.reason {
+                Reason::Budget(_) => Some(Report::Exhausted),
+                Reason::InternalError => Some(Report::InternalError),
+                Reason::Rule(_) | Reason::BodyLimit | Reason::HeaderLimit => None,
+            };
+            let Interruption { status, phase, .. } = interruption;
+            self.unruled.get_or_insert(Unruled { status, phase, reason, report });
         }
         let refusal = match interruption.action {
             InterruptionAction::Deny => Refusal::Page(interruption.status),

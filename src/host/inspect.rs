@@ -6,6 +6,7 @@
 //! a thread stays free for short requests.
 
 use super::exchange::{BodyPolicy, Chunk, Ends, Exchange, Refusal, RequestHead, Turn};
+use crate::governor::{Identity, Shed};
 use crate::waf::Waf;
 use bytes::{Bytes, BytesMut};
 use std::future::Future;
@@ -103,8 +104,13 @@ impl Inspector {
         }
     }
 
-    pub(crate) fn exchange(&self, ends: Ends, policy: BodyPolicy) -> Exchange {
-        Exchange::new(&self.waf, ends, policy)
+    pub(crate) fn exchange(&self, ends: Ends, policy: BodyPolicy) -> Result<Exchange, Shed> {
+        Exchange::admit(&self.waf, ends, policy)
+    }
+
+    /// The id of a request that was shed.
+    pub(crate) fn incident_id(&self) -> Identity {
+        self.waf.incident_id()
     }
 
     /// Runs the phase that was started to its end.

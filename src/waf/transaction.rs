@@ -1,6 +1,7 @@
 //! One exchange, as hosts and users hold it: every call of the engine is guarded.
 
 use crate::engine::{self, AuditRecord, Event, Interruption, InterruptionAction, MatchRecord, Reason, Step, Verdict};
+use crate::governor::{Report, Ticket};
 use crate::http::coding::Undecodable;
 use crate::rule::{AuditSettings, EngineMode, LimitAction, Phase, RuleId};
 use crate::store::Deployed;
@@ -13,6 +14,8 @@ pub struct Transaction {
     pub(super) inner: Option<engine::Transaction>,
     pub(super) deployed: Arc<Deployed>,
     pub(super) failed: Option<Interruption>,
+    /// Settled when the exchange ends, however it does.
+    pub(super) ticket: Option<Ticket>,
 }
 
 /// Calls of [`Transaction`] that run the engine: guarded, each answers an interruption.
@@ -21,7 +24,7 @@ macro_rules! guarded {
         impl Transaction {$(
             $(#[$doc])*
             pub fn $name(&mut self, $($arg: $type),*) -> Option<Interruption> {
-                self.guard($phase, None, |inner| inner.$name($($arg),*)).or_else(|| self.failed.clone())
+                self.run($phase, None, |inner| inner.$name($($arg),*)).or_else(|| self.failed.clone())
             }
         )*}
     };
@@ -72,7 +75,7 @@ impl Transaction {
 
     /// Runs phase 5.
     pub fn process_logging(&mut self) {
-        self.guard(Phase::Logging, (), engine::Transaction::process_logging);
+        self.run(Phase::Logging, (), engine::Transaction::process_logging);
     }
 
     /// Asks for a phase; [`step`](Self::step) runs it.
@@ -82,7 +85,7 @@ impl Transaction {
 
     /// Runs on for about `fuel`, or to the end of the phase that was asked for.
     pub fn step(&mut self, fuel: u64) -> Step {
-        match self.guard(Phase::RequestBody, Step::Done(None), |inner| inner.step(fuel)) {
+        match self.run(Phase::RequestBody, Step::Done(None), |inner| inner.step(fuel)) {
             Step::Done(None) => Step::Done(self.failed.clone()),
             other => other,
         }
@@ -206,7 +209,9 @@ impl Transaction {
     fn look<T>(&self, otherwise: T, read: impl FnOnce(&engine::Transaction) -> T) -> T {
         let Some(inner) = self.inner.as_ref() else { return otherwise };
         catch_unwind(AssertUnwindSafe(|| read(inner))).unwrap_or_else(|_| {
-            tracing::error!("internal error while logging");
+            if let Some(left_out) = Report::InternalError.admit() {
+                tracing::error!(left_out = left_out.count(), "internal error while logging");
+            }
             otherwise
         })
     }
@@ -245,6 +250,23 @@ impl Transaction {
         Some(verdict)
     }
 
+    /// Whether work may be done for this exchange that decides nothing about it. Always, without a tenant.
+    pub fn shadow(&self) -> bool {
+        self.ticket.as_ref().is_none_or(Ticket::shadow)
+    }
+
+    /// Guards a call of the engine that may take long, and accounts what it has spent.
+    fn run<T>(&mut self, phase: Phase, otherwise: T, call: impl FnOnce(&mut engine::Transaction) -> T) -> T {
+        let fuel = |tx: &Transaction| tx.inner.as_ref().map_or(0, engine::Transaction::fuel);
+        let started = self.ticket.as_ref().map(|ticket| ticket.start(fuel(self)));
+        let answer = self.guard(phase, otherwise, call);
+        let spent = fuel(self);
+        if let (Some(ticket), Some(started)) = (&mut self.ticket, started) {
+            ticket.stop(started, spent);
+        }
+        answer
+    }
+
     /// Runs a call of the engine; a panic becomes an `internal_error` interruption, and the engine is not called again.
     fn guard<T>(&mut self, phase: Phase, otherwise: T, call: impl FnOnce(&mut engine::Transaction) -> T) -> T {
         if self.failed.is_some() {
@@ -254,7 +276,10 @@ impl Transaction {
         match catch_unwind(AssertUnwindSafe(|| call(inner))) {
             Ok(answer) => answer,
             Err(_) => {
-                tracing::error!(unique_id = inner.unique_id(), phase = phase.number(), "internal error");
+                if let Some(left_out) = Report::InternalError.admit() {
+                    let left_out = left_out.count();
+                    tracing::error!(unique_id = inner.unique_id(), phase = phase.number(), left_out, "internal error");
+                }
                 self.failed = Some(Interruption {
                     action: InterruptionAction::Deny,
                     status: 500,
@@ -269,8 +294,12 @@ impl Transaction {
 
 impl Drop for Transaction {
     fn drop(&mut self) {
+        let Some(inner) = self.inner.take() else { return };
+        if let Some(ticket) = self.ticket.take() {
+            ticket.settle(inner.fuel());
+        }
         // What a panic left behind is not reused.
-        if let Some(inner) = self.inner.take().filter(|_| self.failed.is_none()) {
+        if self.failed.is_none() {
             self.deployed.recycle(inner.into_scratch());
         }
     }

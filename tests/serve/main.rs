@@ -5,6 +5,7 @@ mod audit;
 mod bodies;
 mod command;
 mod configured;
+mod governor;
 mod http2;
 mod limits;
 mod remote;

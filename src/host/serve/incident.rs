@@ -1,7 +1,8 @@
 //! One exchange together with its log lines. Whatever ends the exchange, also a client that goes away, its matches are logged.
 
 use super::proxy::Proxy;
-use crate::host::exchange::{Exchange, RequestHead};
+use crate::governor::Report;
+use crate::host::exchange::{Exchange, RequestHead, Unruled};
 use crate::rule::Phase;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
@@ -89,8 +90,12 @@ impl Incident {
             return;
         }
         self.closed = true;
-        if let Some(unruled) = self.exchange.unruled() {
-            self.log_denial(unruled.status, unruled.phase, unruled.reason);
+        if let Some(Unruled { status, phase, reason, report }) = self.exchange.unruled() {
+            match report.map(Report::admit) {
+                None => self.log_denial(status, phase, reason),
+                Some(Some(left_out)) => self.log_denial(status, phase, &format!("{reason}{left_out}")),
+                Some(None) => {}
+            }
         }
         let names = self.exchange.passed_unseen();
         if !names.is_empty() {

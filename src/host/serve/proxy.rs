@@ -2,11 +2,12 @@
 
 use super::config::Config;
 use super::forward::{self, Hop};
-use super::incident::Incident;
+use super::incident::{Incident, quoted};
 use super::log::ErrorLog;
 use super::response::ResponseBody;
 use super::upstream::{self, Upstream, UpstreamError};
 use super::{ServeError, channel, page};
+use crate::governor::{Report, Shed};
 use crate::host::audit::AuditLog;
 use crate::host::exchange::{Chunk, Ends, Refusal, RequestHead, ResponsePlan, Uninspected};
 use crate::host::inspect::{BodySource, Fault, HELD, Inspected, Inspector, Share, Stop};
@@ -14,7 +15,7 @@ use crate::host::parts::version;
 use crate::rule::AuditEngine;
 use crate::waf::Waf;
 use bytes::Bytes;
-use http::header::{CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, UPGRADE};
+use http::header::{CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, UPGRADE};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use http_body::{Body, Frame};
 use hyper::upgrade::OnUpgrade;
@@ -31,6 +32,12 @@ pub(super) struct Proxy {
     pub(super) log: ErrorLog,
     pub(super) audit: Option<AuditLog>,
     upstream: Upstream,
+}
+
+/// A request that is shed, and whose.
+struct Shedding {
+    shed: Shed,
+    client: SocketAddr,
 }
 
 /// A request as a front end hands it over.
@@ -89,16 +96,39 @@ impl Proxy {
         Ok(Proxy { config, inspector, log, audit, upstream })
     }
 
-    fn incident(self: &Arc<Self>, request: &ClientRequest) -> Incident {
+    fn incident(self: &Arc<Self>, request: &ClientRequest) -> Result<Incident, Shedding> {
         let client = forward::client(&self.config.trusted_proxies, request.peer, &request.head);
         let policy = self.config.body_policy(&request.head.target);
-        let exchange = self.inspector.exchange(Ends { client, server: request.server }, policy);
-        Incident::new(self, exchange, client, &request.head)
+        match self.inspector.exchange(Ends { client, server: request.server }, policy) {
+            Ok(exchange) => Ok(Incident::new(self, exchange, client, &request.head)),
+            Err(shed) => Err(Shedding { shed, client }),
+        }
+    }
+
+    /// The answer to a request that is shed. No rule has seen it, so the log says no more of it than where it went.
+    fn shed(&self, head: &RequestHead, Shedding { shed, client }: Shedding) -> Option<Answer> {
+        let id = self.inspector.incident_id();
+        if let Some(left_out) = Report::Shed.admit() {
+            let path = head.target.split(|&byte| byte == b'?').next().unwrap_or_default();
+            let (host, path) = (quoted(head.values("host").next().unwrap_or_default()), quoted(path));
+            self.log.line(format!(
+                "[client {}] ModSecurity: Access denied with code {} (phase 1). {shed}{left_out} [hostname \"{host}\"] [uri \"{path}\"] [unique_id \"{id}\"]",
+                client.ip(),
+                shed.status,
+            ));
+        }
+        let accept = head.values("accept").next().unwrap_or_default();
+        let mut answer = page::refusal(&Refusal::Page(shed.status), &id, accept, head.method == b"HEAD")?;
+        answer.headers.insert(RETRY_AFTER, HeaderValue::from(shed.retry_after_secs));
+        Some(answer)
     }
 
     /// Answers a request; `None`: the connection is to be closed without an answer.
     pub(super) async fn handle(self: &Arc<Self>, request: ClientRequest, body: &mut impl BodySource) -> Option<Answer> {
-        let mut incident = self.incident(&request);
+        let mut incident = match self.incident(&request) {
+            Ok(incident) => incident,
+            Err(shedding) => return self.shed(&request.head, shedding),
+        };
         match self.pass(&mut incident, &request, body).await {
             Ok(passed) => Some(self.answer(incident, passed).await),
             Err(stop) => self.turn_away(incident, &request.head, stop).await,
@@ -113,7 +143,10 @@ impl Proxy {
         status: u16,
         reason: &'static str,
     ) -> Option<Answer> {
-        let mut incident = self.incident(&request);
+        let mut incident = match self.incident(&request) {
+            Ok(incident) => incident,
+            Err(shedding) => return self.shed(&request.head, shedding),
+        };
         let stop = match self.inspector.head(&mut incident.exchange, &request.head).await {
             Err(Stop::Refused(Refusal::Drop)) => Stop::Refused(Refusal::Drop),
             _ => Stop::Fault(Fault::Refuse(status, reason)),

@@ -3,6 +3,7 @@
 use super::incident::Incident;
 use super::proxy::Proxy;
 use super::upstream;
+use crate::governor::Report;
 use crate::host::exchange::Chunk;
 use crate::host::inspect::Share;
 use bytes::Bytes;
@@ -91,11 +92,16 @@ pub(super) async fn frame(body: &mut upstream::ResponseBody, idle: Duration) -> 
         Ok(None) => Ok(None),
         Ok(Some(Ok(frame))) => Ok(Some(frame)),
         Ok(Some(Err(error))) => {
-            tracing::warn!(%error, "the upstream's response broke off");
+            if let Some(left_out) = Report::Upstream.admit() {
+                tracing::warn!(%error, left_out = left_out.count(), "the upstream's response broke off");
+            }
             Err(Cut)
         }
         Err(_) => {
-            tracing::warn!("the upstream's response paused for longer than timeouts.upstream_idle");
+            if let Some(left_out) = Report::Upstream.admit() {
+                let left_out = left_out.count();
+                tracing::warn!(left_out, "the upstream's response paused for longer than timeouts.upstream_idle");
+            }
             Err(Cut)
         }
     }

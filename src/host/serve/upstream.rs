@@ -4,6 +4,7 @@ use super::channel::Channel;
 use super::config::Config;
 use super::connector::Connector;
 use super::{ServeError, echo};
+use crate::governor::Report;
 use crate::host::http1::is_authority;
 use bytes::Bytes;
 use http::uri::{Authority, PathAndQuery, Scheme};
@@ -136,7 +137,9 @@ impl Upstream {
                 let closed = std::error::Error::source(&error)
                     .and_then(|source| source.downcast_ref::<hyper::Error>())
                     .is_some_and(|error| error.is_incomplete_message() || error.is_canceled() || error.is_closed());
-                tracing::warn!(error = %chain(&error), "upstream request failed");
+                if let Some(left_out) = Report::Upstream.admit() {
+                    tracing::warn!(error = %chain(&error), left_out = left_out.count(), "upstream request failed");
+                }
                 Err(if closed { Failure::Closed } else { Failure::Broken })
             }
         }

@@ -145,7 +145,10 @@ where
         let shared = Arc::clone(&self.shared);
         Box::pin(async move {
             let (parts, body) = request.into_parts();
-            let mut passage = Passage::new(&shared, &parts);
+            let mut passage = match Passage::new(&shared, &parts) {
+                Ok(passage) => passage,
+                Err(shed) => return Ok(passage::shed(&shared, shed)),
+            };
             let body = match passage.request(&parts, body).await {
                 Ok(body) => body,
                 Err(stop) => return Ok(passage.turn_away(stop).await),

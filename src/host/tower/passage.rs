@@ -2,12 +2,13 @@
 
 use super::body::{InspectedBody, WafBody};
 use super::{BoxError, Shared, ends};
-use crate::host::exchange::{Chunk, Exchange, Refusal, ResponsePlan, Turn, Uninspected};
+use crate::governor::{Report, Shed};
+use crate::host::exchange::{Chunk, Exchange, Refusal, ResponsePlan, Turn, Uninspected, Unruled};
 use crate::host::inspect::{BodySource, Fault, HELD, Share, Stop};
 use crate::host::parts::{self, version};
 use crate::rule::Phase;
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, LOCATION};
+use http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, LOCATION, RETRY_AFTER};
 use http::request::Parts;
 use http::{HeaderValue, Response, StatusCode};
 use http_body::{Body, Frame};
@@ -25,9 +26,9 @@ pub(super) struct Passage {
 }
 
 impl Passage {
-    pub(super) fn new(shared: &Arc<Shared>, parts: &Parts) -> Self {
-        let exchange = shared.inspector.exchange(ends(&parts.extensions), shared.policy);
-        Passage { shared: Arc::clone(shared), exchange, logged: 0, closed: false, status: 0 }
+    pub(super) fn new(shared: &Arc<Shared>, parts: &Parts) -> Result<Self, Shed> {
+        let exchange = shared.inspector.exchange(ends(&parts.extensions), shared.policy)?;
+        Ok(Passage { shared: Arc::clone(shared), exchange, logged: 0, closed: false, status: 0 })
     }
 
     /// Phases 1 and 2.
@@ -125,14 +126,9 @@ impl Passage {
         };
         self.status = status;
         self.close().await;
-        let page = format!("The request was not answered. Incident id: {}\n", self.exchange.incident_id());
-        let mut response = Response::new(WafBody::page(Bytes::from(page)));
-        *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::FORBIDDEN);
-        let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
-        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        let mut response = page(status, self.exchange.incident_id());
         if let Some(location) = location {
-            headers.insert(LOCATION, location);
+            response.headers_mut().insert(LOCATION, location);
         }
         response
     }
@@ -195,8 +191,12 @@ impl Passage {
             return;
         }
         self.closed = true;
-        if let Some(unruled) = self.exchange.unruled() {
-            self.log_denial(unruled.status, unruled.phase, unruled.reason);
+        if let Some(Unruled { status, phase, reason, report }) = self.exchange.unruled() {
+            match report.map(Report::admit) {
+                None => self.log_denial(status, phase, reason),
+                Some(Some(left_out)) => self.log_denial(status, phase, &format!("{reason}{left_out}")),
+                Some(None) => {}
+            }
         }
         let names = self.exchange.passed_unseen();
         if !names.is_empty() {
@@ -220,6 +220,30 @@ impl Drop for Passage {
             self.log();
         }
     }
+}
+
+/// The answer to a request that is shed.
+pub(super) fn shed<R>(shared: &Shared, shed: Shed) -> Response<WafBody<R>> {
+    let (id, status) = (shared.inspector.incident_id(), shed.status);
+    if let Some(left_out) = Report::Shed.admit() {
+        (shared.log)(&format!(
+            "ModSecurity: Access denied with code {status} (phase 1). {shed}{left_out} [unique_id \"{id}\"]"
+        ));
+    }
+    let mut response = page(status, &id);
+    response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(shed.retry_after_secs));
+    response
+}
+
+/// What a client sees that is turned away: a status and the incident id.
+fn page<R>(status: u16, incident_id: &str) -> Response<WafBody<R>> {
+    let page = format!("The request was not answered. Incident id: {incident_id}\n");
+    let mut response = Response::new(WafBody::page(Bytes::from(page)));
+    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::FORBIDDEN);
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
 }
 
 struct Source<B>(B);

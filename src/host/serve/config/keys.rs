@@ -303,6 +303,20 @@ pub(super) const SITE: &[Key<Config>] = &[
         |config, value| config.inspection.limits.held_bytes = positive(value)?
     ),
     key!(
+        "governor.share",
+        "number above 0, at most 1",
+        "",
+        "The part of all processors that rule evaluation may use. Above it requests are answered with 429 (the dearest clients) or 503, with `Retry-After`, and nothing of them is passed on; `docs/governor.md` says in which order. Without it nothing is ever shed.",
+        |config, value| config.governor.share = Some(part(value)?)
+    ),
+    key!(
+        "governor.burst_ms",
+        "integer, milliseconds",
+        "100",
+        "How far evaluation may run ahead of its share, from 1 to 60000, in milliseconds of that share.",
+        |config, value| config.governor.burst_millis = burst(value)?
+    ),
+    key!(
         "audit.record_bytes",
         BYTES,
         "262144",
@@ -382,6 +396,26 @@ fn number(value: &DeValue<'_>) -> Result<usize, String> {
 fn threads(value: &DeValue<'_>) -> Result<usize, String> {
     let threads = number(value).ok().filter(|&threads| threads <= 1024);
     threads.ok_or_else(|| format!("expected an integer from 0 to 1024, found {}", found(value)))
+}
+
+fn part(value: &DeValue<'_>) -> Result<f64, String> {
+    let number = match value {
+        DeValue::Float(number) => number.as_str().parse::<f64>().ok(),
+        DeValue::Integer(_) => number(value).ok().map(|number| number as f64),
+        _ => None,
+    };
+    let part = number.filter(|&part| part > 0.0 && part <= 1.0);
+    part.ok_or_else(|| match value {
+        DeValue::Float(number) => format!("expected a number above 0, at most 1, found {}", number.as_str()),
+        value => format!("expected a number above 0, at most 1, found {}", found(value)),
+    })
+}
+
+fn burst(value: &DeValue<'_>) -> Result<u64, String> {
+    let millis = number(value).ok().filter(|millis| (1..=60_000).contains(millis));
+    millis
+        .map(|millis| millis as u64)
+        .ok_or_else(|| format!("expected an integer from 1 to 60000, found {}", found(value)))
 }
 
 fn positive(value: &DeValue<'_>) -> Result<usize, String> {

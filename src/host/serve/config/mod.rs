@@ -9,6 +9,7 @@ mod reference;
 pub use parse::{ConfigError, parse};
 pub use reference::reference;
 
+use crate::governor::GovernorConfig;
 use crate::host::audit::AuditLimits;
 use crate::host::exchange::{BodyPolicy, Unread};
 use crate::host::inspect::InspectionLimits;
@@ -50,6 +51,8 @@ pub struct Config {
     pub timeouts: Timeouts,
     /// `inspection`
     pub inspection: Inspection,
+    /// `governor`
+    pub governor: GovernorConfig,
     /// `audit`
     pub audit: AuditLimits,
     /// `[[routes]]`
@@ -74,6 +77,7 @@ impl Default for Config {
             limits: ServeLimits::default(),
             timeouts: Timeouts::default(),
             inspection: Inspection::default(),
+            governor: GovernorConfig::default(),
             audit: AuditLimits::default(),
             routes: Vec::new(),
         }

@@ -194,13 +194,14 @@ mod tests {
         let config = parse(
             "f.toml",
             "listen = ['[::1]:0']\ntrusted_proxies = ['10.0.0.0/8', '::1']\n[upstream]\nurl = 'http://127.0.0.1:3000'\n\
-             [timeouts]\nhead = '250ms'\n[[routes]]\npath = '/up'\nover_limit = 'pass'\n",
+             [timeouts]\nhead = '250ms'\n[governor]\nshare = 0.7\n[[routes]]\npath = '/up'\nover_limit = 'pass'\n",
         )
         .unwrap();
         assert_eq!(config.listen, ["[::1]:0".parse().unwrap()]);
         assert!(config.trusted_proxies.contains("10.255.0.1".parse().unwrap()));
         assert!(!config.trusted_proxies.contains("11.0.0.1".parse().unwrap()));
         assert_eq!(config.timeouts.head, Duration::from_millis(250));
+        assert_eq!(config.governor.share, Some(0.7));
         assert_eq!(config.routes.len(), 1);
     }
 
@@ -227,6 +228,11 @@ mod tests {
         assert!(errors("trusted_proxies = ['10.0.0.0/33']")[0].contains("expected an address or a network"));
         assert!(errors("a = [")[0].starts_with("f.toml:1: "));
         assert!(errors("[tls]\nkey = 'k'")[0].contains("belong together"));
+        for share in ["0", "0.0", "1.5", "-0.1", "nan", "inf", "2", "'all'"] {
+            let errors = errors(&format!("governor.share = {share}"));
+            assert!(errors[0].contains("expected a number above 0, at most 1, found"), "{share}: {errors:?}");
+        }
+        assert!(errors("governor.burst_ms = 0")[0].contains("from 1 to 60000"));
         assert!(errors("threads = 5000")[0].contains("expected an integer from 0 to 1024"));
     }
 

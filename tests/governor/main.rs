@@ -1,0 +1,5 @@
+//! The governor under load, in simulated time: who is shed, who never is, and how much CPU evaluation takes.
+
+mod clocks;
+mod overload;
+mod simulation;

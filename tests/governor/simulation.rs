@@ -1,0 +1,176 @@
+//! A machine in simulated time: requests arrive, wait for a core, use it, and are settled.
+
+use fusewall::governor::{Governor, GovernorConfig, ManualClock, ShedReason, Tenant, Ticket};
+use std::collections::VecDeque;
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+
+/// Between two looks at the world, nanoseconds.
+const TICK: u64 = 100_000;
+pub const SECOND: u64 = 1_000_000_000;
+
+/// Fuel that nanoseconds of CPU are worth nominally.
+pub fn fuel(nanos: u64) -> u64 {
+    nanos * fusewall::meter::FUEL_PER_MICROSECOND / 1000
+}
+
+/// An address in network number `number`.
+pub fn address(number: u32) -> IpAddr {
+    Ipv4Addr::from((10 << 24) + (number << 8) + 7).into()
+}
+
+/// Where load comes from: `networks` networks, numbered from `first` on, send in turn.
+#[derive(Clone)]
+pub struct Source {
+    pub tenant: Arc<Tenant>,
+    pub first: u32,
+    pub networks: u32,
+    /// CPU time of a request, nanoseconds, in the mean; it lies between half and one and a half of it.
+    pub cost: u64,
+    /// CPU time asked for in a second, all requests together, in cores.
+    pub load: f64,
+    owed: f64,
+    next: u32,
+    pub tally: Tally,
+}
+
+#[derive(Clone, Copy, Default, Debug)]
+pub struct Tally {
+    pub admitted: u64,
+    pub clients: u64,
+    pub tenants: u64,
+    pub cpu: u64,
+}
+
+impl Tally {
+    pub fn shed(&self) -> u64 {
+        self.clients + self.tenants
+    }
+}
+
+impl Source {
+    pub fn new(tenant: &Arc<Tenant>, first: u32, networks: u32, cost: u64, load: f64) -> Self {
+        let tenant = Arc::clone(tenant);
+        Source { tenant, first, networks, cost, load, owed: 0.0, next: 0, tally: Tally::default() }
+    }
+}
+
+struct Job {
+    ticket: Ticket,
+    source: usize,
+    left: u64,
+    cost: u64,
+}
+
+pub struct World {
+    pub clock: Arc<ManualClock>,
+    pub governor: Arc<Governor>,
+    cores: u64,
+    queue: VecDeque<Job>,
+    pub sources: Vec<Source>,
+    random: u64,
+    /// CPU time spent on evaluation.
+    pub spent: u64,
+    pub levels: Vec<u8>,
+    pub longest_queue: u64,
+}
+
+impl World {
+    pub fn new(share: f64, cores: usize) -> Self {
+        let clock = Arc::new(ManualClock::default());
+        let config = GovernorConfig { share: Some(share), cores, ..GovernorConfig::default() };
+        let governor = Governor::with_clock(&config, Arc::clone(&clock));
+        World {
+            clock,
+            governor,
+            cores: cores as u64,
+            queue: VecDeque::new(),
+            sources: Vec::new(),
+            random: 0x1234_5678_9abc_def1,
+            spent: 0,
+            levels: Vec::new(),
+            longest_queue: 0,
+        }
+    }
+
+    fn random(&mut self) -> f64 {
+        self.random ^= self.random << 13;
+        self.random ^= self.random >> 7;
+        self.random ^= self.random << 17;
+        (self.random >> 11) as f64 / (1_u64 << 53) as f64
+    }
+
+    /// Lets `nanos` nanoseconds pass.
+    pub fn run(&mut self, nanos: u64) {
+        for _ in 0..nanos / TICK {
+            self.clock.advance(TICK);
+            self.arrive();
+            self.work();
+            self.levels.push(self.governor.level().number());
+        }
+    }
+
+    fn arrive(&mut self) {
+        for index in 0..self.sources.len() {
+            self.sources[index].owed += self.sources[index].load * TICK as f64;
+            while self.sources[index].owed > 0.0 {
+                let cost = (self.sources[index].cost as f64 * (0.5 + self.random())) as u64;
+                let source = &mut self.sources[index];
+                source.owed -= cost as f64;
+                source.next = (source.next + 1) % source.networks;
+                match source.tenant.admit(Some(address(source.first + source.next))) {
+                    Ok(ticket) => {
+                        source.tally.admitted += 1;
+                        self.queue.push_back(Job { ticket, source: index, left: cost, cost });
+                    }
+                    Err(shed) if shed.reason == ShedReason::Client => {
+                        assert_eq!(shed.status, 429);
+                        source.tally.clients += 1;
+                    }
+                    Err(shed) => {
+                        assert_eq!(shed.status, 503);
+                        assert!((1..=60).contains(&shed.retry_after_secs));
+                        source.tally.tenants += 1;
+                    }
+                }
+            }
+        }
+    }
+
+    fn work(&mut self) {
+        let mut left = TICK * self.cores;
+        self.longest_queue = self.longest_queue.max(self.queue.iter().map(|job| job.left).sum());
+        while let Some(job) = self.queue.front_mut() {
+            let now = job.left.min(left);
+            job.left -= now;
+            left -= now;
+            self.spent += now;
+            let done = fuel(job.cost - job.left);
+            let started = job.ticket.start(fuel(job.cost - job.left - now));
+            self.clock.work(now);
+            job.ticket.stop(started, done);
+            if job.left > 0 {
+                return;
+            }
+            if let Some(job) = self.queue.pop_front() {
+                self.sources[job.source].tally.cpu += job.cost;
+                job.ticket.settle(fuel(job.cost));
+            }
+        }
+    }
+
+    /// Begins to count anew.
+    pub fn count(&mut self) {
+        self.spent = 0;
+        self.longest_queue = 0;
+        self.levels.clear();
+        for source in &mut self.sources {
+            source.tally = Tally::default();
+        }
+    }
+
+    /// How often the level has changed.
+    pub fn changes(&self) -> usize {
+        self.levels.windows(2).filter(|pair| pair[0] != pair[1]).count()
+    }
+}
