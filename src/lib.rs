@@ -26,10 +26,12 @@ pub mod transform;
 mod waf;
 pub mod wire;
 
-pub use engine::{AuditRecord, Interruption, InterruptionAction, MatchRecord, Policy, Reason, Step, Verdict};
+pub use engine::{
+    AuditRecord, Interruption, InterruptionAction, MatchRecord, Policy, Reason, RulePolicy, Step, Verdict,
+};
 pub use limits::Limits;
 pub use rule::Phase;
-pub use waf::{Transaction, Verification, Waf, WafBuilder};
+pub use waf::{Switch, Transaction, Verification, Waf, WafBuilder};
 
 /// The examples of the README, run as tests.
 #[cfg(doctest)]

@@ -151,6 +151,13 @@ pub struct Limits {
     pub fuel_cap: u64,
     /// Fuel of one rule in one request (its verifier, captures and actions).
     pub fuel_rule: u64,
+    /// Fuel that each of the phases 2 to 4 may spend whatever the phases before have spent: an answer is looked at, however dear the
+    /// request was. What a page without a body costs at paranoia level 4, ten times.
+    pub fuel_phase: u64,
+    /// The same for phase 5.
+    pub fuel_logging: u64,
+    /// Fuel that rules with the tag `fusewall/critical` may spend when the budget of a request is spent that is not refused for it.
+    pub fuel_critical: u64,
 }
 
 impl Limits {
@@ -220,6 +227,9 @@ impl Default for Limits {
             fuel_per_byte: 1_000,
             fuel_cap: 1_000_000_000,
             fuel_rule: 200_000_000,
+            fuel_phase: 500_000,
+            fuel_logging: 5_000_000,
+            fuel_critical: 500_000,
         }
     }
 }

@@ -87,6 +87,9 @@ impl fmt::Display for Exhausted {
 
 impl std::error::Error for Exhausted {}
 
+/// Whether meters trip. A build without shows what the guard is there for (drill D4).
+const GUARDS: bool = cfg!(not(fusewall_without = "meter"));
+
 /// Counts down the fuel of one request and, inside it, of the rule that runs.
 ///
 /// ```
@@ -124,7 +127,7 @@ impl Meter {
     pub fn charge_rule(&mut self, fuel: u64) -> Result<(), Exhausted> {
         self.rule_spent = self.rule_spent.saturating_add(fuel);
         self.charge(fuel)?;
-        if self.rule_spent > self.rule_limit {
+        if self.rule_spent > self.rule_limit && GUARDS {
             return Err(Exhausted { scope: Scope::Rule });
         }
         Ok(())
@@ -138,7 +141,7 @@ impl Meter {
     #[inline]
     pub fn charge(&mut self, fuel: u64) -> Result<(), Exhausted> {
         self.spent = self.spent.saturating_add(fuel);
-        if self.spent > self.limit { Err(Exhausted { scope: Scope::Request }) } else { Ok(()) }
+        if self.spent > self.limit && GUARDS { Err(Exhausted { scope: Scope::Request }) } else { Ok(()) }
     }
 
     /// Starts a rule's own account: `limit` fuel, `already` spent by it earlier in this request.

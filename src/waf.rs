@@ -1,26 +1,29 @@
 //! What hosts and users hold: a [`Waf`], and a [`Transaction`] for each exchange.
 
 mod collections;
+mod switching;
 mod transaction;
 
+pub use switching::Switch;
 pub use transaction::Transaction;
 
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::engine::persist::Collections;
 use crate::engine::upload::UploadSink;
-use crate::engine::{self, Env, Policy, Resolver};
+use crate::engine::{self, Env, Policy, Resolver, RulePolicy};
 use crate::files::{Files, RemoteRules, WithRemote};
 use crate::governor::{Identities, Identity, Shed, SystemEnv, Tenant, Ticket};
 use crate::http::Descriptors;
 use crate::lang::seclang::codes;
 use crate::limits::Limits;
-use crate::plan::Options;
+use crate::plan::{Ceilings, Options};
 use crate::program::{Loaded, Program};
 use crate::store::{BundleKey, DiskFiles, LoadReport, Loading, RuleSource, Slot, Unverified, load};
 use collections::{Keeping, Kept};
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
+use switching::Switching;
 
 /// A web application firewall: a ruleset in service and everything that evaluations share. Cheap to clone.
 ///
@@ -57,6 +60,8 @@ struct Shared {
     ids: Identities,
     tenant: Option<Arc<Tenant>>,
     policy: Policy,
+    rule_policy: RulePolicy,
+    switching: Mutex<Switching>,
     kept: Kept,
     report: LoadReport,
     /// What the ruleset of a generation has taken ready-made. Whoever puts rules into service holds it.
@@ -97,6 +102,7 @@ pub struct WafBuilder {
     descriptors: Option<Arc<Descriptors>>,
     tenant: Option<Arc<Tenant>>,
     policy: Policy,
+    rule_policy: RulePolicy,
     collections: Keeping,
 }
 
@@ -145,6 +151,13 @@ impl WafBuilder {
     #[must_use]
     pub fn cache(mut self, folder: impl Into<PathBuf>) -> Self {
         self.loading.cache = Some(folder.into());
+        self
+    }
+
+    /// Refuses rules that may cost more than this, now and at each [`Waf::replace`]: for whoever loads rules of others.
+    #[must_use]
+    pub fn ceilings(mut self, ceilings: Ceilings) -> Self {
+        self.loading.ceilings = Some(ceilings);
         self
     }
 
@@ -210,10 +223,17 @@ impl WafBuilder {
         self
     }
 
-    /// What happens when a budget is spent; [`Policy::Block`] by default.
+    /// What happens when the budget of a request is spent; [`Policy::Block`] by default.
     #[must_use]
     pub fn policy(mut self, policy: Policy) -> Self {
         self.policy = policy;
+        self
+    }
+
+    /// What happens when the budget of a rule is spent; [`RulePolicy::Match`] by default.
+    #[must_use]
+    pub fn rule_policy(mut self, policy: RulePolicy) -> Self {
+        self.rule_policy = policy;
         self
     }
 
@@ -260,6 +280,7 @@ impl WafBuilder {
             return Err(report);
         };
         let slot = Slot::new(loaded);
+        let switching = Mutex::new(Switching::new(&slot.current()));
         let unverified = report.unverified.take().map(|unverified| (slot.current().generation(), unverified));
         let shared = Shared {
             slot,
@@ -272,6 +293,8 @@ impl WafBuilder {
             ids: Identities::new(),
             tenant: self.tenant,
             policy: self.policy,
+            rule_policy: self.rule_policy,
+            switching,
             kept,
             report,
             unverified: Mutex::new(unverified),
@@ -294,6 +317,7 @@ impl Waf {
             descriptors: None,
             tenant: None,
             policy: Policy::Block,
+            rule_policy: RulePolicy::Match,
             collections: Keeping::Memory,
         }
     }
@@ -351,6 +375,8 @@ impl Waf {
             engine::Transaction::new(deployed.loaded().clone(), scratch, self.shared.env.clone(), unique_id);
         inner.set_collections(self.shared.kept.store());
         inner.set_policy(self.shared.policy);
+        inner.set_rule_policy(self.shared.rule_policy);
+        inner.set_switches(deployed.switches().clone());
         if let Some(resolver) = &self.shared.resolver {
             inner.set_resolver(resolver.clone());
         }
@@ -377,7 +403,7 @@ impl Waf {
             return Err(report);
         }
         let mut unverified = self.shared.unverified.lock().unwrap_or_else(PoisonError::into_inner);
-        let generation = self.shared.slot.replace(loaded);
+        let generation = self.deploy(loaded);
         *unverified = report.unverified.take().map(|unverified| (generation, unverified));
         Ok((generation, report))
     }
@@ -399,7 +425,7 @@ impl Waf {
         let compiled = unverified.compile(&*self.shared.files, &self.shared.loading);
         let mut place = pending();
         let current = place.take_if(|other| is_same(other)).is_some();
-        let replaced = current.then(|| compiled.map(|(loaded, _)| self.shared.slot.replace(loaded)));
+        let replaced = current.then(|| compiled.map(|(loaded, _)| self.deploy(loaded)));
         Verification::Different { from: unverified.from().to_path_buf(), patterns, replaced }
     }
 

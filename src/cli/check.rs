@@ -4,7 +4,7 @@ use super::rules::{RulesArgs, print_findings};
 use super::say;
 use crate::diag::json::JsonDiagnostic;
 use crate::limits::Limits;
-use crate::plan::{RulesetCost, cost};
+use crate::plan::{Ceilings, RulesetCost, cost};
 use crate::store::load;
 use serde::Serialize;
 use std::process::ExitCode;
@@ -30,6 +30,13 @@ pub struct CheckArgs {
     /// Answer in JSON
     #[arg(long)]
     json: bool,
+}
+
+impl CheckArgs {
+    fn ceilings(&self) -> Ceilings {
+        let CheckArgs { max_fuel: request_fuel, max_fuel_per_kib: fuel_per_kib, max_rule_fuel: rule_fuel, .. } = *self;
+        Ceilings { request_fuel, fuel_per_kib, rule_fuel }
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -71,18 +78,23 @@ pub fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
     // What `serve` can do is no finding.
     let limits = Limits { upload_bytes: Limits::UPLOAD_BYTES, ..Limits::default() };
     let loading = args.rules.loading(limits)?;
-    let loaded = load(&args.rules.source(), &*args.rules.files(), &loading);
+    let mut loaded = load(&args.rules.source(), &*args.rules.files(), &loading);
     let load_ms = started.elapsed().as_secs_f64() * 1000.0;
-    let (report, program_bytes, rules, certificate) = match &loaded {
+    let mut ceilings = Vec::new();
+    let (report, program_bytes, rules, certificate) = match &mut loaded {
         Ok((loaded, report)) => {
             let program = loaded.program();
-            (report, loaded.memory(), program.ruleset.rules.len(), Some(cost(program)))
+            // What would refuse the load elsewhere is said here beside the certificate.
+            for error in args.ceilings().exceeded(program) {
+                ceilings.push(error.message.clone());
+                report.diagnostics.push(error);
+            }
+            (&*report, loaded.memory(), program.ruleset.rules.len(), Some(cost(program)))
         }
-        Err(report) => (report, 0, 0, None),
+        Err(report) => (&*report, 0, 0, None),
     };
-    let ceilings = certificate.as_ref().map(|cost| over(args, cost)).unwrap_or_default();
     let differences = args.verify.then(|| report.unverified.as_ref().map(|it| it.differences()).unwrap_or_default());
-    let ok = loaded.is_ok() && ceilings.is_empty() && differences.as_ref().is_none_or(Vec::is_empty);
+    let ok = certificate.is_some() && ceilings.is_empty() && differences.as_ref().is_none_or(Vec::is_empty);
     if args.json {
         let answer = Answer {
             ok,
@@ -100,9 +112,6 @@ pub fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
         if let Some(cost) = &certificate {
             print_cost(cost)?;
         }
-        for ceiling in &ceilings {
-            say(format_args!("over a ceiling: {ceiling}"))?;
-        }
         for pattern in differences.iter().flatten() {
             say(format_args!("not what compiling makes: the automata of {pattern}"))?;
         }
@@ -117,22 +126,6 @@ pub fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
         ))?;
     }
     Ok(ExitCode::from(u8::from(!ok)))
-}
-
-/// Which ceilings the certificate exceeds, and where.
-fn over(args: &CheckArgs, cost: &RulesetCost) -> Vec<String> {
-    let mut found = Vec::new();
-    if let Some(most) = args.max_fuel.filter(|most| cost.max_request_fuel > *most) {
-        found.push(format!("a request may cost {} fuel, allowed are {most}", cost.max_request_fuel));
-    }
-    if let Some(most) = args.max_fuel_per_kib.filter(|most| cost.fuel_per_kib > *most) {
-        found.push(format!("a KiB may cost {} fuel, allowed are {most}", cost.fuel_per_kib));
-    }
-    if let Some(most) = args.max_rule_fuel {
-        let dear = cost.rules.iter().filter(|rule| rule.max_fuel > most);
-        found.extend(dear.map(|rule| format!("rule {} may cost {} fuel, allowed are {most}", rule.id, rule.max_fuel)));
-    }
-    found
 }
 
 fn table(cost: &RulesetCost) -> Cost {

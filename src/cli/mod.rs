@@ -5,8 +5,10 @@
 mod bench;
 mod check;
 mod compile;
+mod drill;
 mod explain;
 mod ftw;
+mod panics;
 mod progress;
 mod requests;
 mod rules;
@@ -43,6 +45,8 @@ enum Command {
     Serve(serve::ServeArgs),
     /// Show how rules were compiled, or why one request got its verdict
     Explain(explain::ExplainArgs),
+    /// Try outages that others had: what is injected, what must hold, what was measured
+    Drill(drill::DrillArgs),
 }
 
 /// Runs the command that the arguments name.
@@ -65,6 +69,7 @@ pub fn main() -> ExitCode {
         #[cfg(feature = "serve")]
         Command::Serve(args) => serve::run(args),
         Command::Explain(args) => explain::run(args),
+        Command::Drill(args) => drill::run(args),
     };
     match outcome {
         Ok(code) => code,

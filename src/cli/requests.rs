@@ -123,6 +123,31 @@ struct PreparedResponse {
 }
 
 impl Prepared {
+    /// A request as a browser sends it: a GET, or with a media type and a body a POST.
+    pub fn new(id: String, target: &str, body: Option<(&str, Vec<u8>)>) -> Prepared {
+        let mut headers = vec![
+            ("Host", "www.example".to_owned()),
+            ("User-Agent", "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0".to_owned()),
+            ("Accept", "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8".to_owned()),
+            ("Accept-Language", "en-US,en;q=0.5".to_owned()),
+        ];
+        let method = if body.is_some() { "POST" } else { "GET" };
+        if let Some((media_type, body)) = &body {
+            headers.push(("Content-Type", (*media_type).to_owned()));
+            headers.push(("Content-Length", body.len().to_string()));
+        }
+        Prepared {
+            id,
+            method: method.into(),
+            uri: target.into(),
+            version: http_1_1().into_bytes(),
+            headers: headers.into_iter().map(|(name, value)| (name.into(), value.into_bytes())).collect(),
+            body: body.map(|(_, body)| body).unwrap_or_default(),
+            client: IpAddr::V4(Ipv4Addr::new(203, 0, 113, 7)),
+            response: None,
+        }
+    }
+
     /// Its name in answers.
     pub fn id(&self) -> &str {
         &self.id

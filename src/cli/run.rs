@@ -2,7 +2,7 @@
 
 use super::requests::{self, Request};
 use super::rules::RulesArgs;
-use crate::engine::{InterruptionAction, Policy, Verdict};
+use crate::engine::{InterruptionAction, Verdict};
 use crate::rule::AuditFormat;
 use crate::waf::Transaction;
 use anyhow::Context;
@@ -118,10 +118,7 @@ fn answer(request: &Request, transaction: &Transaction) -> anyhow::Result<String
             scope: exhausted.scope.to_string(),
             phase: exhausted.phase.number(),
             rule: exhausted.rule.map(|rule| rule.0),
-            policy: match exhausted.policy {
-                Policy::Block => "block",
-                Policy::Allow => "allow",
-            },
+            policy: exhausted.policy.name(),
         }),
         generation,
         uninspected,

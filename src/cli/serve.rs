@@ -1,7 +1,7 @@
 //! `fusewall serve`: the reverse proxy.
 
 use super::rules::{RulesArgs, print_findings};
-use crate::governor::{Governor, Report, SystemEnv};
+use crate::governor::{Governor, SystemEnv};
 use crate::host::NameLookUps;
 use crate::host::audit::AuditLog;
 use crate::host::serve::{Config, ErrorLog, Server, config, raise_descriptor_limit};
@@ -57,7 +57,7 @@ pub fn run(args: &ServeArgs) -> anyhow::Result<ExitCode> {
         .with_writer(move || messages.writer())
         .try_init();
 
-    report_panics();
+    super::panics::report();
     raise_descriptor_limit();
     let rules = RulesArgs {
         rules: config.rules.clone(),
@@ -89,15 +89,6 @@ pub fn run(args: &ServeArgs) -> anyhow::Result<ExitCode> {
     });
     log.flush(LAST_WORDS);
     served.map(|()| ExitCode::SUCCESS)
-}
-
-/// Has panics reported like everything else that goes wrong: by a thread of their own, and not more often than is of use.
-fn report_panics() {
-    std::panic::set_hook(Box::new(|panic| {
-        if let Some(left_out) = Report::InternalError.admit() {
-            tracing::error!(left_out = left_out.count(), "{panic}");
-        }
-    }));
 }
 
 /// What the engine gets of the configuration.

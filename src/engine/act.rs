@@ -7,7 +7,7 @@ use super::trace::Event;
 use crate::limits::Limits;
 use crate::meter::{Exhausted, Meter};
 use crate::ops::numeric;
-use crate::program::{CtlStep, KeyId, Loaded, SetStep, Step, Text};
+use crate::program::{CtlStep, KeyId, Loaded, SetStep, Step, Text, weaker};
 use crate::rule::{PartsMode, Variable};
 
 /// Comparing the name of one entry.
@@ -174,7 +174,7 @@ fn control(ctl: &CtlStep, loaded: &Loaded, scratch: &mut Scratch, meter: &mut Me
     let program = loaded.program();
     let state = &mut scratch.state;
     match ctl {
-        CtlStep::RuleEngine(mode) => state.mode = *mode,
+        CtlStep::RuleEngine(mode) => state.mode = weaker(*mode, state.strongest),
         CtlStep::RemoveRules(set) => {
             let rules = program.rule_sets.get(set.index()).map(Vec::as_slice).unwrap_or_default();
             meter.charge_rule(rules.len() as u64)?;

@@ -10,6 +10,8 @@ pub(super) struct Cursor {
     pub(super) position: usize,
     /// The rule at `position` has been entered.
     pub(super) entered: bool,
+    /// That rule is over its budget and counts as a match.
+    pub(super) concluded: bool,
     /// How many targets `ctl`s had removed then.
     pub(super) narrowed: usize,
     /// Link of that rule.
@@ -33,8 +35,14 @@ pub(super) struct Cursor {
 impl Cursor {
     /// To the next position in the schedule.
     pub(super) fn go_to(&mut self, position: usize) {
-        (self.position, self.entered, self.narrowed) = (position, false, 0);
+        (self.position, self.entered, self.concluded, self.narrowed) = (position, false, false, 0);
         self.begin_link(0);
+    }
+
+    /// Counts the rule that runs as a match, from the present link on.
+    pub(super) fn conclude(&mut self) {
+        self.concluded = true;
+        self.testing = None;
     }
 
     /// To the next link of the rule.

@@ -20,6 +20,8 @@ const ENTER: u64 = 8;
 const VISIT: u64 = 4;
 /// Storing a captured group.
 const CAPTURE: Price = Price::new(8, 128);
+/// The tag of a record whose rule counts as matching because its budget is spent.
+const BUDGET_TAG: &str = "fusewall/budget";
 /// The work arena is emptied between rules above this size: what is needed again is computed (and charged) again.
 const WORK_BYTES: usize = 24 << 20;
 /// So are the tables of buffers.
@@ -55,11 +57,15 @@ pub(super) fn run(
     let program = loaded.program().as_ref();
     let Some(schedule) = program.schedule.get(phase.index()) else { return Ok(Progress::Done) };
     loop {
+        if scratch.is_behind() {
+            scratch.follow_switches();
+            abandon(schedule, cursor, scratch);
+        }
         // A rule that turns the engine off is still run to its end, paused or not.
         if scratch.state.mode == EngineMode::Off && !cursor.entered {
             return Ok(Progress::Done);
         }
-        if !cursor.entered && scratch.trace.is_none() {
+        if !cursor.entered && screens(scratch) {
             if !sieve::run(phase, pause_at, loaded, scratch, meter)? {
                 return Ok(Progress::Pending);
             }
@@ -79,7 +85,12 @@ pub(super) fn run(
         if !cursor.entered {
             meter.charge(ENTER)?;
             if scratch.removed.contains(rule.index()) {
-                scratch.note(|| Event::LeftOut { rule, why: LeftOut::Ctl });
+                let why = scratch.why_removed(rule);
+                scratch.note(|| Event::LeftOut { rule, why });
+                cursor.go_to(cursor.position + 1);
+                continue;
+            }
+            if scratch.critical && !program.rules.get(rule.index()).is_some_and(|planned| planned.critical) {
                 cursor.go_to(cursor.position + 1);
                 continue;
             }
@@ -94,7 +105,9 @@ pub(super) fn run(
             cursor.narrowed = scratch.narrowed.len();
         }
         let spent = scratch.rule_fuel.get(rule.index()).copied().unwrap_or(0);
-        meter.enter_rule(spent, program.limits.fuel_rule);
+        // A rule that is over its budget ends without another test: only the request pays for its actions.
+        let limit = if cursor.concluded { u64::MAX } else { program.limits.fuel_rule };
+        meter.enter_rule(spent, limit);
         let ended = run_rule(rule, cursor, pause_at, loaded, scratch, meter);
         let spent = meter.leave_rule();
         if let Some(place) = scratch.rule_fuel.get_mut(rule.index()) {
@@ -131,6 +144,20 @@ pub(super) fn run(
     }
 }
 
+/// Whether values are looked at once for all rules: not where somebody looks on, nor where only a few rules are left to run.
+fn screens(scratch: &Scratch) -> bool {
+    scratch.trace.is_none() && !scratch.critical
+}
+
+/// Leaves the rule that is under way if a switch has just turned it off, or the engine.
+fn abandon(schedule: &[RuleIx], cursor: &mut Cursor, scratch: &mut Scratch) {
+    let Some(&rule) = schedule.get(cursor.position).filter(|_| cursor.entered) else { return };
+    if scratch.removed.contains(rule.index()) || scratch.state.mode == EngineMode::Off {
+        scratch.note(|| Event::LeftOut { rule, why: LeftOut::Switch });
+        cursor.go_to(cursor.position + 1);
+    }
+}
+
 /// Whether buffers are to be given up before the next rule.
 fn is_crowded(scratch: &Scratch) -> bool {
     scratch.memory.work.len() > WORK_BYTES || scratch.buffers.memory() > BUFFER_BYTES
@@ -141,7 +168,7 @@ fn is_crowded(scratch: &Scratch) -> bool {
 fn apply(preset: &Preset, pause_at: u64, scratch: &mut Scratch, meter: &mut Meter) -> bool {
     let fuel = preset.fuel.saturating_add(ENTER * preset.rules.len() as u64);
     let after = meter.spent().saturating_add(fuel);
-    let alike = scratch.trace.is_none()
+    let alike = screens(scratch)
         && !preset.rules.iter().any(|(rule, _)| scratch.removed.contains(rule.index()))
         && !is_crowded(scratch)
         && after < pause_at
@@ -171,6 +198,11 @@ fn run_rule(
 ) -> Result<LinkEnd, Exhausted> {
     let Some(planned) = loaded.program().rules.get(rule.index()) else { return Ok(LinkEnd::Miss) };
     while let Some(link) = planned.links.get(cursor.link) {
+        if cursor.concluded {
+            conclude(link, cursor.matched, loaded, scratch, meter)?;
+            cursor.next_link();
+            continue;
+        }
         let at = cursor.link;
         if cursor.begins_link() {
             scratch.note(|| Event::Link { rule, link: at });
@@ -187,8 +219,25 @@ fn run_rule(
             }
         }
     }
-    full_match(rule, loaded, scratch, meter)?;
+    full_match(rule, cursor.concluded, loaded, scratch, meter)?;
     Ok(LinkEnd::Hit)
+}
+
+/// What a link does whose outcome is not known, because the rule is over its budget: it counts as a match. Its actions run once,
+/// unless they did already.
+fn conclude(
+    link: &Link,
+    matched: bool,
+    loaded: &Loaded,
+    scratch: &mut Scratch,
+    meter: &mut Meter,
+) -> Result<(), Exhausted> {
+    if !matched {
+        for step in &link.actions {
+            act::run(step, loaded, scratch, meter)?;
+        }
+    }
+    Ok(())
 }
 
 fn run_link(
@@ -206,9 +255,12 @@ fn run_link(
         }
         return Ok(LinkEnd::Hit);
     };
-    let slot = look.sieve.filter(|_| scratch.trace.is_none());
+    let slot = look.sieve.filter(|_| screens(scratch));
     if slot.is_some_and(|slot| scratch.sieved.excludes(slot)) {
         return Ok(LinkEnd::Miss);
+    }
+    if scratch.is_doubted(rule) {
+        return Err(Exhausted { scope: Scope::Rule });
     }
     if !cursor.resolved {
         resolve(look.selection, loaded, scratch, meter)?;
@@ -427,7 +479,13 @@ fn capture(
 }
 
 /// All links have matched: one log record, one disruptive action.
-fn full_match(rule: RuleIx, loaded: &Loaded, scratch: &mut Scratch, meter: &mut Meter) -> Result<(), Exhausted> {
+fn full_match(
+    rule: RuleIx,
+    concluded: bool,
+    loaded: &Loaded,
+    scratch: &mut Scratch,
+    meter: &mut Meter,
+) -> Result<(), Exhausted> {
     let program = loaded.program();
     if loaded.only_acts(rule) && scratch.trace.is_none() {
         return Ok(());
@@ -454,7 +512,10 @@ fn full_match(rule: RuleIx, loaded: &Loaded, scratch: &mut Scratch, meter: &mut 
     let acted = taken.is_some() && scratch.state.interruption.is_none();
     scratch.note(|| Event::Matched { rule, acted });
     if source.log || source.auditlog {
-        let record = record::make(rule, taken.as_ref(), loaded, scratch, meter)?;
+        let mut record = record::make(rule, taken.as_ref(), loaded, scratch, meter)?;
+        if concluded {
+            record.tags.push(BUDGET_TAG.to_owned());
+        }
         keep(record, program, scratch);
     }
     if let Some(action) = taken

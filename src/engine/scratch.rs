@@ -11,14 +11,14 @@ use super::record::MatchRecord;
 use super::sanitise::Marks;
 use super::selection::Selections;
 use super::sieve::Sieved;
-use super::trace::Trace;
+use super::trace::{LeftOut, Trace};
 use super::tx::Tx;
 use super::upload::Uploads;
 use super::values::Values;
 use super::verdict::{Exhaustion, Interruption};
 use crate::geo::Place;
 use crate::http::{BodyParser, Descriptors, Report, nested::Nested};
-use crate::program::{Program, RuleIx, RuleSetId, Source};
+use crate::program::{Program, RuleIx, RuleSetId, Source, Switches, weaker};
 use crate::rule::{AuditEngine, AuditParts, BodyProcessor, EngineMode, LimitAction, Variable, XmlIntoArgs};
 use crate::scan;
 use std::sync::Arc;
@@ -55,11 +55,16 @@ pub struct Scratch {
     pub(super) text: Vec<u8>,
     pub(super) name: Vec<u8>,
     pub(super) expanded: Vec<u8>,
-    /// Rules that a ctl has removed, as a bit set.
+    /// What operators and the governor turn while requests are under way, and the epoch that this one has followed.
+    pub(super) switches: Option<Arc<Switches>>,
+    pub(super) epoch: u64,
+    /// Rules that a ctl or a switch has removed, as a bit set.
     pub(super) removed: BitSet,
     /// Targets that a ctl has removed, and the rules they concern.
     pub(super) narrowed: Vec<(RuleSetId, Source)>,
     pub(super) narrowed_rules: BitSet,
+    /// The request's budget is spent and it was not refused: only critical rules still run.
+    pub(super) critical: bool,
     /// Fuel that each rule has spent.
     pub(super) rule_fuel: Vec<u64>,
     pub(super) records: Vec<MatchRecord>,
@@ -96,6 +101,11 @@ impl BitSet {
         }
     }
 
+    /// Adds what is in the words of another one.
+    pub(super) fn add(&mut self, words: impl Iterator<Item = u64>) {
+        self.0.iter_mut().zip(words).for_each(|(word, more)| *word |= more);
+    }
+
     pub(super) fn contains(&self, at: usize) -> bool {
         self.0.get(at / 64).is_some_and(|word| word >> (at % 64) & 1 == 1)
     }
@@ -123,6 +133,8 @@ impl Flags {
 #[derive(Debug)]
 pub(super) struct State {
     pub(super) mode: EngineMode,
+    /// The strongest mode that the switches leave: `ctl:ruleEngine` cannot go beyond it.
+    pub(super) strongest: EngineMode,
     pub(super) request_body_access: bool,
     pub(super) response_body_access: bool,
     pub(super) request_body_limit: u64,
@@ -172,9 +184,12 @@ impl Scratch {
             text: Vec::new(),
             name: Vec::new(),
             expanded: Vec::new(),
+            switches: None,
+            epoch: 0,
             removed: BitSet::default(),
             narrowed: Vec::new(),
             narrowed_rules: BitSet::default(),
+            critical: false,
             rule_fuel: Vec::new(),
             records: Vec::new(),
             marks: Marks::default(),
@@ -182,6 +197,7 @@ impl Scratch {
             flags: Flags::default(),
             state: State {
                 mode: EngineMode::Off,
+                strongest: EngineMode::On,
                 request_body_access: false,
                 response_body_access: false,
                 request_body_limit: 0,
@@ -231,9 +247,12 @@ impl Scratch {
         self.matched.clear();
         self.caches.next_request();
         self.patterns.clear();
+        self.switches = None;
+        self.epoch = 0;
         self.removed.clear(program.rules.len());
         self.narrowed.clear();
         self.narrowed_rules.clear(program.rules.len());
+        self.critical = false;
         self.rule_fuel.clear();
         self.rule_fuel.resize(program.rules.len(), 0);
         self.records.clear();
@@ -244,6 +263,7 @@ impl Scratch {
         let settings = &program.ruleset.settings;
         let state = &mut self.state;
         state.mode = settings.engine;
+        state.strongest = EngineMode::On;
         state.request_body_access = settings.request_body_access;
         state.response_body_access = settings.response_body_access;
         state.request_body_limit = settings.request_body_limit;
@@ -298,6 +318,33 @@ impl Scratch {
     /// Seconds since 1970: the unit of persistent collections.
     pub(super) fn seconds(&self) -> u64 {
         self.now() / 1_000_000
+    }
+
+    /// Whether a switch was turned since the last [`follow_switches`](Self::follow_switches).
+    #[inline]
+    pub(super) fn is_behind(&self) -> bool {
+        self.switches.as_ref().is_some_and(|switches| switches.epoch() != self.epoch)
+    }
+
+    /// Who has removed a rule.
+    pub(super) fn why_removed(&self, rule: RuleIx) -> LeftOut {
+        let switched = self.switches.as_ref().is_some_and(|switches| switches.is_off(rule));
+        if switched { LeftOut::Switch } else { LeftOut::Ctl }
+    }
+
+    /// Obeys the switches as they are now. What they have removed stays removed for this request.
+    #[cold]
+    pub(super) fn follow_switches(&mut self) {
+        let Some(switches) = &self.switches else { return };
+        self.epoch = switches.epoch();
+        self.removed.add(switches.off());
+        self.state.strongest = switches.strongest();
+        self.state.mode = weaker(self.state.mode, self.state.strongest);
+    }
+
+    /// Whether the rule that runs has been turned off meanwhile, or its outcome is to be taken for unknown.
+    pub(super) fn is_doubted(&self, rule: RuleIx) -> bool {
+        self.epoch != 0 && self.switches.as_ref().is_some_and(|switches| switches.is_doubted(rule))
     }
 
     /// Gives a scalar its value.

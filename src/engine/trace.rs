@@ -79,6 +79,8 @@ pub enum LeftOut {
     Jump,
     /// The rule before said `allow`.
     Allow,
+    /// An operator or the governor has turned it off.
+    Switch,
 }
 
 /// A value that an operator has looked at.

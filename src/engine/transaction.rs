@@ -2,6 +2,7 @@
 
 mod ask;
 mod bodies;
+mod budget;
 mod log;
 mod tell;
 
@@ -14,15 +15,15 @@ use super::prepare;
 use super::scratch::Scratch;
 use super::trace::Event;
 use super::upload::{UploadSink, Writing};
-use super::verdict::{Exhaustion, Interruption, InterruptionAction, Policy, Reason};
+use super::verdict::{Interruption, InterruptionAction, Policy, Reason, RulePolicy};
 use crate::http::{BodyParser, Descriptors, coding::Decoding, nested::Nested};
-use crate::meter::{Exhausted, Meter, Scope};
-use crate::program::Loaded;
+use crate::meter::{Exhausted, Meter};
+use crate::program::{Loaded, Switches};
 use crate::rule::{AllowScope, EngineMode, LimitAction, Phase, Variable};
 use std::sync::Arc;
 
-/// Fuel that phase 5 may spend whatever the phases before have spent.
-const LOGGING_RESERVE: u64 = 5_000_000;
+/// Fuel after which a long step looks at the switches again: about a tenth of a millisecond.
+const QUANTUM: u64 = 64 << 10;
 
 /// How far a call to [`Transaction::step`] got.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,6 +78,9 @@ pub struct Transaction {
     logging_cut: bool,
     allowed: Option<AllowScope>,
     policy: Policy,
+    rule_policy: RulePolicy,
+    /// Fuel up to which the meter goes for the sake of a reserve, whatever the request's size has earned.
+    reserved: u64,
     generation: u64,
     /// The status that the client got.
     answered: Option<u16>,
@@ -105,6 +109,8 @@ impl Transaction {
             logging_cut: false,
             allowed: None,
             policy: Policy::Block,
+            rule_policy: RulePolicy::Match,
+            reserved: 0,
             generation: 0,
             answered: None,
             inspected: 0,
@@ -117,9 +123,22 @@ impl Transaction {
         transaction
     }
 
-    /// What happens when a budget is spent.
+    /// What happens when the budget of the request is spent.
     pub fn set_policy(&mut self, policy: Policy) {
         self.policy = policy;
+    }
+
+    /// What happens when the budget of a rule is spent.
+    pub fn set_rule_policy(&mut self, policy: RulePolicy) {
+        self.rule_policy = policy;
+    }
+
+    /// What may be turned off while requests are under way; without it nothing is.
+    pub fn set_switches(&mut self, switches: Arc<Switches>) {
+        self.scratch.switches = Some(switches);
+        if self.scratch.is_behind() {
+            self.scratch.follow_switches();
+        }
     }
 
     /// Where persistent collections are kept; without it each request finds none.
@@ -210,8 +229,12 @@ impl Transaction {
     /// Runs on for about `fuel`, or to the end of the phase that was asked for.
     pub fn step(&mut self, fuel: u64) -> Step {
         // A step of nothing would never end.
-        let pause_at = self.meter.spent().saturating_add(fuel.max(1));
+        let end = self.meter.spent().saturating_add(fuel.max(1));
         loop {
+            if self.scratch.is_behind() && !matches!(self.stage, Stage::Rules(_)) {
+                self.follow_switches();
+            }
+            let pause_at = end.min(self.meter.spent().saturating_add(QUANTUM));
             let phase = match &self.stage {
                 Stage::Idle => {
                     self.target = None;
@@ -227,6 +250,7 @@ impl Transaction {
             }
             match outcome {
                 Ok(true) => {}
+                Ok(false) if self.meter.spent() < end => {}
                 Ok(false) => return Step::Pending,
                 Err(exhausted) => self.exhausted(exhausted, phase),
             }
@@ -365,45 +389,19 @@ impl Transaction {
         }
         if target == Phase::Logging {
             if !self.logged {
-                let reserve = self.meter.spent().saturating_add(LOGGING_RESERVE);
-                self.meter.set_limit(self.meter.limit().max(reserve));
+                self.reserve(self.loaded.program().limits.fuel_logging);
                 self.stage = Stage::Prepare(Phase::Logging);
             }
             return;
         }
-        // A rule that ran dry and did not refuse the request is left out; the others still run, in later phases too.
-        let over = self.scratch.state.exhausted.is_some_and(|exhausted| exhausted.scope != Scope::Rule);
-        let spent = self.scratch.state.interruption.is_some() || over;
+        let spent = self.scratch.state.interruption.is_some() || self.is_over();
         if self.finished <= target.index() && !spent {
             let Some(phase) = Phase::ALL.get(self.finished).copied() else { return };
+            if phase > Phase::RequestHeaders && !self.scratch.critical {
+                self.reserve(self.loaded.program().limits.fuel_phase);
+            }
             self.stage = Stage::Prepare(phase);
         }
-    }
-
-    /// A budget is spent: unknown is never the same as "no match".
-    fn exhausted(&mut self, exhausted: Exhausted, phase: Phase) {
-        let rule = eval::blamed(exhausted, &self.scratch, self.loaded.program());
-        let first = Exhaustion { scope: exhausted.scope, phase, rule, policy: self.policy };
-        self.scratch.state.exhausted.get_or_insert(first);
-        self.scratch.flags.note("budget exhausted");
-        self.logging_cut |= phase == Phase::Logging;
-        let enforces = self.scratch.state.mode == EngineMode::On && phase != Phase::Logging;
-        let blocks = self.policy == Policy::Block && enforces;
-        if exhausted.scope == Scope::Rule && !blocks {
-            // The rule is left out, flagged; the others still run.
-            self.cursor.go_to(self.cursor.position + 1);
-            return;
-        }
-        if blocks {
-            self.refuse(503, Reason::Budget(exhausted.scope), phase);
-        }
-        // What was counted until then counts: a request must not escape a limit by exhausting its budget.
-        collections::commit(&mut self.scratch);
-        match phase {
-            Phase::Logging => self.logged = true,
-            other => self.finished = other.index() + 1,
-        }
-        self.stage = Stage::Idle;
     }
 
     fn refuse(&mut self, status: u16, reason: Reason, phase: Phase) {
@@ -411,14 +409,6 @@ impl Transaction {
             let interruption = Interruption { action: InterruptionAction::Deny, status, reason, phase };
             self.scratch.state.interruption.get_or_insert(interruption);
         }
-    }
-
-    /// Raises the fuel that this request may spend by what `bytes` more are worth.
-    fn grant(&mut self, bytes: usize) {
-        self.inspected = self.inspected.saturating_add(bytes as u64);
-        let limits = &self.loaded.program().limits;
-        let fuel = limits.fuel_base.saturating_add(limits.fuel_per_byte.saturating_mul(self.inspected));
-        self.meter.set_limit(fuel.min(limits.fuel_cap));
     }
 }
 

@@ -3,14 +3,58 @@
 use crate::meter::Scope;
 use crate::rule::{Phase, RuleId};
 
-/// What happens when a budget is spent.
+/// What happens when the budget of a request is spent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Policy {
     /// Unknown is never "no match": refuse with 503.
     #[default]
     Block,
-    /// Let the request through, flagged. For shadow use or by explicit choice.
+    /// Let the request through, flagged; only rules with the tag `fusewall/critical` still run. For shadow use or by explicit choice.
     Allow,
+}
+
+/// What happens when the budget of one rule is spent, or its price has turned out to be wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum RulePolicy {
+    /// It counts as a match, where a match can only tighten; other rules (`allow`, `skip`, `ctl`, ...) refuse the request with 503.
+    #[default]
+    Match,
+    /// Refuse with 503.
+    Block,
+    /// Leave the rule out, flagged. For shadow use or by explicit choice.
+    Skip,
+    /// Leave the rule out, flagged, and add this to the anomaly score of CRS: `tx.inbound_anomaly_score_pl1`, for responses
+    /// `tx.outbound_anomaly_score_pl1`.
+    Score(u32),
+}
+
+/// What was decided when a budget was spent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Decided {
+    /// The request was refused.
+    Block,
+    /// It was let through.
+    Allow,
+    /// The rule counts as a match.
+    Match,
+    /// The rule was left out.
+    Skip,
+    /// The rule was left out, and the anomaly score raised.
+    Score,
+}
+
+impl Decided {
+    /// A short name for logs.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Decided::Block => "block",
+            Decided::Allow => "allow",
+            Decided::Match => "match",
+            Decided::Skip => "skip",
+            Decided::Score => "score",
+        }
+    }
 }
 
 /// The engine wants the exchange to end.
@@ -65,7 +109,7 @@ pub struct Exhaustion {
     /// In which rule, if one ran.
     pub rule: Option<RuleId>,
     /// What was decided.
-    pub policy: Policy,
+    pub policy: Decided,
 }
 
 /// Anomaly scores as CRS keeps them.
@@ -78,7 +122,7 @@ pub struct Score {
 }
 
 /// The outcome of a transaction so far. Deterministic: a function of the program, the request, the time that the host tells and
-/// the records of persistent collections as they were loaded.
+/// the records of persistent collections as they were loaded, and of the switches ([`epoch`](Self::epoch)).
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Verdict {
@@ -100,4 +144,8 @@ pub struct Verdict {
     pub collections: Vec<&'static str>,
     /// The generation of the ruleset that decided.
     pub generation: u64,
+    /// The epoch of the switches that were obeyed last: 0 if none was ever turned.
+    pub epoch: u64,
+    /// If a budget ran dry: the rules that had spent most fuel of their own, dearest first.
+    pub dearest: Vec<(RuleId, u64)>,
 }

@@ -129,6 +129,8 @@ impl<'r> Draft<'r> {
                 Disruptive::Redirect(url) => Some(self.text(url)),
                 _ => None,
             },
+            tightens: false,
+            critical: rule.tags.iter().any(is_critical),
             fate,
             price: Price::default(),
         }
@@ -494,4 +496,8 @@ fn adds_to_groups(action: &Action) -> bool {
     let Action::SetVar(set) = action else { return false };
     let reads = matches!(set.op, SetOp::Add(_) | SetOp::Subtract(_));
     reads && set.collection == Variable::Tx && set.key.as_text().is_none_or(is_group)
+}
+
+fn is_critical(tag: &Macro) -> bool {
+    tag.as_text().is_some_and(|tag| tag.eq_ignore_ascii_case(PlannedRule::CRITICAL.as_bytes()))
 }

@@ -2,18 +2,24 @@
 //!
 //! One file per pass: `fold` decides constant conditions and finds rules that no path leads to, `keys` collects TX names,
 //! `draft` interns selections, pipelines and operators, `patterns` compiles expressions and chooses their engine, `price`
-//! adds up what rules may cost, `sieves` finds tests that look at the same values. Each pass explains itself in `fusewall explain`.
+//! adds up what rules may cost, `ceiling` says which cost too much (and `heaviest` what in a pattern), `sieves` finds tests that look at the same values. Each pass explains itself in `fusewall explain`.
 
 mod artefact;
+mod ceiling;
+mod certificate;
 mod draft;
 mod fold;
+mod heaviest;
 mod keys;
 mod patterns;
 mod phrases;
 mod price;
 mod sieves;
+mod tightens;
 
 pub use artefact::{Artefact, Artefacts, Unpacked, unpack};
+pub use ceiling::Ceilings;
+pub use certificate::{Bound, bound, largest_proven};
 pub use price::{RuleCost, RulesetCost, cost};
 
 use crate::diag::Diagnostics;
@@ -74,13 +80,15 @@ pub fn draft(ruleset: Ruleset, limits: &Limits, options: Options, diagnostics: &
     let stores_uploads = uploads.save || uploads.keep != KeepFiles::Off || names_uploads();
     let full_request = ruleset.rules.iter().any(|rule| keys::names(rule, Variable::FullRequest));
 
+    let tightens = tightens::of(&ruleset);
     let mut draft = draft::Draft::new(&ruleset, known);
     let mut rules: Vec<PlannedRule> = Vec::with_capacity(ruleset.rules.len());
     for (at, rule) in ruleset.rules.iter().enumerate() {
         if fates[at] == Fate::Live {
             draft.unknown_patterns(at).for_each(|warning| diagnostics.push(warning));
         }
-        rules.push(draft.rule(at, fates[at], jump(&ruleset, at, rule, &schedule)));
+        let planned = draft.rule(at, fates[at], jump(&ruleset, at, rule, &schedule));
+        rules.push(PlannedRule { tightens: tightens[at], ..planned });
     }
     let mut tables = draft.finish();
     if options.spans {

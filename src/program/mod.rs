@@ -8,6 +8,7 @@ mod ids;
 mod loaded;
 mod presets;
 mod sieve;
+mod switches;
 mod verify;
 
 pub use explain::explain;
@@ -16,6 +17,7 @@ pub(crate) use loaded::tail;
 pub use loaded::{LoadError, Loaded};
 pub use presets::Preset;
 pub use sieve::{ALPHABETS, Check, Conditions, Facts, LEVELS, Sieve, SieveNode, SieveVariable, Slot, level};
+pub use switches::{Switches, weaker};
 pub use verify::{Fault, verify};
 
 use crate::byteset::{ByteSet, ones};
@@ -84,10 +86,20 @@ pub struct PlannedRule {
     pub tags: Vec<Text>,
     /// The URL of `redirect`.
     pub redirect: Option<Text>,
+    /// A match of it, right or wrong, makes no other rule weaker: it neither allows nor skips, removes or configures anything, and
+    /// at most adds to counters. When its budget is spent it counts as a match.
+    pub tightens: bool,
+    /// It still runs when the budget of a request is spent that is not refused for it: it has the tag [`CRITICAL`](Self::CRITICAL).
+    pub critical: bool,
     /// What the planner found out.
     pub fate: Fate,
     /// The most that the rule's own steps (verifiers, captures, actions) may cost, per evaluated value.
     pub price: Price,
+}
+
+impl PlannedRule {
+    /// The tag of rules that have a reserve of their own, as written in `tag:'fusewall/critical'` (without case).
+    pub const CRITICAL: &str = "fusewall/critical";
 }
 
 /// What became of a rule in planning.
@@ -491,6 +503,17 @@ impl Step {
     pub const CHANGE: Price = Price::new(256, 1_024);
     /// Looking at one entry in search of a name.
     pub const FIND: u64 = 2;
+
+    /// The texts that it expands.
+    pub fn texts(&self) -> Vec<&Text> {
+        match self {
+            Step::SetTx(_, right) => right.text().into_iter().collect(),
+            Step::SetVar(_, key, right) => std::iter::once(key).chain(right.text()).collect(),
+            Step::InitCollection(_, key) => vec![key],
+            Step::Expire(_, key, value) | Step::Deprecate(_, key, value) | Step::SetEnv(key, value) => vec![key, value],
+            Step::Ctl(_) | Step::Sanitise(_) => Vec::new(),
+        }
+    }
 }
 
 /// The right side of `setvar`.
@@ -504,6 +527,16 @@ pub enum SetStep {
     Subtract(Text),
     /// `!`.
     Unset,
+}
+
+impl SetStep {
+    /// What is expanded, if anything is.
+    pub fn text(&self) -> Option<&Text> {
+        match self {
+            SetStep::Set(text) | SetStep::Add(text) | SetStep::Subtract(text) => Some(text),
+            SetStep::Unset => None,
+        }
+    }
 }
 
 /// `ctl`, compiled.

@@ -11,7 +11,7 @@ use crate::files::{Files, MemoryFiles};
 use crate::lang::seclang::{self, Accepted, Entry, codes};
 use crate::limits::Limits;
 use crate::parallel::threads;
-use crate::plan::{self, Artefacts, Drafted, Options, Unpacked};
+use crate::plan::{self, Artefacts, Ceilings, Drafted, Options, Unpacked};
 use crate::program::{Loaded, verify};
 use crate::rule::{Pattern, Ruleset};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -88,6 +88,8 @@ pub struct Loading {
     pub bundle_key: Option<BundleKey>,
     /// A folder that remembers what took long to compile.
     pub cache: Option<PathBuf>,
+    /// What the rules may cost at most; without it any amount.
+    pub ceilings: Option<Ceilings>,
 }
 
 /// Loads a ruleset. A path may be that of a compiled bundle: all its rules then come out of it, signed by
@@ -326,6 +328,11 @@ fn finish(
     if let Err(fault) = verify(&program) {
         let message = format!("the compiled ruleset is inconsistent: {fault}");
         return Err(found.and(Diagnostic::error(codes::INCONSISTENT, None, message)).report());
+    }
+    let exceeded = loading.ceilings.map(|ceilings| ceilings.exceeded(&program)).unwrap_or_default();
+    if !exceeded.is_empty() {
+        exceeded.into_iter().for_each(|error| found.diagnostics.push(error));
+        return Err(found.report());
     }
     let loaded = Arc::new(loaded);
     if !probe(&loaded) {

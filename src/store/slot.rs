@@ -1,7 +1,7 @@
 //! A slot: the one pointer that says which ruleset rules.
 
 use crate::engine::Scratch;
-use crate::program::Loaded;
+use crate::program::{Loaded, Switches};
 use arc_swap::ArcSwap;
 use std::sync::{Arc, Mutex};
 
@@ -13,6 +13,7 @@ const POOL: usize = 64;
 pub struct Deployed {
     loaded: Arc<Loaded>,
     generation: u64,
+    switches: Arc<Switches>,
     /// Scratches between requests. The lock is only ever tried: whoever finds it taken makes a new scratch (or drops one).
     #[allow(clippy::vec_box, reason = "a scratch moves between pool and transaction: one pointer, not kilobytes")]
     pool: [Mutex<Vec<Box<Scratch>>>; 4],
@@ -20,7 +21,8 @@ pub struct Deployed {
 
 impl Deployed {
     fn new(loaded: Arc<Loaded>, generation: u64) -> Self {
-        Deployed { loaded, generation, pool: Default::default() }
+        let switches = Arc::new(Switches::new(loaded.program().rules.len()));
+        Deployed { loaded, generation, switches, pool: Default::default() }
     }
 
     /// The program and its automata.
@@ -31,6 +33,11 @@ impl Deployed {
     /// Its number: 1 for the first ruleset of a slot.
     pub fn generation(&self) -> u64 {
         self.generation
+    }
+
+    /// What can be turned off in it while it is in service.
+    pub fn switches(&self) -> &Arc<Switches> {
+        &self.switches
     }
 
     /// Memory for one evaluation.
@@ -69,9 +76,17 @@ impl Slot {
         self.current.load_full()
     }
 
-    /// Puts another ruleset into service; requests under way finish on theirs. Answers the new generation.
-    pub fn replace(&self, loaded: Arc<Loaded>) -> u64 {
-        let before = self.current.rcu(|current| Deployed::new(loaded.clone(), current.generation + 1));
-        before.generation + 1
+    /// Puts another ruleset into service, after `prepare` has turned the switches that are to be off from the start; requests under
+    /// way finish on theirs. Answers what is in service now.
+    pub fn replace(&self, loaded: Arc<Loaded>, prepare: impl Fn(&Deployed)) -> Arc<Deployed> {
+        loop {
+            let current = self.current.load();
+            let next = Arc::new(Deployed::new(loaded.clone(), current.generation + 1));
+            prepare(&next);
+            let before = self.current.compare_and_swap(&*current, next.clone());
+            if Arc::ptr_eq(&before, &current) {
+                return next;
+            }
+        }
     }
 }

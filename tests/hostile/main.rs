@@ -21,7 +21,7 @@ mod traffic;
 
 mod arguments;
 mod attempt;
-mod budget;
+mod certificate;
 mod content_type;
 mod cookies;
 mod cost;

@@ -5,7 +5,6 @@ use super::text::{Controls, show, unescaped};
 use super::time::CivilTime;
 use super::{fit, form_body};
 use crate::engine::record::MatchRecord;
-use crate::engine::verdict::Policy;
 use crate::rule::{AuditPart, EngineMode};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use std::cell::RefCell;
@@ -377,10 +376,7 @@ impl Writer<'_> {
                 scope: exhausted.scope.to_string(),
                 phase: exhausted.phase.number(),
                 rule: exhausted.rule.map(|rule| rule.0),
-                policy: match exhausted.policy {
-                    Policy::Block => "block",
-                    Policy::Allow => "allow",
-                },
+                policy: exhausted.policy.name(),
             }),
             generation: budget.generation,
             uninspected: self.some(&budget.uninspected, "budget.uninspected").to_vec(),

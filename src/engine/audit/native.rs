@@ -4,7 +4,6 @@ use super::data::{AuditBody, AuditRecord};
 use super::text::{Controls, show};
 use super::time::CivilTime;
 use super::{Room, fit, form_body};
-use crate::engine::verdict::Policy;
 use crate::rule::{AuditPart, EngineMode};
 use sha1::{Digest, Sha1};
 use std::fmt::Write;
@@ -282,7 +281,7 @@ impl Writer<'_> {
         let _ = writeln!(text, "; generation={}", budget.generation);
         if let Some(exhausted) = &budget.exhausted {
             let rule = exhausted.rule.map_or_else(|| "-".to_owned(), |rule| rule.to_string());
-            let policy = if exhausted.policy == Policy::Block { "block" } else { "allow" };
+            let policy = exhausted.policy.name();
             let phase = exhausted.phase.number();
             let _ = writeln!(
                 text,

@@ -9,6 +9,9 @@ use crate::http::coding::{self, Undecodable};
 use crate::ops::numeric;
 use crate::rule::{EngineMode, LimitAction, RuleId, Variable};
 
+/// Rules that a verdict names when a budget ran dry.
+const DEAREST: usize = 3;
+
 impl Transaction {
     /// What has ended the exchange, if anything has.
     pub fn interruption(&self) -> Option<Interruption> {
@@ -154,6 +157,8 @@ impl Transaction {
             uninspected: self.scratch.flags.uninspected().to_vec(),
             collections: self.scratch.opened.notes().to_vec(),
             generation: self.generation,
+            epoch: self.scratch.epoch,
+            dearest: if self.scratch.state.exhausted.is_some() { self.dearest_rules(DEAREST) } else { Vec::new() },
         }
     }
 }

@@ -93,6 +93,7 @@ codes! {
     BUNDLE "E0908" "A compiled bundle cannot be read", "Compile the rules again";
     RECOMPILED "W0909" "A compiled bundle was made by another version of the engine, or under other limits: its rules were compiled again", "Compile it anew to load as fast as before";
     CACHE "W0910" "The cache of compiled rules cannot be used", "See the finding; the rules were compiled all the same";
+    CEILING "E0911" "The ruleset may cost more than the ceilings allow that it is loaded under", "The finding names the dearest part: make it look at less, or raise the ceiling";
 }
 
 #[cfg(test)]

@@ -31,6 +31,8 @@ impl Notes<'_> {
             let note = match (op, body) {
                 (Op::Leave | Op::Match | Op::Fail, _) => Note::None,
                 _ if *ways < 2 || *varies => Note::None,
+                // Drills D1, D21.
+                _ if cfg!(fusewall_without = "linear") => Note::None,
                 (_, None) => Note::Tried { bit },
                 (_, Some(body)) if body.captures => Note::Failed { bit },
                 (_, Some(body)) if body.kind == Kind::Atomic => Note::Ends { bit, end: ends },

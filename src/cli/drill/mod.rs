@@ -1,0 +1,94 @@
+//! `fusewall drill`: outages that others had, injected here. One file per drill; each says what it injects, what must hold, what
+//! it has measured, and if something did not hold, what and by how much.
+//!
+//! A drill proves something only if it can fail: each guard can be taken out of the build (`--cfg fusewall_without="meter"` and
+//! its like), and `.ci/guards` wants to see the drills of that guard fail then.
+
+mod d12_reports;
+mod d1_dear_regex;
+mod d21_every_pattern;
+mod d22_heavy_bodies;
+mod d2_many_rules;
+mod d4_canary;
+mod d5_ceiling;
+mod pumps;
+mod report;
+mod setting;
+mod traffic;
+
+use super::rules::RulesArgs;
+use super::say;
+use report::{Answer, Findings};
+use setting::Setting;
+use std::process::ExitCode;
+
+/// Arguments of `drill`.
+#[derive(Debug, clap::Args)]
+pub struct DrillArgs {
+    /// Which drills, by name; without any: all
+    #[arg(value_name = "NAME")]
+    names: Vec<String>,
+    #[command(flatten)]
+    rules: RulesArgs,
+    /// A few seconds each at most, on less input
+    #[arg(long)]
+    short: bool,
+    /// Answer in JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// One outage, and how it is tried here.
+struct Drill {
+    name: &'static str,
+    /// What happened to whom.
+    outage: &'static str,
+    injected: &'static str,
+    must_hold: &'static str,
+    /// Injects and measures. An error counts as not held.
+    run: fn(&Setting<'_>) -> anyhow::Result<Findings>,
+}
+
+/// All drills, in order.
+const DRILLS: &[Drill] = &[
+    d1_dear_regex::DRILL,
+    d2_many_rules::DRILL,
+    d4_canary::DRILL,
+    d5_ceiling::DRILL,
+    d12_reports::DRILL,
+    d21_every_pattern::DRILL,
+    d22_heavy_bodies::DRILL,
+];
+
+/// Runs the command.
+///
+/// # Errors
+/// A name that no drill has, an answer that cannot be written.
+pub fn run(args: &DrillArgs) -> anyhow::Result<ExitCode> {
+    let chosen = chosen(&args.names)?;
+    let setting = Setting::new(&args.rules, args.short);
+    let mut answers = Vec::with_capacity(chosen.len());
+    for drill in chosen {
+        let found = (drill.run)(&setting).unwrap_or_else(|error| Findings::failed(&error));
+        let answer = Answer::new(drill, found);
+        if !args.json {
+            answer.print(drill)?;
+        }
+        answers.push(answer);
+    }
+    if args.json {
+        say(serde_json::to_string(&answers)?)?;
+    }
+    Ok(ExitCode::from(u8::from(!answers.iter().all(|answer| answer.held))))
+}
+
+/// The drills of these names; without any, all.
+fn chosen(names: &[String]) -> anyhow::Result<Vec<&'static Drill>> {
+    for name in names {
+        let known = || DRILLS.iter().map(|drill| drill.name).collect::<Vec<_>>().join(", ");
+        let is_known = DRILLS.iter().any(|drill| drill.name.eq_ignore_ascii_case(name));
+        anyhow::ensure!(is_known, "there is no drill `{name}`: those known are {}", known());
+    }
+    let is_chosen = |drill: &&Drill| names.is_empty() || names.iter().any(|name| drill.name.eq_ignore_ascii_case(name));
+    Ok(DRILLS.iter().filter(is_chosen).collect())
+}

@@ -1,0 +1,63 @@
+//! The outage drills in their short form, through the binary.
+
+use serde_json::Value;
+use std::process::{Command, Output};
+use std::time::{Duration, Instant};
+
+/// All drills that there are: none may get lost.
+const NAMES: &[&str] = &["D1", "D2", "D4", "D5", "D12", "D21", "D22"];
+
+/// What all of them may take together; an unoptimised build is no measure.
+const TOGETHER: Duration = Duration::from_secs(if cfg!(debug_assertions) { 600 } else { 60 });
+
+fn drill(args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_fusewall")).arg("drill").args(args).output().expect("it runs")
+}
+
+#[test]
+fn every_drill_holds() {
+    let begun = Instant::now();
+    let output = drill(&["--short", "--json"]);
+    let took = begun.elapsed();
+    let answers: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"));
+    let answers = answers.as_array().expect("a list");
+    let names: Vec<_> = answers.iter().filter_map(|answer| answer["name"].as_str()).collect();
+    assert_eq!(names, NAMES);
+    for answer in answers {
+        assert_eq!(answer["held"], true, "{answer}");
+        assert!(answer["measured"].as_object().is_some_and(|measured| !measured.is_empty()), "{answer}");
+        assert!(answer.get("why").is_none(), "{answer}");
+    }
+    assert_eq!(output.status.code(), Some(0));
+    assert!(took <= TOGETHER, "{took:?}");
+}
+
+#[test]
+fn people_read_what_was_injected_and_what_must_hold() {
+    let output = drill(&["--short", "d4"]);
+    let shown = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(shown.starts_with("D4   held"), "{shown}");
+    for line in ["injected", "must hold", "measured"] {
+        assert_eq!(shown.matches(&format!("\n     {line}")).count(), 1, "{line}: {shown}");
+    }
+}
+
+#[test]
+fn an_unknown_drill_is_an_error_that_names_the_known_ones() {
+    let output = drill(&["D4", "D99"]);
+    assert_eq!(output.status.code(), Some(2));
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(told.contains("`D99`") && NAMES.iter().all(|name| told.contains(name)), "{told}");
+}
+
+#[test]
+fn rules_that_do_not_load_are_not_held() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let rules = folder.path().join("broken.conf");
+    std::fs::write(&rules, "SecRule ARGS \"@rx (\" \"id:1\"").expect("a file");
+    let output = drill(&["--short", "--json", "D1", "--rules", &rules.to_string_lossy()]);
+    assert_eq!(output.status.code(), Some(1));
+    let answers: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!(answers[0]["held"], false);
+    assert!(answers[0]["why"].as_str().is_some_and(|why| why.contains("do not load")), "{answers}");
+}
