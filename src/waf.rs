@@ -1,6 +1,7 @@
 //! What hosts and users hold: a [`Waf`], and a [`Transaction`] for each exchange.
 
 mod collections;
+mod quarantine;
 mod switching;
 mod transaction;
 
@@ -12,14 +13,16 @@ use crate::engine::persist::Collections;
 use crate::engine::upload::UploadSink;
 use crate::engine::{self, Env, Policy, Resolver, RulePolicy};
 use crate::files::{Files, RemoteRules, WithRemote};
-use crate::governor::{Identities, Identity, Shed, SystemEnv, Tenant, Ticket};
+use crate::governor::{Identities, Identity, Network, QuarantineConfig, Shed, SystemEnv, Tenant, Ticket};
 use crate::http::Descriptors;
 use crate::lang::seclang::codes;
 use crate::limits::Limits;
 use crate::plan::{Ceilings, Options};
 use crate::program::{Loaded, Program};
 use crate::store::{BundleKey, DiskFiles, LoadReport, Loading, RuleSource, Slot, Unverified, load};
+use arc_swap::ArcSwapOption;
 use collections::{Keeping, Kept};
+use quarantine::Watch;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -59,6 +62,9 @@ struct Shared {
     descriptors: Option<Arc<Descriptors>>,
     ids: Identities,
     tenant: Option<Arc<Tenant>>,
+    quarantine: Option<QuarantineConfig>,
+    /// The breakers of the ruleset in service, if there are to be any.
+    watch: Option<ArcSwapOption<Watch>>,
     policy: Policy,
     rule_policy: RulePolicy,
     switching: Mutex<Switching>,
@@ -101,6 +107,7 @@ pub struct WafBuilder {
     uploads: Option<Arc<dyn UploadSink>>,
     descriptors: Option<Arc<Descriptors>>,
     tenant: Option<Arc<Tenant>>,
+    quarantine: Option<QuarantineConfig>,
     policy: Policy,
     rule_policy: RulePolicy,
     collections: Keeping,
@@ -223,6 +230,15 @@ impl WafBuilder {
         self
     }
 
+    /// Gives each rule a circuit breaker: of a ruleset in `DetectionOnly` those rules are left out that are dear for many clients,
+    /// of any those that panic for many (then they count as a match); [`Waf::admit`] turns away clients that make several rules
+    /// fail. Rules tagged `fusewall/critical` are protected. Off by default.
+    #[must_use]
+    pub fn quarantine(mut self, config: QuarantineConfig) -> Self {
+        self.quarantine = Some(config);
+        self
+    }
+
     /// What happens when the budget of a request is spent; [`Policy::Block`] by default.
     #[must_use]
     pub fn policy(mut self, policy: Policy) -> Self {
@@ -292,6 +308,8 @@ impl WafBuilder {
             descriptors: self.descriptors,
             ids: Identities::new(),
             tenant: self.tenant,
+            watch: self.quarantine.as_ref().map(|_| ArcSwapOption::empty()),
+            quarantine: self.quarantine,
             policy: self.policy,
             rule_policy: self.rule_policy,
             switching,
@@ -299,7 +317,9 @@ impl WafBuilder {
             report,
             unverified: Mutex::new(unverified),
         };
-        Ok(Waf { shared: Arc::new(shared) })
+        let waf = Waf { shared: Arc::new(shared) };
+        waf.watch_over(&waf.shared.slot.current());
+        Ok(waf)
     }
 }
 
@@ -316,6 +336,7 @@ impl Waf {
             uploads: None,
             descriptors: None,
             tenant: None,
+            quarantine: None,
             policy: Policy::Block,
             rule_policy: RulePolicy::Match,
             collections: Keeping::Memory,
@@ -354,6 +375,12 @@ impl Waf {
     /// ```
     pub fn admit(&self, client: IpAddr) -> Result<Transaction, Shed> {
         let client = Some(client).filter(|client| !client.is_unspecified());
+        let watch = self.shared.watch.as_ref().and_then(|watch| watch.load_full());
+        if let (Some(watch), Some(client), Policy::Block) = (watch, client, self.shared.policy)
+            && watch.is_bad_client(Network::from(client))
+        {
+            return Err(Shed::faults());
+        }
         let ticket = self.shared.tenant.as_ref().map(|tenant| tenant.admit(client)).transpose()?;
         Ok(self.begin(&self.shared.ids.next_id(), ticket))
     }
@@ -387,7 +414,8 @@ impl Waf {
             inner.set_descriptors(descriptors.clone());
         }
         inner.set_generation(deployed.generation());
-        Transaction { inner: Some(inner), deployed, failed: None, ticket }
+        let watch = self.watch(&deployed).map(|watch| (watch, Network::from(IpAddr::from([0; 4]))));
+        Transaction { inner: Some(inner), deployed, failed: None, ticket, watch }
     }
 
     /// Loads other rules and puts them into service; answers their generation and what loading them has found. A failure leaves

@@ -1,7 +1,8 @@
 //! One exchange, as hosts and users hold it: every call of the engine is guarded.
 
+use super::quarantine::Watch;
 use crate::engine::{self, AuditRecord, Event, Interruption, InterruptionAction, MatchRecord, Reason, Step, Verdict};
-use crate::governor::{Report, Ticket};
+use crate::governor::{Network, Report, Ticket};
 use crate::http::coding::Undecodable;
 use crate::rule::{AuditSettings, EngineMode, LimitAction, Phase, RuleId};
 use crate::store::Deployed;
@@ -16,6 +17,8 @@ pub struct Transaction {
     pub(super) failed: Option<Interruption>,
     /// Settled when the exchange ends, however it does.
     pub(super) ticket: Option<Ticket>,
+    /// The breakers of its rules, and the client's network.
+    pub(super) watch: Option<(Arc<Watch>, Network)>,
 }
 
 /// Calls of [`Transaction`] that run the engine: guarded, each answers an interruption.
@@ -48,6 +51,9 @@ guarded! {
 impl Transaction {
     /// The two ends of the connection.
     pub fn process_connection(&mut self, client: IpAddr, client_port: u16, server: IpAddr, server_port: u16) {
+        if let Some((_, network)) = &mut self.watch {
+            *network = Network::from(client);
+        }
         self.guard(Phase::RequestHeaders, (), |inner| {
             inner.process_connection(client, client_port, server, server_port)
         });
@@ -297,6 +303,9 @@ impl Drop for Transaction {
         let Some(inner) = self.inner.take() else { return };
         if let Some(ticket) = self.ticket.take() {
             ticket.settle(inner.fuel());
+        }
+        if let Some((watch, network)) = self.watch.take() {
+            watch.observe(&inner, self.failed.is_some(), network, &self.deployed);
         }
         // What a panic left behind is not reused.
         if self.failed.is_none() {

@@ -7,6 +7,7 @@ use crate::engine::trace::{Event, Trace};
 use crate::engine::verdict::{Interruption, Score, Verdict};
 use crate::http::coding::{self, Undecodable};
 use crate::ops::numeric;
+use crate::program::RuleIx;
 use crate::rule::{EngineMode, LimitAction, RuleId, Variable};
 
 /// Rules that a verdict names when a budget ran dry.
@@ -125,6 +126,16 @@ impl Transaction {
     /// Fuel spent so far.
     pub fn fuel(&self) -> u64 {
         self.meter.spent()
+    }
+
+    /// What each rule has spent of its own, by its index.
+    pub fn rule_fuel(&self) -> &[u64] {
+        &self.scratch.rule_fuel
+    }
+
+    /// The rule that runs, if one does: after a panic, the one that has panicked.
+    pub fn running_rule(&self) -> Option<RuleIx> {
+        self.scratch.state.rule.filter(|_| self.cursor.entered)
     }
 
     /// The rules that spent most fuel of their own, dearest first.

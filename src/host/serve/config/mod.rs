@@ -51,8 +51,10 @@ pub struct Config {
     pub timeouts: Timeouts,
     /// `inspection`
     pub inspection: Inspection,
-    /// `governor`
+    /// `governor.share`, `governor.burst_ms`
     pub governor: GovernorConfig,
+    /// `governor.quarantine`
+    pub quarantine: bool,
     /// `audit`
     pub audit: AuditLimits,
     /// `[[routes]]`
@@ -78,6 +80,7 @@ impl Default for Config {
             timeouts: Timeouts::default(),
             inspection: Inspection::default(),
             governor: GovernorConfig::default(),
+            quarantine: false,
             audit: AuditLimits::default(),
             routes: Vec::new(),
         }
