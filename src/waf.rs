@@ -19,6 +19,7 @@ use crate::lang::seclang::codes;
 use crate::limits::Limits;
 use crate::plan::{Ceilings, Options};
 use crate::program::{Loaded, Program};
+use crate::rule::Phase;
 use crate::store::{BundleKey, DiskFiles, LoadReport, Loading, RuleSource, Slot, Unverified, load};
 use arc_swap::ArcSwapOption;
 use collections::{Keeping, Kept};
@@ -415,7 +416,7 @@ impl Waf {
         }
         inner.set_generation(deployed.generation());
         let watch = self.watch(&deployed).map(|watch| (watch, Network::from(IpAddr::from([0; 4]))));
-        Transaction { inner: Some(inner), deployed, failed: None, ticket, watch }
+        Transaction { inner: Some(inner), deployed, failed: None, ticket, phase: Phase::RequestHeaders, watch }
     }
 
     /// Loads other rules and puts them into service; answers their generation and what loading them has found. A failure leaves

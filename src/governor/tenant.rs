@@ -234,12 +234,17 @@ impl Tenant {
         }
         if part.ended {
             blend(&self.request, part.so_far, 16);
-            let [all, own, dear] = *prepaid;
-            let (_, burst) = self.governor.part(self.weight.load(Ordering::Relaxed));
-            self.governor.give(all);
-            self.bucket.give(own, burst);
-            self.dear.give(dear, burst);
+            self.give_back(prepaid);
         }
+    }
+
+    /// Gives back what was prepaid and not spent.
+    pub(super) fn give_back(&self, prepaid: &mut Prepaid) {
+        let [all, own, dear] = std::mem::take(prepaid);
+        let (_, burst) = self.governor.part(self.weight.load(Ordering::Relaxed));
+        self.governor.give(all);
+        self.bucket.give(own, burst);
+        self.dear.give(dear, burst);
     }
 
     /// What has been counted so far.

@@ -17,6 +17,8 @@ pub struct Transaction {
     pub(super) failed: Option<Interruption>,
     /// Settled when the exchange ends, however it does.
     pub(super) ticket: Option<Ticket>,
+    /// The phase that was asked for last.
+    pub(super) phase: Phase,
     /// The breakers of its rules, and the client's network.
     pub(super) watch: Option<(Arc<Watch>, Network)>,
 }
@@ -38,8 +40,6 @@ guarded! {
     process_request_headers() in Phase::RequestHeaders;
     /// A piece of the request body; kept for phase 2.
     write_request_body(chunk: &[u8]) in Phase::RequestBody;
-    /// Runs phase 2 to its end.
-    process_request_body() in Phase::RequestBody;
     /// Takes the status and runs phase 3 to its end.
     process_response_headers(status: u16, version: &[u8]) in Phase::ResponseHeaders;
     /// A piece of the response body; kept for phase 4.
@@ -79,6 +79,13 @@ impl Transaction {
         self.guard(Phase::ResponseHeaders, (), |inner| inner.set_response_status(status, version));
     }
 
+    /// Runs phase 2 to its end.
+    pub fn process_request_body(&mut self) -> Option<Interruption> {
+        let ended = self.run(Phase::RequestBody, None, engine::Transaction::process_request_body);
+        self.wait_after(Phase::RequestBody);
+        ended.or_else(|| self.failed.clone())
+    }
+
     /// Runs phase 5.
     pub fn process_logging(&mut self) {
         self.run(Phase::Logging, (), engine::Transaction::process_logging);
@@ -86,14 +93,25 @@ impl Transaction {
 
     /// Asks for a phase; [`step`](Self::step) runs it.
     pub fn start(&mut self, phase: Phase) {
+        self.phase = phase;
         self.guard(phase, (), |inner| inner.start(phase));
     }
 
     /// Runs on for about `fuel`, or to the end of the phase that was asked for.
     pub fn step(&mut self, fuel: u64) -> Step {
         match self.run(Phase::RequestBody, Step::Done(None), |inner| inner.step(fuel)) {
-            Step::Done(None) => Step::Done(self.failed.clone()),
-            other => other,
+            Step::Pending => Step::Pending,
+            Step::Done(ended) => {
+                self.wait_after(self.phase);
+                Step::Done(ended.or_else(|| self.failed.clone()))
+            }
+        }
+    }
+
+    /// A phase is at its end. After that of the request body the exchange waits for its response.
+    fn wait_after(&mut self, phase: Phase) {
+        if let Some(ticket) = self.ticket.as_mut().filter(|_| phase == Phase::RequestBody) {
+            ticket.wait();
         }
     }
 
