@@ -1,4 +1,4 @@
-//! The governor under load, in simulated time: who is shed, who never is, and how much CPU evaluation takes.
+//! The governor: under load in simulated time, and the circuit breakers of rules.
 
 mod breakers;
 mod broken;
@@ -7,3 +7,4 @@ mod overload;
 mod quarantine;
 mod reports;
 mod simulation;
+mod tickets;

@@ -1,3 +1,5 @@
+//! More load than there is CPU.
+
 use crate::simulation::{SECOND, Source, World, address};
 use fusewall::governor::Level;
 

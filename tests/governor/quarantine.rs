@@ -1,3 +1,5 @@
+//! What a rule may do before it goes off, and who can bring that about.
+
 use crate::simulation::{SECOND, address};
 use fusewall::governor::{
     Change, Decision, ManualClock, Network, Observation, Outcome, Quarantine, QuarantineConfig, State, Why,
