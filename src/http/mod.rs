@@ -39,5 +39,6 @@ mod xml;
 pub use body::{BodyParser, Processor, Progress};
 pub use fields::{Bytes, Field, Fields, Kind};
 pub use limits::ParseLimits;
+pub use out::{NAMES_CONSTANT, NAMES_PER_BYTE};
 pub use protobuf::{Described, DescriptorError, Descriptors};
 pub use report::{MultipartFlags, Report};

@@ -38,9 +38,9 @@ impl<'a> Out<'a> {
 pub(super) const PER_LEAF: u64 = 12;
 pub(super) const NAME_BYTES_PER_FUEL: usize = 4;
 /// Names may have this many bytes for each byte read. Arrays of small numbers below a path of 30 bytes are what needs the most.
-pub(super) const NAMES_PER_BYTE: usize = 16;
+pub const NAMES_PER_BYTE: usize = 16;
 /// Names may have this many bytes whatever the length of the body.
-pub(super) const NAMES_CONSTANT: usize = 64 << 10;
+pub const NAMES_CONSTANT: usize = 64 << 10;
 
 /// Fuel for all the leaves that one byte can be charged for, with the bytes of their names.
 pub(super) const LEAF_PER_BYTE: u64 = PER_LEAF + 1 + (NAMES_PER_BYTE / NAME_BYTES_PER_FUEL) as u64;

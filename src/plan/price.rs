@@ -145,7 +145,7 @@ fn text_price(text: &Text) -> Price {
     Price::new(fuel, 0)
 }
 
-fn step_price(program: &Program, step: &Step) -> u64 {
+pub(super) fn step_price(program: &Program, step: &Step) -> u64 {
     let limits = &program.limits;
     // A search among the entries, and a commit in case this is the first change since the last one. Names and values of the
     // largest size are priced: that these rules write what requests bring is the rule.

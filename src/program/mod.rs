@@ -503,6 +503,17 @@ impl Step {
     pub const CHANGE: Price = Price::new(256, 1_024);
     /// Looking at one entry in search of a name.
     pub const FIND: u64 = 2;
+
+    /// The texts that it expands.
+    pub fn texts(&self) -> Vec<&Text> {
+        match self {
+            Step::SetTx(_, right) => right.text().into_iter().collect(),
+            Step::SetVar(_, key, right) => std::iter::once(key).chain(right.text()).collect(),
+            Step::InitCollection(_, key) => vec![key],
+            Step::Expire(_, key, value) | Step::Deprecate(_, key, value) | Step::SetEnv(key, value) => vec![key, value],
+            Step::Ctl(_) | Step::Sanitise(_) => Vec::new(),
+        }
+    }
 }
 
 /// The right side of `setvar`.
@@ -516,6 +527,16 @@ pub enum SetStep {
     Subtract(Text),
     /// `!`.
     Unset,
+}
+
+impl SetStep {
+    /// What is expanded, if anything is.
+    pub fn text(&self) -> Option<&Text> {
+        match self {
+            SetStep::Set(text) | SetStep::Add(text) | SetStep::Subtract(text) => Some(text),
+            SetStep::Unset => None,
+        }
+    }
 }
 
 /// `ctl`, compiled.

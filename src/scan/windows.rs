@@ -4,9 +4,6 @@ use super::require::{PLACES, Window};
 use crate::byteset::ByteSet;
 use crate::meter::{Exhausted, Meter, Price};
 
-/// Looking at every place of a value.
-const PRICE: Price = Price::new(8, 1024);
-
 /// A search for up to 128 windows at once: each has a bit in four tables, one for each place, and stands wherever the bytes of four
 /// places in a row all have it. What a place costs does not depend on how many windows there are.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,6 +15,8 @@ pub struct Windows {
 impl Windows {
     /// The most windows of one search.
     pub const MOST: usize = 128;
+    /// Looking at every place of a value.
+    pub const PRICE: Price = Price::new(8, 1024);
 
     /// A search for some windows, of which the first [`Windows::MOST`] count.
     pub fn new(windows: &[Window]) -> Windows {
@@ -42,7 +41,7 @@ impl Windows {
     /// # Errors
     /// When fuel has run out.
     pub fn scan(&self, value: &[u8], meter: &mut Meter) -> Result<u128, Exhausted> {
-        meter.charge(PRICE.of(value.len()))?;
+        meter.charge(Self::PRICE.of(value.len()))?;
         let mut found = 0;
         // What is left of windows that began one, two and three places before.
         let (mut one, mut two, mut three) = (0, 0, 0);

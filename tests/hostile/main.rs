@@ -21,6 +21,7 @@ mod traffic;
 
 mod arguments;
 mod attempt;
+mod certificate;
 mod content_type;
 mod cookies;
 mod cost;
