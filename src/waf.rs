@@ -1,5 +1,6 @@
 //! What hosts and users hold: a [`Waf`], and a [`Transaction`] for each exchange.
 
+mod breakers;
 mod collections;
 mod switching;
 mod transaction;
@@ -12,13 +13,16 @@ use crate::engine::persist::Collections;
 use crate::engine::upload::UploadSink;
 use crate::engine::{self, Env, Policy, Resolver, RulePolicy};
 use crate::files::{Files, RemoteRules, WithRemote};
-use crate::governor::{Identities, Identity, Shed, SystemEnv, Tenant, Ticket};
+use crate::governor::{Identities, Identity, QuarantineConfig, Shed, State, SystemEnv, Tenant, Ticket};
 use crate::http::Descriptors;
 use crate::lang::seclang::codes;
 use crate::limits::Limits;
 use crate::plan::{Ceilings, Options};
 use crate::program::{Loaded, Program};
+use crate::rule::RuleId;
 use crate::store::{BundleKey, DiskFiles, LoadReport, Loading, RuleSource, Slot, Unverified, load};
+use arc_swap::ArcSwap;
+use breakers::Breakers;
 use collections::{Keeping, Kept};
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -62,6 +66,8 @@ struct Shared {
     policy: Policy,
     rule_policy: RulePolicy,
     switching: Mutex<Switching>,
+    quarantine: QuarantineConfig,
+    breakers: ArcSwap<Breakers>,
     kept: Kept,
     report: LoadReport,
     /// What the ruleset of a generation has taken ready-made. Whoever puts rules into service holds it.
@@ -103,6 +109,7 @@ pub struct WafBuilder {
     tenant: Option<Arc<Tenant>>,
     policy: Policy,
     rule_policy: RulePolicy,
+    quarantine: QuarantineConfig,
     collections: Keeping,
 }
 
@@ -237,6 +244,14 @@ impl WafBuilder {
         self
     }
 
+    /// When rules go off by themselves: those that only watch if they are dear for many clients, those that refuse never by their
+    /// cost (they then count as a match: only a wrong price or a panic does that). Rules with the tag `fusewall/critical` never do.
+    #[must_use]
+    pub fn quarantine(mut self, config: QuarantineConfig) -> Self {
+        self.quarantine = config;
+        self
+    }
+
     /// Where persistent collections are kept. Without this: in memory, within the limits; they end with the last clone of the
     /// [`Waf`]. WAFs that are given the same store share their counters.
     #[must_use]
@@ -281,6 +296,7 @@ impl WafBuilder {
         };
         let slot = Slot::new(loaded);
         let switching = Mutex::new(Switching::new(&slot.current()));
+        let breakers = ArcSwap::new(Breakers::new(&self.quarantine, &slot.current()));
         let unverified = report.unverified.take().map(|unverified| (slot.current().generation(), unverified));
         let shared = Shared {
             slot,
@@ -295,6 +311,8 @@ impl WafBuilder {
             policy: self.policy,
             rule_policy: self.rule_policy,
             switching,
+            quarantine: self.quarantine,
+            breakers,
             kept,
             report,
             unverified: Mutex::new(unverified),
@@ -318,6 +336,7 @@ impl Waf {
             tenant: None,
             policy: Policy::Block,
             rule_policy: RulePolicy::Match,
+            quarantine: QuarantineConfig::default(),
             collections: Keeping::Memory,
         }
     }
@@ -387,7 +406,9 @@ impl Waf {
             inner.set_descriptors(descriptors.clone());
         }
         inner.set_generation(deployed.generation());
-        Transaction { inner: Some(inner), deployed, failed: None, ticket }
+        let breakers = Some(self.shared.breakers.load_full()).filter(|breakers| breakers.belong_to(&deployed));
+        let tries = breakers.as_ref().is_some_and(|it| it.admit(&mut inner, deployed.loaded().program()));
+        Transaction { inner: Some(inner), deployed, failed: None, ticket, breakers, tries, client: None }
     }
 
     /// Loads other rules and puts them into service; answers their generation and what loading them has found. A failure leaves
@@ -427,6 +448,11 @@ impl Waf {
         let current = place.take_if(|other| is_same(other)).is_some();
         let replaced = current.then(|| compiled.map(|(loaded, _)| self.deploy(loaded)));
         Verification::Different { from: unverified.from().to_path_buf(), patterns, replaced }
+    }
+
+    /// Rules that their circuit breakers have turned off, or are trying.
+    pub fn quarantined(&self) -> Vec<(RuleId, State)> {
+        self.shared.breakers.load().off(self.shared.slot.current().loaded().program())
     }
 
     /// What loading the first rules found: warnings and notes.

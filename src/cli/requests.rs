@@ -166,6 +166,11 @@ impl Prepared {
         self.drive(waf.transaction_with_id(&self.id))
     }
 
+    /// The same as if another client had sent it.
+    pub fn evaluate_from(&self, waf: &Waf, client: IpAddr) -> Transaction {
+        Prepared { client, ..self.clone() }.evaluate(waf)
+    }
+
     /// Tells a transaction all of the request, and runs none of its phases.
     pub fn begin(&self, waf: &Waf) -> Transaction {
         let mut transaction = waf.transaction_with_id(&self.id);

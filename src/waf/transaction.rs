@@ -1,5 +1,6 @@
 //! One exchange, as hosts and users hold it: every call of the engine is guarded.
 
+use super::breakers::Breakers;
 use crate::engine::{self, AuditRecord, Event, Interruption, InterruptionAction, MatchRecord, Reason, Step, Verdict};
 use crate::governor::{Report, Ticket};
 use crate::http::coding::Undecodable;
@@ -16,6 +17,10 @@ pub struct Transaction {
     pub(super) failed: Option<Interruption>,
     /// Settled when the exchange ends, however it does.
     pub(super) ticket: Option<Ticket>,
+    pub(super) breakers: Option<Arc<Breakers>>,
+    /// It runs rules that are off for others.
+    pub(super) tries: bool,
+    pub(super) client: Option<IpAddr>,
 }
 
 /// Calls of [`Transaction`] that run the engine: guarded, each answers an interruption.
@@ -48,6 +53,7 @@ guarded! {
 impl Transaction {
     /// The two ends of the connection.
     pub fn process_connection(&mut self, client: IpAddr, client_port: u16, server: IpAddr, server_port: u16) {
+        self.client = Some(client);
         self.guard(Phase::RequestHeaders, (), |inner| {
             inner.process_connection(client, client_port, server, server_port)
         });
@@ -297,6 +303,9 @@ impl Drop for Transaction {
         let Some(inner) = self.inner.take() else { return };
         if let Some(ticket) = self.ticket.take() {
             ticket.settle(inner.fuel());
+        }
+        if let Some(breakers) = self.breakers.take() {
+            breakers.settle(&inner, self.client, self.failed.is_some(), self.tries);
         }
         // What a panic left behind is not reused.
         if self.failed.is_none() {

@@ -9,6 +9,7 @@ mod d1_dear_regex;
 mod d21_every_pattern;
 mod d22_heavy_bodies;
 mod d2_many_rules;
+mod d3_watching_rule;
 mod d4_canary;
 mod d5_ceiling;
 mod d6_kill_switch;
@@ -54,6 +55,7 @@ struct Drill {
 const DRILLS: &[Drill] = &[
     d1_dear_regex::DRILL,
     d2_many_rules::DRILL,
+    d3_watching_rule::DRILL,
     d4_canary::DRILL,
     d5_ceiling::DRILL,
     d6_kill_switch::DRILL,

@@ -7,7 +7,9 @@ use crate::engine::trace::{Event, Trace};
 use crate::engine::verdict::{Interruption, Score, Verdict};
 use crate::http::coding::{self, Undecodable};
 use crate::ops::numeric;
+use crate::program::{Loaded, RuleIx};
 use crate::rule::{EngineMode, LimitAction, RuleId, Variable};
+use std::sync::Arc;
 
 /// Rules that a verdict names when a budget ran dry.
 const DEAREST: usize = 3;
@@ -125,6 +127,27 @@ impl Transaction {
     /// Fuel spent so far.
     pub fn fuel(&self) -> u64 {
         self.meter.spent()
+    }
+
+    /// The rules that have spent fuel of their own, in load order.
+    pub fn spent_by_rules(&self) -> impl Iterator<Item = (RuleIx, u64)> + '_ {
+        let spent = self.scratch.rule_fuel.iter().enumerate();
+        spent.filter(|(_, fuel)| **fuel > 0).map(|(at, fuel)| (RuleIx::new(at), *fuel))
+    }
+
+    /// The rule that runs, or ran when the engine failed.
+    pub fn running_rule(&self) -> Option<RuleIx> {
+        self.scratch.state.rule
+    }
+
+    /// Bytes of request and answer so far: what the budget has grown by.
+    pub fn inspected(&self) -> u64 {
+        self.inspected
+    }
+
+    /// The ruleset.
+    pub fn loaded(&self) -> &Arc<Loaded> {
+        &self.loaded
     }
 
     /// The rules that spent most fuel of their own, dearest first.
