@@ -6,6 +6,7 @@ mod traffic;
 
 mod determinism;
 mod policies;
+mod quarantine;
 mod reserves;
 mod switches;
 
