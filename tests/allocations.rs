@@ -8,10 +8,12 @@
 mod traffic;
 
 use fusewall::Waf;
+use fusewall::governor::{Governor, GovernorConfig};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::backtrace::Backtrace;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use traffic::{Request, recorded, say, setup};
 
 /// Counts the allocations of each thread that wants its own counted.
@@ -173,6 +175,29 @@ fn ordinary_requests_under_the_built_in_rules() {
     for (request, most) in ordinary() {
         measure(&format!("built-in rules, {}", request.id), &waf, &[request], most);
     }
+}
+
+#[test]
+fn what_the_governor_does_takes_no_memory() {
+    let config = GovernorConfig { share: Some(0.5), ..GovernorConfig::default() };
+    let governor = Governor::new(&config);
+    let tenant = governor.tenant("only", 1);
+    let waf = Waf::builder().rules_builtin().tenant(Arc::clone(&tenant)).build().expect("the rules load");
+    for (request, most) in ordinary() {
+        measure(&format!("with a tenant, {}", request.id), &waf, &[request], most);
+    }
+    COUNT.set(Count::default());
+    WATCHED.set(true);
+    let mut shed = 0;
+    for number in 0..20_000_u32 {
+        match tenant.admit(Some(std::net::Ipv4Addr::from(number << 8).into())) {
+            Ok(ticket) => ticket.settle(3_000_000),
+            Err(_) => shed += 1,
+        }
+    }
+    WATCHED.set(false);
+    assert!(shed > 0);
+    assert_eq!(COUNT.get(), Count::default());
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! How much is shed: a level that rises at once and falls slowly.
 
 use super::atomic::change;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 
 /// What is shed at a level, in order: each takes in those before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -48,10 +48,6 @@ impl Latch {
         Latch { state: AtomicU64::new(0), calm }
     }
 
-    pub(super) fn get(&self) -> Level {
-        Level::of(self.state.load(Ordering::Relaxed) >> TIME_BITS)
-    }
-
     /// Rises to `rise` if that is higher, falls by one if `fall` has been lower for long enough; answers the level.
     pub(super) fn update(&self, rise: Level, fall: Level, now: u64) -> Level {
         let now = (now & TIME).max(1);
@@ -89,7 +85,6 @@ mod tests {
         assert_eq!(latch.update(Calm, Calm, 209), Clients);
         assert_eq!(latch.update(Calm, Calm, 210), Shadow);
         assert_eq!(latch.update(Calm, Calm, 310), Calm);
-        assert_eq!(latch.get(), Calm);
     }
 
     #[test]

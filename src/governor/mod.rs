@@ -9,6 +9,7 @@
 //! | `level` | how much is shed |
 //! | `fuel_rate` | what fuel is worth in CPU time |
 //! | `metrics` | what was counted, also for Prometheus |
+//! | `quarantine` | a circuit breaker for each rule |
 //! | `reports` | so many reports of a kind in a second |
 //! | `bucket`, `decaying`, `atomic` | numbers that threads share without a lock |
 //! | `network`, `clock`, `cpu` | networks of clients; time; CPU time of a thread |
@@ -30,6 +31,7 @@ mod level;
 mod metrics;
 mod network;
 mod periodic;
+mod quarantine;
 mod reports;
 mod share;
 mod tenant;
@@ -44,6 +46,7 @@ pub use level::Level;
 pub use metrics::{Metrics, TenantMetrics};
 pub use network::Network;
 pub use periodic::Periodic;
+pub use quarantine::{Account, Change, Decision, Observation, Outcome, Quarantine, QuarantineConfig, State, Why};
 pub use reports::{LeftOut, Report};
 pub use share::{Governor, GovernorConfig};
 pub use tenant::{Shed, ShedReason, Tenant};

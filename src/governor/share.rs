@@ -123,7 +123,7 @@ impl Governor {
 
     /// The level in force.
     pub fn level(&self) -> Level {
-        self.latch.get()
+        if self.sheds() { self.look(self.clock.nanos()).1 } else { Level::Calm }
     }
 
     /// What has been counted so far. Meant for a metrics endpoint: takes the lock that [`tenant`](Self::tenant) takes.
@@ -132,6 +132,7 @@ impl Governor {
         let tenants = tenants.iter().filter_map(Weak::upgrade).map(|tenant| tenant.metrics()).collect();
         Metrics {
             share: self.share,
+            // Without requests nobody else would see that all is calm again.
             level: self.level(),
             nanos_per_fuel: self.rate.nanos_per_fuel(),
             balance_nanos: self.bucket.level(),

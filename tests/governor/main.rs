@@ -2,4 +2,6 @@
 
 mod clocks;
 mod overload;
+mod quarantine;
+mod reports;
 mod simulation;

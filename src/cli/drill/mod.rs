@@ -11,7 +11,8 @@ mod d22_heavy_bodies;
 mod d2_many_rules;
 mod d4_canary;
 mod d5_ceiling;
-mod pumps;
+mod d6_kill_switch;
+pub(super) mod pumps;
 mod report;
 mod setting;
 mod traffic;
@@ -55,6 +56,7 @@ const DRILLS: &[Drill] = &[
     d2_many_rules::DRILL,
     d4_canary::DRILL,
     d5_ceiling::DRILL,
+    d6_kill_switch::DRILL,
     d12_reports::DRILL,
     d21_every_pattern::DRILL,
     d22_heavy_bodies::DRILL,
