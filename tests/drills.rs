@@ -51,6 +51,20 @@ fn an_unknown_drill_is_an_error_that_names_the_known_ones() {
 }
 
 #[test]
+fn a_drill_takes_the_rules_that_it_is_given() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let rules = folder.path().join("mine.conf");
+    std::fs::write(&rules, "SecRuleEngine On\nSecRule ARGS \"@rx (?:a|b)+c\" \"id:1,phase:2,deny\"").expect("a file");
+    let output = drill(&["--short", "--json", "D1", "D21", "--rules", &rules.to_string_lossy()]);
+    let answers: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    for answer in answers.as_array().expect("a list") {
+        assert_eq!(answer["held"], true, "{answer}");
+        assert_eq!(answer["measured"]["rules"], Value::from(rules.to_string_lossy()));
+    }
+    assert_eq!(answers[1]["measured"]["patterns"], 1);
+}
+
+#[test]
 fn rules_that_do_not_load_are_not_held() {
     let folder = tempfile::tempdir().expect("a folder");
     let rules = folder.path().join("broken.conf");
