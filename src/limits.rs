@@ -164,6 +164,17 @@ impl Limits {
     /// [`upload_bytes`](Self::upload_bytes) of hosts that bring a place for files and say nothing else: ten times the largest body that
     /// the recommended configuration admits.
     pub const UPLOAD_BYTES: u64 = 128 << 20;
+
+    /// Fuel that a request of so many bytes may spend, reserves apart.
+    ///
+    /// ```
+    /// use fusewall::Limits;
+    /// assert_eq!(Limits::default().budget(1_000), 6_000_000);
+    /// ```
+    pub const fn budget(&self, bytes: usize) -> u64 {
+        let earned = self.fuel_base.saturating_add(self.fuel_per_byte.saturating_mul(bytes as u64));
+        if earned < self.fuel_cap { earned } else { self.fuel_cap }
+    }
 }
 
 impl Default for Limits {

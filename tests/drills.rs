@@ -5,7 +5,7 @@ use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
 /// All drills that there are: none may get lost.
-const NAMES: &[&str] = &["D1", "D2", "D4", "D5", "D12", "D21", "D22"];
+const NAMES: &[&str] = &["D1", "D2", "D3", "D4", "D5", "D6", "D12", "D21", "D22"];
 
 /// What all of them may take together; an unoptimised build is no measure.
 const TOGETHER: Duration = Duration::from_secs(if cfg!(debug_assertions) { 600 } else { 60 });
@@ -48,6 +48,20 @@ fn an_unknown_drill_is_an_error_that_names_the_known_ones() {
     assert_eq!(output.status.code(), Some(2));
     let told = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(told.contains("`D99`") && NAMES.iter().all(|name| told.contains(name)), "{told}");
+}
+
+#[test]
+fn a_drill_takes_the_rules_that_it_is_given() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let rules = folder.path().join("mine.conf");
+    std::fs::write(&rules, "SecRuleEngine On\nSecRule ARGS \"@rx (?:a|b)+c\" \"id:1,phase:2,deny\"").expect("a file");
+    let output = drill(&["--short", "--json", "D1", "D21", "--rules", &rules.to_string_lossy()]);
+    let answers: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    for answer in answers.as_array().expect("a list") {
+        assert_eq!(answer["held"], true, "{answer}");
+        assert_eq!(answer["measured"]["rules"], Value::from(rules.to_string_lossy()));
+    }
+    assert_eq!(answers[1]["measured"]["patterns"], 1);
 }
 
 #[test]

@@ -1,12 +1,15 @@
 //! `fusewall check`: everything that is wrong with rules, and what they may cost at most.
 
+use super::rate::{self, Rate};
 use super::rules::{RulesArgs, print_findings};
 use super::say;
 use crate::diag::json::JsonDiagnostic;
 use crate::limits::Limits;
-use crate::plan::{Ceilings, RulesetCost, cost};
+use crate::plan::{Ceilings, bound, cost, largest_proven};
+use crate::program::Loaded;
 use crate::store::load;
 use serde::Serialize;
+use std::collections::HashMap;
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -45,6 +48,7 @@ struct Answer {
     rules: usize,
     diagnostics: Vec<JsonDiagnostic>,
     cost: Cost,
+    rate: Rate,
     load_ms: f64,
     program_bytes: usize,
     ceilings: Vec<String>,
@@ -58,6 +62,19 @@ struct Cost {
     max_request_fuel: u64,
     fuel_per_kib: u64,
     rules: Vec<RuleCost>,
+    /// What requests of some sizes can cost at most: 1 KiB, 64 KiB, and the largest that the rules admit.
+    requests: Vec<RequestCost>,
+    /// Bytes of the largest request that cannot spend the default budget whatever is in it; none if there is none.
+    largest_proven: Option<usize>,
+}
+
+#[derive(Debug, Serialize)]
+struct RequestCost {
+    bytes: usize,
+    /// Without a budget.
+    fuel: u64,
+    /// With the budget that a request of this size has.
+    effective_fuel: u64,
 }
 
 #[derive(Debug, Serialize)]
@@ -66,6 +83,8 @@ struct RuleCost {
     per_call: u64,
     per_byte: f64,
     max_fuel: u64,
+    /// In a whole request of 64 KiB, whatever is where in it.
+    request_fuel: u64,
 }
 
 /// Runs the command.
@@ -89,7 +108,7 @@ pub fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
                 ceilings.push(error.message.clone());
                 report.diagnostics.push(error);
             }
-            (&*report, loaded.memory(), program.ruleset.rules.len(), Some(cost(program)))
+            (&*report, loaded.memory(), program.ruleset.rules.len(), Some(table(loaded)))
         }
         Err(report) => (&*report, 0, 0, None),
     };
@@ -100,7 +119,8 @@ pub fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
             ok,
             rules,
             diagnostics: report.json(),
-            cost: certificate.as_ref().map(table).unwrap_or_default(),
+            cost: certificate.unwrap_or_default(),
+            rate: rate::measure(),
             load_ms,
             program_bytes,
             ceilings,
@@ -128,26 +148,61 @@ pub fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::from(u8::from(!ok)))
 }
 
-fn table(cost: &RulesetCost) -> Cost {
+/// Bytes of the request that figures for one request are about.
+const SIZE: usize = 64 << 10;
+
+fn table(loaded: &Loaded) -> Cost {
+    let program = loaded.program();
+    let limits = &program.limits;
+    let cost = cost(program);
+    let of_request: HashMap<u64, u64> = bound(loaded, SIZE).rules.into_iter().map(|(id, fuel)| (id.0, fuel)).collect();
     let rules = cost.rules.iter().map(|rule| RuleCost {
         id: rule.id.0,
         per_call: rule.price.per_call,
         per_byte: rule.price.per_kib as f64 / 1024.0,
         max_fuel: rule.max_fuel,
+        request_fuel: of_request.get(&rule.id.0).copied().unwrap_or_default(),
     });
-    Cost { max_request_fuel: cost.max_request_fuel, fuel_per_kib: cost.fuel_per_kib, rules: rules.collect() }
+    let largest = usize::try_from(program.ruleset.settings.request_body_limit).unwrap_or(usize::MAX);
+    let sizes = [1 << 10, SIZE, largest.saturating_add(limits.header_bytes)];
+    let requests = sizes.map(|bytes| {
+        let fuel = bound(loaded, bytes).fuel;
+        RequestCost { bytes, fuel, effective_fuel: fuel.min(limits.budget(bytes)) }
+    });
+    Cost {
+        max_request_fuel: cost.max_request_fuel,
+        fuel_per_kib: cost.fuel_per_kib,
+        rules: rules.collect(),
+        requests: requests.into(),
+        largest_proven: largest_proven(loaded, limits),
+    }
 }
 
-fn print_cost(cost: &RulesetCost) -> std::io::Result<()> {
-    say(format_args!("{:>10}  {:>12}  {:>12}  {:>14}", "rule", "per call", "per KiB", "at 64 KiB"))?;
+fn print_cost(cost: &Cost) -> std::io::Result<()> {
+    say(format_args!(
+        "{:>10}  {:>12}  {:>12}  {:>14}  {:>18}",
+        "rule", "per call", "per byte", "64 KiB a value", "64 KiB a request"
+    ))?;
     for rule in cost.rules.iter().take(10) {
         say(format_args!(
-            "{:>10}  {:>12}  {:>12}  {:>14}",
-            rule.id, rule.price.per_call, rule.price.per_kib, rule.max_fuel
+            "{:>10}  {:>12}  {:>12}  {:>14}  {:>18}",
+            rule.id, rule.per_call, rule.per_byte, rule.max_fuel, rule.request_fuel
         ))?;
     }
     say(format_args!(
         "a request with 64 KiB in one value: {} fuel; each KiB more: {}",
         cost.max_request_fuel, cost.fuel_per_kib
-    ))
+    ))?;
+    for request in &cost.requests {
+        say(format_args!(
+            "any request of {} bytes: {} fuel at most without a budget, {} with it",
+            request.bytes, request.fuel, request.effective_fuel
+        ))?;
+    }
+    match cost.largest_proven {
+        Some(bytes) => say(format_args!("no request of {bytes} bytes or less can spend its budget"))?,
+        None => say("requests of any size may spend their budget")?,
+    }
+    let Rate { nominal_ns_per_fuel: nominal, measured_ns_per_fuel: measured } = rate::measure();
+    say(format_args!("a fuel is nominally {nominal:.2} ns; on this machine, now, it takes {measured:.2} ns"))
 }

@@ -10,6 +10,7 @@ mod explain;
 mod ftw;
 mod panics;
 mod progress;
+mod rate;
 mod requests;
 mod rules;
 mod run;

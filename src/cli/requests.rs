@@ -166,6 +166,19 @@ impl Prepared {
         self.drive(waf.transaction_with_id(&self.id))
     }
 
+    /// The same as if another client had sent it.
+    pub fn evaluate_from(&self, waf: &Waf, client: IpAddr) -> Transaction {
+        Prepared { client, ..self.clone() }.evaluate(waf)
+    }
+
+    /// Tells a transaction all of the request, and runs none of its phases.
+    pub fn begin(&self, waf: &Waf) -> Transaction {
+        let mut transaction = waf.transaction_with_id(&self.id);
+        self.tell(&mut transaction);
+        transaction.write_request_body(&self.body);
+        transaction
+    }
+
     fn drive(&self, mut transaction: Transaction) -> Transaction {
         self.request_phases(&mut transaction);
         if let Some(response) = self.response.as_ref().filter(|_| transaction.interruption().is_none()) {
@@ -182,12 +195,16 @@ impl Prepared {
         transaction
     }
 
-    fn request_phases(&self, transaction: &mut Transaction) {
+    fn tell(&self, transaction: &mut Transaction) {
         transaction.process_connection(self.client, 40000, IpAddr::V4(Ipv4Addr::LOCALHOST), 80);
         transaction.process_request_line(&self.method, &self.uri, &self.version);
         for (name, value) in &self.headers {
             transaction.add_request_header(name, value);
         }
+    }
+
+    fn request_phases(&self, transaction: &mut Transaction) {
+        self.tell(transaction);
         if transaction.process_request_headers().is_some() || transaction.write_request_body(&self.body).is_some() {
             return;
         }

@@ -95,6 +95,10 @@ pub fn run(args: &ServeArgs) -> anyhow::Result<ExitCode> {
 fn builder(rules: &RulesArgs, config: &Config) -> WafBuilder {
     let limits =
         Limits { audit_record_bytes: config.audit.record_bytes, block_lists: config.block_lists, ..Limits::default() };
+    let limits = config.budget.within(limits);
+    for opening in config.openings() {
+        tracing::warn!("{opening}");
+    }
     let variables = config.environment.iter().filter_map(|name| {
         let value = std::env::var_os(name)?;
         Some((name.as_bytes(), value.into_encoded_bytes()))

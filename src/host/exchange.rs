@@ -9,7 +9,7 @@
 //! [`finish`](Exchange::finish). The calls without `chunk` in them start a phase: the host then calls
 //! [`step`](Exchange::step) until it answers [`Turn::Done`], and may do other work, on any thread, between two steps.
 
-use crate::engine::{AuditRecord, Interruption, InterruptionAction, Reason, Step};
+use crate::engine::{AuditRecord, Interruption, InterruptionAction, Policy, Reason, RulePolicy, Step};
 use crate::governor::{Report, Shed};
 use crate::meter::Scope;
 use crate::rule::{EngineMode, LimitAction, Phase};
@@ -56,13 +56,17 @@ pub enum Unread {
     Pass,
 }
 
-/// The choices that a site or a route makes about request bodies.
+/// The choices that a site or a route makes about request bodies, and about requests that spend their budget.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct BodyPolicy {
     /// A body over `SecRequestBodyLimit`: 413, or inspect what fits and pass the rest.
     pub over_limit: Unread,
     /// A body with a `Content-Encoding` that cannot be decoded: 415, or inspect it as it is.
     pub coded: Unread,
+    /// When the budget of the request is spent; `None`: what the [`Waf`] says.
+    pub exhausted: Option<Policy>,
+    /// When the budget of a rule is spent; `None`: what the [`Waf`] says.
+    pub rule_exhausted: Option<RulePolicy>,
 }
 
 /// Why the traffic of an exchange was not inspected in full.
@@ -207,6 +211,12 @@ impl Exchange {
         tx.process_connection(ends.client.ip(), ends.client.port(), ends.server.ip(), ends.server.port());
         if policy.over_limit == Unread::Pass {
             tx.set_request_body_limit_action(LimitAction::ProcessPartial);
+        }
+        if let Some(exhausted) = policy.exhausted {
+            tx.set_policy(exhausted);
+        }
+        if let Some(exhausted) = policy.rule_exhausted {
+            tx.set_rule_policy(exhausted);
         }
         Exchange {
             tx,

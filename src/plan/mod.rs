@@ -2,7 +2,8 @@
 //!
 //! One file per pass: `fold` decides constant conditions and finds rules that no path leads to, `keys` collects TX names,
 //! `draft` interns selections, pipelines and operators, `patterns` compiles expressions and chooses their engine, `price`
-//! adds up what rules may cost, `ceiling` says which cost too much (and `heaviest` what in a pattern), `sieves` finds tests that look at the same values. Each pass explains itself in `fusewall explain`.
+//! adds up what rules may cost, `ceiling` says which cost too much (and `heaviest` what in a pattern), `sieves` finds tests that look
+//! at the same values, `certificate` bounds whole requests. Each pass explains itself in `fusewall explain`.
 
 mod artefact;
 mod ceiling;

@@ -5,12 +5,15 @@ use crate::engine;
 use crate::governor::{
     Change, Decision, Network, Observation, Outcome, Quarantine, QuarantineConfig, Report, State, SystemClock,
 };
+use crate::plan;
 use crate::program::{CtlStep, Program, RuleIx, Step};
 use crate::rule::{EngineMode, RuleId};
 use crate::store::Deployed;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+/// Fuel of a rule's own below which nobody asks whether it was within its certificate, which takes longer.
+const WORTH_ASKING: u64 = 10_000_000;
 /// Requests between two looks for rules whose cool-down is over.
 const TICK: u64 = 64;
 
@@ -44,14 +47,18 @@ impl Watch {
 
     /// Takes a request that has ended into account: what each rule has spent, and which one has panicked.
     pub(super) fn observe(&self, tx: &engine::Transaction, panicked: bool, network: Network, deployed: &Deployed) {
+        if cfg!(fusewall_without = "quarantine") {
+            return;
+        }
         let running = tx.running_rule().filter(|_| panicked);
+        let mut certificate = None;
         let observed = tx.rule_fuel().iter().enumerate().filter_map(|(rule, &fuel)| {
             let outcome = if running == Some(RuleIx::new(rule)) { Outcome::Panic } else { Outcome::Spent };
             if fuel == 0 && outcome == Outcome::Spent {
                 return None;
             }
-            // No rule goes beyond its budget, so that is the certificate of every one.
-            let bound = Some(u64::MAX);
+            let bound =
+                Some(if fuel > WORTH_ASKING { certified(tx, RuleIx::new(rule), &mut certificate) } else { u64::MAX });
             let rule = u32::try_from(rule).ok()?;
             self.quarantine.observe(&Observation { rule, fuel, bound, enforcing: !self.watches, network, outcome })
         });
@@ -90,6 +97,14 @@ impl Watch {
             tracing::warn!(rule = id, generation, left_out, "quarantine: {why}: {done}");
         }
     }
+}
+
+/// What a rule may cost at most in a request of this size. An answer is counted as if it were one more.
+fn certified(tx: &engine::Transaction, rule: RuleIx, certificate: &mut Option<plan::Bound>) -> u64 {
+    let (loaded, bytes) = (tx.loaded(), usize::try_from(tx.inspected()).unwrap_or(usize::MAX));
+    let whole = certificate.get_or_insert_with(|| plan::bound(loaded, bytes));
+    let id = loaded.program().source(rule).map(|source| source.id);
+    whole.rules.iter().find(|(other, _)| Some(*other) == id).map_or(u64::MAX, |(_, fuel)| *fuel)
 }
 
 /// Whether a ruleset only watches: it never refuses, and no rule can change that for a request.

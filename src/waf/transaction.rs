@@ -1,7 +1,9 @@
 //! One exchange, as hosts and users hold it: every call of the engine is guarded.
 
 use super::quarantine::Watch;
-use crate::engine::{self, AuditRecord, Event, Interruption, InterruptionAction, MatchRecord, Reason, Step, Verdict};
+use crate::engine::{
+    self, AuditRecord, Event, Interruption, InterruptionAction, MatchRecord, Policy, Reason, RulePolicy, Step, Verdict,
+};
 use crate::governor::{Network, Report, Ticket};
 use crate::http::coding::Undecodable;
 use crate::rule::{AuditSettings, EngineMode, LimitAction, Phase, RuleId};
@@ -166,6 +168,20 @@ impl Transaction {
     /// What happens when the request body is longer than its limit; overrides `SecRequestBodyLimitAction`.
     pub fn set_request_body_limit_action(&mut self, action: LimitAction) {
         self.guard(Phase::RequestBody, (), |inner| inner.set_request_body_limit_action(action));
+    }
+
+    /// What happens when the budget of this request is spent, whatever [`WafBuilder::policy`](crate::WafBuilder::policy) says.
+    pub fn set_policy(&mut self, policy: Policy) {
+        if let Some(inner) = &mut self.inner {
+            inner.set_policy(policy);
+        }
+    }
+
+    /// What happens when the budget of a rule is spent in this request.
+    pub fn set_rule_policy(&mut self, policy: RulePolicy) {
+        if let Some(inner) = &mut self.inner {
+            inner.set_rule_policy(policy);
+        }
     }
 
     /// Notes in the verdict that the host lets something pass without inspection.

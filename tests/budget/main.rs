@@ -1,6 +1,10 @@
 //! The budget of a request and of its rules: what happens when one is spent, who still runs then, and what can be turned off
 //! while requests are under way.
 
+#[path = "../traffic/mod.rs"]
+mod traffic;
+
+mod determinism;
 mod policies;
 mod reserves;
 mod switches;

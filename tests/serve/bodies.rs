@@ -79,7 +79,7 @@ async fn a_body_over_the_limit_is_refused_with_413() {
 #[tokio::test]
 async fn a_route_may_let_the_rest_of_a_long_body_pass_and_the_log_says_so() {
     let upstream = Upstream::start().await;
-    let route = Route { path: "/upload".into(), over_limit: Some(Unread::Pass), coded: None };
+    let route = Route { path: "/upload".into(), over_limit: Some(Unread::Pass), ..Route::default() };
     let site = Site::start(Some(&upstream), |config| config.routes.push(route)).await;
     for chunked in [false, true] {
         assert_eq!(site.send(upload("/upload/x", chunked)).await.status, 200);

@@ -118,10 +118,10 @@ fn requests(setting: &Setting<'_>, pumps: &[Pump], size: usize, found: &mut Find
     let mut tripped = 0;
     for pump in pumps {
         let request = traffic::form(format!("x={}", escaped(&pump.text(size))));
-        let (_, told) = verdict(&waf, &request)?;
+        let (transaction, told) = verdict(&waf, &request)?;
         if told.exhausted.is_some() {
             tripped += 1;
-            found.hold(is_closed(&told), || format!("let through, and {}", budget(&told)));
+            found.hold(is_closed(&transaction, &told), || format!("let through, and {}", budget(&told)));
             continue;
         }
         let (_, free) = verdict(&unlimited, &request)?;

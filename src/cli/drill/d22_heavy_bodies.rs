@@ -119,7 +119,7 @@ struct Taken {
 
 fn take(waf: &Waf, request: Prepared) -> anyhow::Result<Taken> {
     let begun = thread_cpu_time();
-    let (_, told) = verdict(waf, &request)?;
+    let (transaction, told) = verdict(waf, &request)?;
     let cpu = thread_cpu_time() - begun;
     let loaded = waf.loaded();
     let limits = &loaded.program().limits;
@@ -128,7 +128,7 @@ fn take(waf: &Waf, request: Prepared) -> anyhow::Result<Taken> {
         fuel: told.fuel,
         budget: budget.min(limits.fuel_cap),
         tripped: told.exhausted.is_some(),
-        closed: is_closed(&told),
+        closed: is_closed(&transaction, &told),
         cpu,
     })
 }

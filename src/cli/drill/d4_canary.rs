@@ -20,7 +20,7 @@ pub const DRILL: Drill = Drill {
 const DEAR: &str = r#"SecRule ARGS "@rx (?:a.*b|b.*c|c.*a)d[^x]{60}y" "id:1,phase:2,deny""#;
 
 /// The most that one charge is: a block of 256 bytes with some states alive.
-const CHARGE: u64 = 100_000;
+const CHARGE: u64 = 10_000;
 
 /// A rule whose cost no price bounds: its budget alone does. Each way to divide the text
 /// in four is tried, and none fits: what comes behind is odd.

@@ -9,9 +9,11 @@ mod d1_dear_regex;
 mod d21_every_pattern;
 mod d22_heavy_bodies;
 mod d2_many_rules;
+mod d3_watching_rule;
 mod d4_canary;
 mod d5_ceiling;
-mod pumps;
+mod d6_kill_switch;
+pub(super) mod pumps;
 mod report;
 mod setting;
 mod traffic;
@@ -53,8 +55,10 @@ struct Drill {
 const DRILLS: &[Drill] = &[
     d1_dear_regex::DRILL,
     d2_many_rules::DRILL,
+    d3_watching_rule::DRILL,
     d4_canary::DRILL,
     d5_ceiling::DRILL,
+    d6_kill_switch::DRILL,
     d12_reports::DRILL,
     d21_every_pattern::DRILL,
     d22_heavy_bodies::DRILL,

@@ -5,6 +5,7 @@ use crate::cli::rules::RulesArgs;
 use crate::engine::{Decided, FixedEnv, Verdict};
 use crate::files::{Files, MemoryFiles};
 use crate::limits::Limits;
+use crate::rule::EngineMode;
 use crate::store::{DiskFiles, builtin_files};
 use crate::waf::{Transaction, Waf, WafBuilder};
 use anyhow::Context;
@@ -136,8 +137,12 @@ pub fn budget(told: &Verdict) -> String {
     }
 }
 
-/// Whether a spent budget lets nothing through: the request is refused, or the rule counts as a match.
-pub fn is_closed(told: &Verdict) -> bool {
+/// Whether a spent budget lets nothing through: the request is refused, or the rule counts as a match. Where rules only detect, there
+/// is nothing to refuse.
+pub fn is_closed(transaction: &Transaction, told: &Verdict) -> bool {
+    if transaction.mode() != EngineMode::On {
+        return true;
+    }
     match told.exhausted.as_ref().map(|spent| spent.policy) {
         Some(Decided::Block) => told.interruption.is_some(),
         Some(Decided::Match) | None => true,

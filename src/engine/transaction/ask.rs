@@ -7,8 +7,9 @@ use crate::engine::trace::{Event, Trace};
 use crate::engine::verdict::{Interruption, Score, Verdict};
 use crate::http::coding::{self, Undecodable};
 use crate::ops::numeric;
-use crate::program::RuleIx;
+use crate::program::{Loaded, RuleIx};
 use crate::rule::{EngineMode, LimitAction, RuleId, Variable};
+use std::sync::Arc;
 
 /// Rules that a verdict names when a budget ran dry.
 const DEAREST: usize = 3;
@@ -126,6 +127,16 @@ impl Transaction {
     /// Fuel spent so far.
     pub fn fuel(&self) -> u64 {
         self.meter.spent()
+    }
+
+    /// Bytes of request and answer so far: what the budget has grown by.
+    pub fn inspected(&self) -> u64 {
+        self.inspected
+    }
+
+    /// The ruleset.
+    pub fn loaded(&self) -> &Arc<Loaded> {
+        &self.loaded
     }
 
     /// What each rule has spent of its own, by its index.

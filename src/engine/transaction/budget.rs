@@ -14,9 +14,8 @@ impl Transaction {
     /// Raises the fuel that this request may spend by what `bytes` more are worth.
     pub(super) fn grant(&mut self, bytes: usize) {
         self.inspected = self.inspected.saturating_add(bytes as u64);
-        let limits = &self.loaded.program().limits;
-        let earned = limits.fuel_base.saturating_add(limits.fuel_per_byte.saturating_mul(self.inspected));
-        self.meter.set_limit(earned.min(limits.fuel_cap).max(self.reserved));
+        let bytes = usize::try_from(self.inspected).unwrap_or(usize::MAX);
+        self.meter.set_limit(self.loaded.program().limits.budget(bytes).max(self.reserved));
     }
 
     /// Lets `fuel` be spent from now on, whatever was spent before.

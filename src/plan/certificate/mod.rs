@@ -9,6 +9,7 @@
 mod extent;
 
 use super::price::test_price;
+use crate::limits::Limits;
 use crate::meter::Price;
 use crate::program::{Link, Loaded, Look, PlannedRule, Selection, Step, Test, TextPart, Which};
 use crate::rule::{Phase, RuleId};
@@ -54,15 +55,10 @@ pub fn bound(loaded: &Loaded, bytes: usize) -> Bound {
     bound
 }
 
-/// The largest size, in bytes, of which no request can spend the budget that it earns, as the limits grant it; `None` if not even an
-/// empty one is safe.
-pub fn largest_proven(loaded: &Loaded) -> Option<usize> {
-    let limits = &loaded.program().limits;
-    let holds = |bytes: usize| {
-        let earned =
-            limits.fuel_base.saturating_add(limits.fuel_per_byte.saturating_mul(bytes as u64)).min(limits.fuel_cap);
-        bound(loaded, bytes).fuel <= earned
-    };
+/// The largest size, in bytes, of which no request can spend the budget that it earns under these limits; `None` if not even an empty
+/// one is safe.
+pub fn largest_proven(loaded: &Loaded, limits: &Limits) -> Option<usize> {
+    let holds = |bytes: usize| bound(loaded, bytes).fuel <= limits.budget(bytes);
     // Sizes above one that is not proven may be, where the budget grows faster than the bound: they are not asked for.
     let (mut proven, mut open) = (0, 1);
     while open <= 64 << 20 && holds(open) {

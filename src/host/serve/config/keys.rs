@@ -1,7 +1,9 @@
 //! The table of all keys: name, type, default, meaning, and how a value gets into the [`Config`].
 
 use super::{Config, Route, plain};
+use crate::engine::{Policy, RulePolicy};
 use crate::host::exchange::Unread;
+use crate::meter::FUEL_PER_MICROSECOND;
 use crate::net::IpSet;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -28,6 +30,9 @@ const DURATION: &str = "duration, such as `\"500ms\"`, `\"10s\"`, `\"2m\"`";
 const COUNT: &str = "integer";
 const BYTES: &str = "integer, bytes";
 const UNREAD: &str = "`\"refuse\"` or `\"pass\"`";
+const EXHAUSTED: &str = "`\"block\"` or `\"allow\"`";
+const RULE_EXHAUSTED: &str = "`\"match\"`, `\"block\"`, `\"skip\"` or `\"score:N\"`";
+const FUEL: &str = "integer, fuel; or a time that stands for it at the nominal rate, such as `\"2ms\"` (1,334,000)";
 
 macro_rules! key {
     ($name:literal, $kind:expr, $default:literal, $help:literal, |$target:ident, $value:ident| $set:expr) => {
@@ -303,6 +308,40 @@ pub(super) const SITE: &[Key<Config>] = &[
         |config, value| config.inspection.limits.held_bytes = positive(value)?
     ),
     key!(
+        "inspection.exhausted",
+        EXHAUSTED,
+        r#""block""#,
+        "A request that spends its budget: 503, or let it pass uninspected but for rules with the tag `fusewall/critical` (noted in the log; a warning at the start).",
+        |config, value| config.inspection.bodies.exhausted = Some(exhausted(value)?)
+    ),
+    key!(
+        "inspection.rule_exhausted",
+        RULE_EXHAUSTED,
+        r#""match""#,
+        "A rule that spends its budget: it counts as a match where that only tightens, else 503; or 503 always; or leave it out; or leave it out and add to the anomaly score of CRS. The last two come with a warning at the start.",
+        |config, value| config.inspection.bodies.rule_exhausted = Some(rule_exhausted(value)?)
+    ),
+    key!(
+        "budget.base",
+        FUEL,
+        "5000000",
+        "What a request may spend on inspection, whatever its size.",
+        |config, value| config.budget.base = fuel(value)?
+    ),
+    key!(
+        "budget.per_byte",
+        FUEL,
+        "1000",
+        "What it may spend for each byte of request line, header fields and bodies, beside that.",
+        |config, value| config.budget.per_byte = fuel(value)?
+    ),
+    key!("budget.cap", FUEL, "1000000000", "What it may spend at most.", |config, value| config.budget.cap =
+        fuel(value)?),
+    key!("budget.rule", FUEL, "200000000", "What one rule may spend in a request.", |config, value| config
+        .budget
+        .rule =
+        fuel(value)?),
+    key!(
         "governor.share",
         "number above 0, at most 1",
         "",
@@ -362,6 +401,11 @@ pub(super) const ROUTE: &[Key<Route>] = &[
     key!("over_limit", UNREAD, "", "`inspection.over_limit` for these paths.", |route, value| route.over_limit =
         Some(unread(value)?)),
     key!("coded", UNREAD, "", "`inspection.coded` for these paths.", |route, value| route.coded = Some(unread(value)?)),
+    key!("exhausted", EXHAUSTED, "", "`inspection.exhausted` for these paths.", |route, value| route.exhausted =
+        Some(exhausted(value)?)),
+    key!("rule_exhausted", RULE_EXHAUSTED, "", "`inspection.rule_exhausted` for these paths.", |route, value| route
+        .rule_exhausted =
+        Some(rule_exhausted(value)?)),
 ];
 
 fn found(value: &DeValue<'_>) -> String {
@@ -490,6 +534,37 @@ fn unread(value: &DeValue<'_>) -> Result<Unread, String> {
         Some("pass") => Ok(Unread::Pass),
         _ => Err(format!("expected \"refuse\" or \"pass\", found {}", found(value))),
     }
+}
+
+fn exhausted(value: &DeValue<'_>) -> Result<Policy, String> {
+    match value.as_str() {
+        Some("block") => Ok(Policy::Block),
+        Some("allow") => Ok(Policy::Allow),
+        _ => Err(format!("expected \"block\" or \"allow\", found {}", found(value))),
+    }
+}
+
+fn rule_exhausted(value: &DeValue<'_>) -> Result<RulePolicy, String> {
+    let points = |text: &str| text.strip_prefix("score:")?.parse().ok().filter(|points| *points > 0);
+    match value.as_str() {
+        Some("match") => Ok(RulePolicy::Match),
+        Some("block") => Ok(RulePolicy::Block),
+        Some("skip") => Ok(RulePolicy::Skip),
+        Some(text) if points(text).is_some() => Ok(RulePolicy::Score(points(text).unwrap_or(1))),
+        _ => Err(format!(
+            "expected \"match\", \"block\", \"skip\" or \"score:\" and a number from 1 on, found {}",
+            found(value)
+        )),
+    }
+}
+
+/// Fuel, or a time: a constant rate turns it into fuel, so that the same file means the same everywhere.
+fn fuel(value: &DeValue<'_>) -> Result<u64, String> {
+    if value.as_str().is_none() {
+        return positive(value).map(|fuel| fuel as u64);
+    }
+    let micros = u64::try_from(duration(value)?.as_micros()).unwrap_or(u64::MAX);
+    Ok(micros.saturating_mul(FUEL_PER_MICROSECOND))
 }
 
 fn prefix(value: &DeValue<'_>) -> Result<String, String> {

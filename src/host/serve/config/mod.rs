@@ -9,10 +9,12 @@ mod reference;
 pub use parse::{ConfigError, parse};
 pub use reference::reference;
 
+use crate::engine::{Policy, RulePolicy};
 use crate::governor::GovernorConfig;
 use crate::host::audit::AuditLimits;
 use crate::host::exchange::{BodyPolicy, Unread};
 use crate::host::inspect::InspectionLimits;
+use crate::limits::Limits;
 use crate::net::IpSet;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -51,6 +53,8 @@ pub struct Config {
     pub timeouts: Timeouts,
     /// `inspection`
     pub inspection: Inspection,
+    /// `budget`
+    pub budget: Budget,
     /// `governor.share`, `governor.burst_ms`
     pub governor: GovernorConfig,
     /// `governor.quarantine`
@@ -79,6 +83,7 @@ impl Default for Config {
             limits: ServeLimits::default(),
             timeouts: Timeouts::default(),
             inspection: Inspection::default(),
+            budget: Budget::default(),
             governor: GovernorConfig::default(),
             quarantine: false,
             audit: AuditLimits::default(),
@@ -199,12 +204,48 @@ impl Default for Timeouts {
 }
 
 /// `[inspection]`
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Inspection {
     /// `inspection.over_limit`, `inspection.coded`
     pub bodies: BodyPolicy,
     /// `inspection.quantum`, `inspection.long_lane`, `inspection.held_bytes`
     pub limits: InspectionLimits,
+}
+
+impl Default for Inspection {
+    fn default() -> Self {
+        let (exhausted, rule_exhausted) = (Some(Policy::Block), Some(RulePolicy::Match));
+        let bodies = BodyPolicy { exhausted, rule_exhausted, ..BodyPolicy::default() };
+        Inspection { bodies, limits: InspectionLimits::default() }
+    }
+}
+
+/// `[budget]`: what inspection may cost, in fuel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Budget {
+    /// `budget.base`
+    pub base: u64,
+    /// `budget.per_byte`
+    pub per_byte: u64,
+    /// `budget.cap`
+    pub cap: u64,
+    /// `budget.rule`
+    pub rule: u64,
+}
+
+impl Default for Budget {
+    fn default() -> Self {
+        let limits = Limits::default();
+        Budget { base: limits.fuel_base, per_byte: limits.fuel_per_byte, cap: limits.fuel_cap, rule: limits.fuel_rule }
+    }
+}
+
+impl Budget {
+    /// The limits with this budget.
+    pub fn within(&self, limits: Limits) -> Limits {
+        let Budget { base, per_byte, cap, rule } = *self;
+        Limits { fuel_base: base, fuel_per_byte: per_byte, fuel_cap: cap, fuel_rule: rule, ..limits }
+    }
 }
 
 /// `[[routes]]`: an exception for the paths below a prefix.
@@ -216,9 +257,28 @@ pub struct Route {
     pub over_limit: Option<Unread>,
     /// `routes.coded`
     pub coded: Option<Unread>,
+    /// `routes.exhausted`
+    pub exhausted: Option<Policy>,
+    /// `routes.rule_exhausted`
+    pub rule_exhausted: Option<RulePolicy>,
 }
 
 impl Config {
+    /// What lets pass what nobody has inspected to its end, in words for whoever starts the server.
+    pub fn openings(&self) -> Vec<String> {
+        let site = ("", self.inspection.bodies.exhausted, self.inspection.bodies.rule_exhausted);
+        let routes = self.routes.iter().map(|route| (route.path.as_str(), route.exhausted, route.rule_exhausted));
+        let open = std::iter::once(site).chain(routes).flat_map(|(path, request, rule)| {
+            let below = if path.is_empty() { String::new() } else { format!(" below `{path}`") };
+            let request = (request == Some(Policy::Allow))
+                .then(|| format!("requests{below} that spend their budget are let through: `exhausted = \"allow\"`"));
+            let rule = matches!(rule, Some(RulePolicy::Skip | RulePolicy::Score(_)))
+                .then(|| format!("rules{below} that spend their budget are left out: `rule_exhausted`"));
+            request.into_iter().chain(rule)
+        });
+        open.collect()
+    }
+
     /// The choices about bodies for a request target.
     ///
     /// A route loosens protection, so it only counts for a plain path: one with an escape, an empty or dot segment, a
@@ -236,6 +296,8 @@ impl Config {
         if let Some(route) = self.routes.iter().filter(below).max_by_key(|route| route.path.len()) {
             policy.over_limit = route.over_limit.unwrap_or(policy.over_limit);
             policy.coded = route.coded.unwrap_or(policy.coded);
+            policy.exhausted = route.exhausted.or(policy.exhausted);
+            policy.rule_exhausted = route.rule_exhausted.or(policy.rule_exhausted);
         }
         policy
     }
@@ -260,7 +322,7 @@ mod tests {
 
     #[test]
     fn a_route_counts_for_plain_paths_below_it_only() {
-        let route = Route { path: "/upload".into(), over_limit: Some(Unread::Pass), coded: None };
+        let route = Route { path: "/upload".into(), over_limit: Some(Unread::Pass), ..Route::default() };
         let config = Config { routes: vec![route], ..Config::default() };
         let over = |target: &str| config.body_policy(target.as_bytes()).over_limit;
         for target in ["/upload", "/upload/", "/upload/a?x=%2e", "/upload/a.b/c"] {

@@ -175,6 +175,7 @@ fn distance(a: &str, b: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::{Policy, RulePolicy};
     use std::time::Duration;
 
     fn errors(text: &str) -> Vec<String> {
@@ -186,6 +187,25 @@ mod tests {
         for key in SITE.iter().filter(|key| !key.default.is_empty()) {
             let text = format!("{} = {}", key.name, key.default);
             assert_eq!(parse("f.toml", &text).as_ref(), Ok(&Config::default()), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_budget_is_fuel_or_a_time_that_stands_for_it() {
+        let text = "[budget]\nbase = '2ms'\nrule = 77\n[inspection]\nexhausted = 'allow'\n\
+                    [[routes]]\npath = '/up'\nexhausted = 'block'\nrule_exhausted = 'score:5'\n";
+        let config = parse("f.toml", text).unwrap();
+        assert_eq!((config.budget.base, config.budget.rule), (1_334_000, 77));
+        let policy = |path: &[u8]| {
+            let policy = config.body_policy(path);
+            (policy.exhausted, policy.rule_exhausted)
+        };
+        assert_eq!(policy(b"/"), (Some(Policy::Allow), Some(RulePolicy::Match)));
+        assert_eq!(policy(b"/up/a"), (Some(Policy::Block), Some(RulePolicy::Score(5))));
+        assert_eq!(config.openings().len(), 2, "{:?}", config.openings());
+        assert_eq!(Config::default().openings(), [""; 0]);
+        for wrong in ["[budget]\nbase = 0", "[budget]\nbase = '2'", "[inspection]\nrule_exhausted = 'score:0'"] {
+            assert_eq!(errors(wrong).len(), 1, "{wrong}");
         }
     }
 
