@@ -1,7 +1,7 @@
 //! What hosts and users hold: a [`Waf`], and a [`Transaction`] for each exchange.
 
-mod breakers;
 mod collections;
+mod quarantine;
 mod switching;
 mod transaction;
 
@@ -13,17 +13,17 @@ use crate::engine::persist::Collections;
 use crate::engine::upload::UploadSink;
 use crate::engine::{self, Env, Policy, Resolver, RulePolicy};
 use crate::files::{Files, RemoteRules, WithRemote};
-use crate::governor::{Identities, Identity, QuarantineConfig, Shed, State, SystemEnv, Tenant, Ticket};
+use crate::governor::{Identities, Identity, Network, QuarantineConfig, Shed, SystemEnv, Tenant, Ticket};
 use crate::http::Descriptors;
 use crate::lang::seclang::codes;
 use crate::limits::Limits;
 use crate::plan::{Ceilings, Options};
 use crate::program::{Loaded, Program};
-use crate::rule::RuleId;
+use crate::rule::Phase;
 use crate::store::{BundleKey, DiskFiles, LoadReport, Loading, RuleSource, Slot, Unverified, load};
-use arc_swap::ArcSwap;
-use breakers::Breakers;
+use arc_swap::ArcSwapOption;
 use collections::{Keeping, Kept};
+use quarantine::Watch;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -63,11 +63,12 @@ struct Shared {
     descriptors: Option<Arc<Descriptors>>,
     ids: Identities,
     tenant: Option<Arc<Tenant>>,
+    quarantine: Option<QuarantineConfig>,
+    /// The breakers of the ruleset in service, if there are to be any.
+    watch: Option<ArcSwapOption<Watch>>,
     policy: Policy,
     rule_policy: RulePolicy,
     switching: Mutex<Switching>,
-    quarantine: QuarantineConfig,
-    breakers: ArcSwap<Breakers>,
     kept: Kept,
     report: LoadReport,
     /// What the ruleset of a generation has taken ready-made. Whoever puts rules into service holds it.
@@ -107,9 +108,9 @@ pub struct WafBuilder {
     uploads: Option<Arc<dyn UploadSink>>,
     descriptors: Option<Arc<Descriptors>>,
     tenant: Option<Arc<Tenant>>,
+    quarantine: Option<QuarantineConfig>,
     policy: Policy,
     rule_policy: RulePolicy,
-    quarantine: QuarantineConfig,
     collections: Keeping,
 }
 
@@ -230,6 +231,15 @@ impl WafBuilder {
         self
     }
 
+    /// Gives each rule a circuit breaker: of a ruleset in `DetectionOnly` those rules are left out that are dear for many clients,
+    /// of any those that panic for many (then they count as a match); [`Waf::admit`] turns away clients that make several rules
+    /// fail. Rules tagged `fusewall/critical` are protected. Off by default.
+    #[must_use]
+    pub fn quarantine(mut self, config: QuarantineConfig) -> Self {
+        self.quarantine = Some(config);
+        self
+    }
+
     /// What happens when the budget of a request is spent; [`Policy::Block`] by default.
     #[must_use]
     pub fn policy(mut self, policy: Policy) -> Self {
@@ -241,14 +251,6 @@ impl WafBuilder {
     #[must_use]
     pub fn rule_policy(mut self, policy: RulePolicy) -> Self {
         self.rule_policy = policy;
-        self
-    }
-
-    /// When rules go off by themselves: those that only watch if they are dear for many clients, those that refuse never by their
-    /// cost (they then count as a match: only a wrong price or a panic does that). Rules with the tag `fusewall/critical` never do.
-    #[must_use]
-    pub fn quarantine(mut self, config: QuarantineConfig) -> Self {
-        self.quarantine = config;
         self
     }
 
@@ -296,7 +298,6 @@ impl WafBuilder {
         };
         let slot = Slot::new(loaded);
         let switching = Mutex::new(Switching::new(&slot.current()));
-        let breakers = ArcSwap::new(Breakers::new(&self.quarantine, &slot.current()));
         let unverified = report.unverified.take().map(|unverified| (slot.current().generation(), unverified));
         let shared = Shared {
             slot,
@@ -308,16 +309,18 @@ impl WafBuilder {
             descriptors: self.descriptors,
             ids: Identities::new(),
             tenant: self.tenant,
+            watch: self.quarantine.as_ref().map(|_| ArcSwapOption::empty()),
+            quarantine: self.quarantine,
             policy: self.policy,
             rule_policy: self.rule_policy,
             switching,
-            quarantine: self.quarantine,
-            breakers,
             kept,
             report,
             unverified: Mutex::new(unverified),
         };
-        Ok(Waf { shared: Arc::new(shared) })
+        let waf = Waf { shared: Arc::new(shared) };
+        waf.watch_over(&waf.shared.slot.current());
+        Ok(waf)
     }
 }
 
@@ -334,9 +337,9 @@ impl Waf {
             uploads: None,
             descriptors: None,
             tenant: None,
+            quarantine: None,
             policy: Policy::Block,
             rule_policy: RulePolicy::Match,
-            quarantine: QuarantineConfig::default(),
             collections: Keeping::Memory,
         }
     }
@@ -373,6 +376,12 @@ impl Waf {
     /// ```
     pub fn admit(&self, client: IpAddr) -> Result<Transaction, Shed> {
         let client = Some(client).filter(|client| !client.is_unspecified());
+        let watch = self.shared.watch.as_ref().and_then(|watch| watch.load_full());
+        if let (Some(watch), Some(client), Policy::Block) = (watch, client, self.shared.policy)
+            && watch.is_bad_client(Network::from(client))
+        {
+            return Err(Shed::faults());
+        }
         let ticket = self.shared.tenant.as_ref().map(|tenant| tenant.admit(client)).transpose()?;
         Ok(self.begin(&self.shared.ids.next_id(), ticket))
     }
@@ -406,9 +415,8 @@ impl Waf {
             inner.set_descriptors(descriptors.clone());
         }
         inner.set_generation(deployed.generation());
-        let breakers = Some(self.shared.breakers.load_full()).filter(|breakers| breakers.belong_to(&deployed));
-        let tries = breakers.as_ref().is_some_and(|it| it.admit(&mut inner, deployed.loaded().program()));
-        Transaction { inner: Some(inner), deployed, failed: None, ticket, breakers, tries, client: None }
+        let watch = self.watch(&deployed).map(|watch| (watch, Network::from(IpAddr::from([0; 4]))));
+        Transaction { inner: Some(inner), deployed, failed: None, ticket, phase: Phase::RequestHeaders, watch }
     }
 
     /// Loads other rules and puts them into service; answers their generation and what loading them has found. A failure leaves
@@ -448,11 +456,6 @@ impl Waf {
         let current = place.take_if(|other| is_same(other)).is_some();
         let replaced = current.then(|| compiled.map(|(loaded, _)| self.deploy(loaded)));
         Verification::Different { from: unverified.from().to_path_buf(), patterns, replaced }
-    }
-
-    /// Rules that their circuit breakers have turned off, or are trying.
-    pub fn quarantined(&self) -> Vec<(RuleId, State)> {
-        self.shared.breakers.load().off(self.shared.slot.current().loaded().program())
     }
 
     /// What loading the first rules found: warnings and notes.

@@ -1,7 +1,7 @@
 //! `fusewall serve`: the reverse proxy.
 
 use super::rules::{RulesArgs, print_findings};
-use crate::governor::{Governor, SystemEnv};
+use crate::governor::{Governor, QuarantineConfig, SystemEnv};
 use crate::host::NameLookUps;
 use crate::host::audit::AuditLog;
 use crate::host::serve::{Config, ErrorLog, Server, config, raise_descriptor_limit};
@@ -107,6 +107,9 @@ fn builder(rules: &RulesArgs, config: &Config) -> WafBuilder {
     let mut builder = builder.env(SystemEnv::with_variables(variables));
     if config.governor.share.is_some() {
         builder = builder.tenant(Governor::new(&config.governor).tenant("serve", 1));
+    }
+    if config.quarantine {
+        builder = builder.quarantine(QuarantineConfig::default());
     }
     if config.block_lists > 0 { builder.resolver(NameLookUps::system()) } else { builder }
 }

@@ -101,12 +101,6 @@ impl BitSet {
         }
     }
 
-    pub(super) fn remove(&mut self, at: usize) {
-        if let Some(word) = self.0.get_mut(at / 64) {
-            *word &= !(1 << (at % 64));
-        }
-    }
-
     /// Adds what is in the words of another one.
     pub(super) fn add(&mut self, words: impl Iterator<Item = u64>) {
         self.0.iter_mut().zip(words).for_each(|(word, more)| *word |= more);

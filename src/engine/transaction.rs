@@ -18,7 +18,7 @@ use super::upload::{UploadSink, Writing};
 use super::verdict::{Interruption, InterruptionAction, Policy, Reason, RulePolicy};
 use crate::http::{BodyParser, Descriptors, coding::Decoding, nested::Nested};
 use crate::meter::{Exhausted, Meter};
-use crate::program::{Loaded, RuleIx, Switches};
+use crate::program::{Loaded, Switches};
 use crate::rule::{AllowScope, EngineMode, LimitAction, Phase, Variable};
 use std::sync::Arc;
 
@@ -139,11 +139,6 @@ impl Transaction {
         if self.scratch.is_behind() {
             self.scratch.follow_switches();
         }
-    }
-
-    /// Runs a rule in this exchange that a switch has turned off for others. To be called before the first phase.
-    pub fn readmit(&mut self, rule: RuleIx) {
-        self.scratch.removed.remove(rule.index());
     }
 
     /// Where persistent collections are kept; without it each request finds none.

@@ -17,6 +17,8 @@ pub enum Report {
     Shed,
     /// The peer at the other end fails: 100 a second.
     Upstream,
+    /// A rule goes off or comes back: 20 a second.
+    Quarantine,
 }
 
 impl Report {
@@ -29,14 +31,15 @@ impl Report {
     /// }
     /// ```
     pub fn admit(self) -> Option<LeftOut> {
-        static LIMITS: [Limit; 4] = [Limit::new(20), Limit::new(100), Limit::new(100), Limit::new(100)];
+        static LIMITS: [Limit; 5] = [Limit::new(20), Limit::new(100), Limit::new(100), Limit::new(100), Limit::new(20)];
         static CLOCK: OnceLock<SystemClock> = OnceLock::new();
-        let [internal_error, exhausted, shed, upstream] = &LIMITS;
+        let [internal_error, exhausted, shed, upstream, quarantine] = &LIMITS;
         let limit = match self {
             Report::InternalError => internal_error,
             Report::Exhausted => exhausted,
             Report::Shed => shed,
             Report::Upstream => upstream,
+            Report::Quarantine => quarantine,
         };
         limit.admit(CLOCK.get_or_init(SystemClock::new).nanos())
     }

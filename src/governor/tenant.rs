@@ -49,6 +49,8 @@ pub enum ShedReason {
     Client,
     /// The tenant asks for more than its part: 503.
     Tenant,
+    /// The client's requests make one rule after the other fail: 429.
+    Faults,
 }
 
 impl fmt::Display for Shed {
@@ -56,6 +58,7 @@ impl fmt::Display for Shed {
         f.write_str(match self.reason {
             ShedReason::Client => "The client's requests are too dear.",
             ShedReason::Tenant => "The CPU share of rule evaluation is spent.",
+            ShedReason::Faults => "The client's requests make rules fail.",
         })
     }
 }
@@ -143,7 +146,7 @@ impl Tenant {
             None => Ok(self.let_in(network, expected, level)),
             Some(shed) => {
                 match shed.reason {
-                    ShedReason::Client => self.shed_clients.add(1),
+                    ShedReason::Client | ShedReason::Faults => self.shed_clients.add(1),
                     ShedReason::Tenant => self.shed_tenants.add(1),
                 }
                 Err(shed)
@@ -231,12 +234,17 @@ impl Tenant {
         }
         if part.ended {
             blend(&self.request, part.so_far, 16);
-            let [all, own, dear] = *prepaid;
-            let (_, burst) = self.governor.part(self.weight.load(Ordering::Relaxed));
-            self.governor.give(all);
-            self.bucket.give(own, burst);
-            self.dear.give(dear, burst);
+            self.give_back(prepaid);
         }
+    }
+
+    /// Gives back what was prepaid and not spent.
+    pub(super) fn give_back(&self, prepaid: &mut Prepaid) {
+        let [all, own, dear] = std::mem::take(prepaid);
+        let (_, burst) = self.governor.part(self.weight.load(Ordering::Relaxed));
+        self.governor.give(all);
+        self.bucket.give(own, burst);
+        self.dear.give(dear, burst);
     }
 
     /// What has been counted so far.
@@ -261,9 +269,16 @@ impl Drop for Tenant {
     }
 }
 
+impl Shed {
+    /// What a client is told that makes rules fail: to come back after a minute.
+    pub(crate) const fn faults() -> Shed {
+        Shed { status: 429, retry_after_secs: LONGEST_WAIT, reason: ShedReason::Faults }
+    }
+}
+
 fn shed(reason: ShedReason, wait: u64) -> Shed {
     let status = match reason {
-        ShedReason::Client => 429,
+        ShedReason::Client | ShedReason::Faults => 429,
         ShedReason::Tenant => 503,
     };
     Shed { status, retry_after_secs: wait.clamp(1, LONGEST_WAIT), reason }

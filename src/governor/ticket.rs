@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 /// Fuel after which a request pays without waiting for its end, and from which on it is measured: about 1.5 ms.
 const SLICE: u64 = 1_000_000;
+/// Nanoseconds that are not worth giving back before the end.
+const SMALL: u64 = 200_000;
 
 /// Permission to evaluate one request. It is settled at the latest when it is dropped.
 #[derive(Debug)]
@@ -94,6 +96,16 @@ impl Ticket {
         }
         if self.fuel - self.paid_fuel >= SLICE {
             self.pay(false);
+        }
+    }
+
+    /// The request has been inspected and now waits for its response, maybe for long: what was taken beforehand and not spent goes
+    /// back, so that waiting takes nothing from others.
+    pub fn wait(&mut self) {
+        let missing = self.tenant.governor().rate.nanos(self.fuel - self.paid_fuel);
+        if self.prepaid.iter().any(|prepaid| prepaid.saturating_sub(missing) > SMALL) {
+            self.pay(false);
+            self.tenant.give_back(&mut self.prepaid);
         }
     }
 

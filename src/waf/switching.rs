@@ -143,7 +143,7 @@ impl Waf {
         let mut switching = self.switching();
         let next = self.shared.slot.replace(loaded, |deployed| switching.prepare(deployed));
         switching.deployed(&next);
-        self.shared.breakers.store(super::Breakers::new(&self.shared.quarantine, &next));
+        self.watch_over(&next);
         next.generation()
     }
 }

@@ -1,10 +1,10 @@
 //! One exchange, as hosts and users hold it: every call of the engine is guarded.
 
-use super::breakers::Breakers;
+use super::quarantine::Watch;
 use crate::engine::{
     self, AuditRecord, Event, Interruption, InterruptionAction, MatchRecord, Policy, Reason, RulePolicy, Step, Verdict,
 };
-use crate::governor::{Report, Ticket};
+use crate::governor::{Network, Report, Ticket};
 use crate::http::coding::Undecodable;
 use crate::rule::{AuditSettings, EngineMode, LimitAction, Phase, RuleId};
 use crate::store::Deployed;
@@ -19,10 +19,10 @@ pub struct Transaction {
     pub(super) failed: Option<Interruption>,
     /// Settled when the exchange ends, however it does.
     pub(super) ticket: Option<Ticket>,
-    pub(super) breakers: Option<Arc<Breakers>>,
-    /// It runs rules that are off for others.
-    pub(super) tries: bool,
-    pub(super) client: Option<IpAddr>,
+    /// The phase that was asked for last.
+    pub(super) phase: Phase,
+    /// The breakers of its rules, and the client's network.
+    pub(super) watch: Option<(Arc<Watch>, Network)>,
 }
 
 /// Calls of [`Transaction`] that run the engine: guarded, each answers an interruption.
@@ -42,8 +42,6 @@ guarded! {
     process_request_headers() in Phase::RequestHeaders;
     /// A piece of the request body; kept for phase 2.
     write_request_body(chunk: &[u8]) in Phase::RequestBody;
-    /// Runs phase 2 to its end.
-    process_request_body() in Phase::RequestBody;
     /// Takes the status and runs phase 3 to its end.
     process_response_headers(status: u16, version: &[u8]) in Phase::ResponseHeaders;
     /// A piece of the response body; kept for phase 4.
@@ -55,7 +53,9 @@ guarded! {
 impl Transaction {
     /// The two ends of the connection.
     pub fn process_connection(&mut self, client: IpAddr, client_port: u16, server: IpAddr, server_port: u16) {
-        self.client = Some(client);
+        if let Some((_, network)) = &mut self.watch {
+            *network = Network::from(client);
+        }
         self.guard(Phase::RequestHeaders, (), |inner| {
             inner.process_connection(client, client_port, server, server_port)
         });
@@ -81,6 +81,13 @@ impl Transaction {
         self.guard(Phase::ResponseHeaders, (), |inner| inner.set_response_status(status, version));
     }
 
+    /// Runs phase 2 to its end.
+    pub fn process_request_body(&mut self) -> Option<Interruption> {
+        let ended = self.run(Phase::RequestBody, None, engine::Transaction::process_request_body);
+        self.wait_after(Phase::RequestBody);
+        ended.or_else(|| self.failed.clone())
+    }
+
     /// Runs phase 5.
     pub fn process_logging(&mut self) {
         self.run(Phase::Logging, (), engine::Transaction::process_logging);
@@ -88,14 +95,25 @@ impl Transaction {
 
     /// Asks for a phase; [`step`](Self::step) runs it.
     pub fn start(&mut self, phase: Phase) {
+        self.phase = phase;
         self.guard(phase, (), |inner| inner.start(phase));
     }
 
     /// Runs on for about `fuel`, or to the end of the phase that was asked for.
     pub fn step(&mut self, fuel: u64) -> Step {
         match self.run(Phase::RequestBody, Step::Done(None), |inner| inner.step(fuel)) {
-            Step::Done(None) => Step::Done(self.failed.clone()),
-            other => other,
+            Step::Pending => Step::Pending,
+            Step::Done(ended) => {
+                self.wait_after(self.phase);
+                Step::Done(ended.or_else(|| self.failed.clone()))
+            }
+        }
+    }
+
+    /// A phase is at its end. After that of the request body the exchange waits for its response.
+    fn wait_after(&mut self, phase: Phase) {
+        if let Some(ticket) = self.ticket.as_mut().filter(|_| phase == Phase::RequestBody) {
+            ticket.wait();
         }
     }
 
@@ -320,8 +338,8 @@ impl Drop for Transaction {
         if let Some(ticket) = self.ticket.take() {
             ticket.settle(inner.fuel());
         }
-        if let Some(breakers) = self.breakers.take() {
-            breakers.settle(&inner, self.client, self.failed.is_some(), self.tries);
+        if let Some((watch, network)) = self.watch.take() {
+            watch.observe(&inner, self.failed.is_some(), network, &self.deployed);
         }
         // What a panic left behind is not reused.
         if self.failed.is_none() {

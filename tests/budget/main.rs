@@ -6,7 +6,6 @@ mod traffic;
 
 mod determinism;
 mod policies;
-mod quarantine;
 mod reserves;
 mod switches;
 

@@ -77,6 +77,75 @@ fn a_tenant_that_is_gone_leaves_its_part_to_the_others() {
     assert_eq!(other.metrics().weight, 3);
 }
 
+#[test]
+fn one_request_in_sixteen_is_measured_and_the_rate_follows_the_machine() {
+    let clock = Arc::new(ManualClock::default());
+    let governor = Governor::with_clock(&GovernorConfig::default(), Arc::clone(&clock));
+    let tenant = governor.tenant("only", 1);
+    let mut sampled = 0;
+    for _ in 0..16_000 {
+        let mut ticket = tenant.admit(None).unwrap();
+        sampled += u32::from(ticket.samples_clock(0));
+        assert!(ticket.samples_clock(1_000_000));
+        let started = ticket.start(0);
+        // A machine half as fast as the nominal one.
+        clock.work(300_000);
+        ticket.stop(started, fuel(150_000));
+        ticket.settle(fuel(150_000));
+    }
+    assert!((800..1200).contains(&sampled), "{sampled}");
+    let metrics = governor.metrics();
+    assert!((metrics.nanos_per_fuel - 3.0).abs() < 0.05, "{}", metrics.nanos_per_fuel);
+    let counted = metrics.tenants[0].cpu_nanos as f64 / (16_000.0 * 300_000.0);
+    assert!((0.9..=1.01).contains(&counted), "{counted} of what was used");
+}
+
+#[test]
+fn requests_that_wait_for_their_response_hold_nothing_back() {
+    let config = GovernorConfig { share: Some(1.0), cores: 1, ..GovernorConfig::default() };
+    let governor = Governor::with_clock(&config, ManualClock::default());
+    let tenant = governor.tenant("only", 1);
+    tenant.admit(None).unwrap().settle(fuel(10_000_000));
+    let before = governor.metrics().balance_nanos;
+    let mut ticket = tenant.admit(None).unwrap();
+    let started = ticket.start(0);
+    ticket.stop(started, fuel(100_000));
+    assert!(before - governor.metrics().balance_nanos > 9_000_000);
+    ticket.wait();
+    assert!(before - governor.metrics().balance_nanos < 200_000);
+    ticket.settle(fuel(100_000));
+    assert!(before - governor.metrics().balance_nanos < 200_000);
+}
+
+#[test]
+fn threads_at_once_lose_nothing() {
+    let config = GovernorConfig { share: Some(1.0), cores: 1, burst_millis: 60_000 };
+    let governor = Governor::with_clock(&config, ManualClock::default());
+    let tenants = [governor.tenant("a", 1), governor.tenant("b", 1)];
+    let full = governor.metrics().balance_nanos;
+    std::thread::scope(|scope| {
+        for thread in 0..4_u32 {
+            let tenant = &tenants[thread as usize % 2];
+            scope.spawn(move || {
+                for number in 0..5_000_u32 {
+                    let ticket = tenant.admit(Some(address(number % 700))).unwrap();
+                    ticket.settle(u64::from(number % 100) * 10);
+                }
+            });
+        }
+    });
+    let metrics = governor.metrics();
+    let fuel: u64 = metrics.tenants.iter().map(|tenant| tenant.fuel).sum();
+    let nanos: u64 = metrics.tenants.iter().map(|tenant| tenant.cpu_nanos).sum();
+    assert_eq!(fuel, 4 * 5_000 / 100 * (0..100).map(|number| number * 10).sum::<u64>());
+    assert_eq!(metrics.tenants.iter().map(|tenant| tenant.admitted).sum::<u64>(), 20_000);
+    // All that was taken beforehand has been settled: what is missing is what was spent.
+    assert_eq!(full - metrics.balance_nanos, nanos as i64);
+    for tenant in &metrics.tenants {
+        assert_eq!(full / 2 - tenant.balance_nanos, tenant.cpu_nanos as i64);
+    }
+}
+
 proptest! {
     #[test]
     fn no_order_of_events_and_no_number_breaks_it(

@@ -1,30 +1,13 @@
 //! Every request fails: telling of it is limited.
 
+use crate::broken::Broken;
 use fusewall::Waf;
-use fusewall::engine::{Env, EnvVariable};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
-
-/// A world whose clock can be taken away: a rule that asks for the time then makes the engine fail.
-#[derive(Debug, Clone, Default)]
-struct Broken {
-    clock_is_gone: Arc<AtomicBool>,
-}
-
-impl Env for Broken {
-    fn variables(&self) -> &[EnvVariable] {
-        &[]
-    }
-
-    fn epoch_micros(&self) -> u64 {
-        assert!(!self.clock_is_gone.load(Ordering::Relaxed), "there is no time");
-        1_000_000_000_000_000
-    }
-}
 
 /// Counts reports, and what they say was left out.
 #[derive(Clone, Default)]
@@ -75,9 +58,9 @@ fn a_thousand_failing_requests_are_a_few_reports_and_none_is_forgotten() {
     let (start, mut failed) = (Instant::now(), 0);
     tracing::subscriber::with_default(counts.clone(), || {
         while failed < 5_000 || start.elapsed() < Duration::from_millis(500) {
-            world.clock_is_gone.store(false, Ordering::Relaxed);
+            world.set(false);
             let mut exchange = waf.transaction();
-            world.clock_is_gone.store(true, Ordering::Relaxed);
+            world.set(true);
             exchange.process_request_line(b"GET", b"/", b"HTTP/1.1");
             assert_eq!(exchange.process_request_headers().expect("it fails").status, 500);
             failed += 1;

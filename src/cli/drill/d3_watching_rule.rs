@@ -1,9 +1,10 @@
 //! D3: a rule that only watches still costs. In 2019 the fatal rule was in simulate mode.
 
 use super::report::Findings;
-use super::setting::{Setting, own_rules, verdict};
+use super::setting::{Setting, own, verdict};
 use super::{Drill, traffic};
 use crate::engine::FixedEnv;
+use crate::governor::QuarantineConfig;
 use crate::limits::Limits;
 use crate::rule::RuleId;
 use crate::waf::Waf;
@@ -29,9 +30,15 @@ fn run(setting: &Setting<'_>) -> anyhow::Result<Findings> {
         "SecRuleEngine DetectionOnly\nSecRequestBodyAccess On\n\
          SecRule ARGS \"@rx {DEAR}\" \"id:1,phase:2,deny\"\nSecRule ARGS:x \"@rx ^y\" \"id:2,phase:2,deny\""
     );
-    let built = Waf::builder().env(FixedEnv::default()).rules_text("watching.conf", watching).build();
+    let built = Waf::builder()
+        .env(FixedEnv::default())
+        .quarantine(QuarantineConfig::default())
+        .rules_text("watching.conf", watching)
+        .build();
     let waf = built.map_err(|report| anyhow::anyhow!("rules of the drill do not load:\n{report}"))?;
-    let enforcing = own_rules(&format!("SecRule ARGS \"@rx {DEAR}\" \"id:1,phase:2,deny\""), Limits::default())?;
+    let enforcing = format!("SecRule ARGS \"@rx {DEAR}\" \"id:1,phase:2,deny\"");
+    let built = own(&enforcing).limits(Limits::default()).quarantine(QuarantineConfig::default()).build();
+    let enforcing = built.map_err(|report| anyhow::anyhow!("rules of the drill do not load:\n{report}"))?;
     let request = traffic::form(format!("x=y{}", "abcd".repeat(1_000)));
     let decided = |waf: &Waf| verdict(waf, &request).map(|(_, told)| (told.fuel, told.interruption, told.rules));
 

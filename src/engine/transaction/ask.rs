@@ -129,17 +129,6 @@ impl Transaction {
         self.meter.spent()
     }
 
-    /// The rules that have spent fuel of their own, in load order.
-    pub fn spent_by_rules(&self) -> impl Iterator<Item = (RuleIx, u64)> + '_ {
-        let spent = self.scratch.rule_fuel.iter().enumerate();
-        spent.filter(|(_, fuel)| **fuel > 0).map(|(at, fuel)| (RuleIx::new(at), *fuel))
-    }
-
-    /// The rule that runs, or ran when the engine failed.
-    pub fn running_rule(&self) -> Option<RuleIx> {
-        self.scratch.state.rule
-    }
-
     /// Bytes of request and answer so far: what the budget has grown by.
     pub fn inspected(&self) -> u64 {
         self.inspected
@@ -148,6 +137,16 @@ impl Transaction {
     /// The ruleset.
     pub fn loaded(&self) -> &Arc<Loaded> {
         &self.loaded
+    }
+
+    /// What each rule has spent of its own, by its index.
+    pub fn rule_fuel(&self) -> &[u64] {
+        &self.scratch.rule_fuel
+    }
+
+    /// The rule that runs, if one does: after a panic, the one that has panicked.
+    pub fn running_rule(&self) -> Option<RuleIx> {
+        self.scratch.state.rule.filter(|_| self.cursor.entered)
     }
 
     /// The rules that spent most fuel of their own, dearest first.

@@ -356,6 +356,13 @@ pub(super) const SITE: &[Key<Config>] = &[
         |config, value| config.governor.burst_millis = burst(value)?
     ),
     key!(
+        "governor.quarantine",
+        "boolean",
+        "false",
+        "Give each rule a circuit breaker: where nothing refuses (`SecRuleEngine DetectionOnly`) rules are left out that are dear for many clients, anywhere those that fail for many (they then count as a match); clients that make several rules fail get 429. `docs/governor.md` has the figures; rules tagged `fusewall/critical` are protected.",
+        |config, value| config.quarantine = boolean(value)?
+    ),
+    key!(
         "audit.record_bytes",
         BYTES,
         "262144",

@@ -55,8 +55,10 @@ pub struct Config {
     pub inspection: Inspection,
     /// `budget`
     pub budget: Budget,
-    /// `governor`
+    /// `governor.share`, `governor.burst_ms`
     pub governor: GovernorConfig,
+    /// `governor.quarantine`
+    pub quarantine: bool,
     /// `audit`
     pub audit: AuditLimits,
     /// `[[routes]]`
@@ -83,6 +85,7 @@ impl Default for Config {
             inspection: Inspection::default(),
             budget: Budget::default(),
             governor: GovernorConfig::default(),
+            quarantine: false,
             audit: AuditLimits::default(),
             routes: Vec::new(),
         }
