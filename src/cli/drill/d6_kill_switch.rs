@@ -30,6 +30,8 @@ const RULES: &str = r#"
 
 /// How soon a switch is in force.
 const IN_FORCE: Duration = Duration::from_millis(10);
+/// How long the first verdict is waited for.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// Fuel that a request may still spend on what was turned off: a quantum, and the block that it ends in.
 const QUANTUM: u64 = 3 * (64 << 10);
 
@@ -90,18 +92,24 @@ struct Trial {
 }
 
 fn trial(waf: &Waf, request: &Prepared, turn: Turn) -> Trial {
-    let stop = AtomicBool::new(false);
+    let (stop, carried) = (AtomicBool::new(false), AtomicBool::new(false));
     let evaluate = || {
         let mut ended = Vec::new();
         while !stop.load(Ordering::Relaxed) {
             let carries = request.evaluate(waf).records().iter().any(|record| record.rule == RuleId(2));
             ended.push((Instant::now(), carries));
+            carried.fetch_or(carries, Ordering::Relaxed);
         }
         ended
     };
     let (begun, done, ended) = std::thread::scope(|scope| {
         let workers: Vec<_> = (0..threads()).map(|_| scope.spawn(evaluate)).collect();
         std::thread::sleep(Duration::from_millis(40));
+        // On a busy machine the first verdict takes its time.
+        let patience = Instant::now() + PATIENCE;
+        while !carried.load(Ordering::Relaxed) && Instant::now() < patience {
+            std::thread::sleep(Duration::from_millis(5));
+        }
         let begun = Instant::now();
         turn(waf, true);
         let done = Instant::now();
