@@ -89,13 +89,13 @@ pub enum Change {
     /// Switch the rule off and let it count as a match: of an enforcing rule unknown is never "no match". Its owner's last good
     /// ruleset is the better answer, where there is one.
     CountAsMatch,
-    /// Try it: let those evaluations through that [`Quarantine::lets_through`] names.
+    /// Try it: let those evaluations through that [`Quarantine::lets_through`](super::Quarantine::lets_through) names.
     Try,
     /// Switch the rule on again.
     Restore,
     /// Nothing; tell its owner.
     Tell,
-    /// The rule stays. The client's requests are to be decided by policy: see [`Quarantine::is_bad_client`].
+    /// The rule stays. The client's requests are to be decided by policy: see [`Quarantine::is_bad_client`](super::Quarantine::is_bad_client).
     Blame,
 }
 
