@@ -37,6 +37,28 @@ fn critical_rules_run_on_when_the_request_is_let_through() {
 }
 
 #[test]
+fn wherever_the_budget_ends_a_critical_rule_still_runs() {
+    let rules = r#"
+        SecRuleEngine On
+        SecRule ARGS:x "@rx ." "id:1,phase:1,pass"
+        SecRule REMOTE_ADDR "@ipMatch 203.0.113.0/24" "id:2,phase:1,deny,status:410,tag:'fusewall/critical'"
+        SecRule ARGS:x "@rx (?:a.*b|b.*c|c.*a)d[^x]{60}y" "id:3,phase:1,deny"
+        SecRule REMOTE_ADDR "@ipMatch 198.51.100.0/24" "id:4,phase:1,deny,status:411,tag:'fusewall/critical'"
+    "#;
+    for (client, expected) in [("203.0.113.9", 410), ("198.51.100.9", 411)] {
+        let client = client.parse().expect("an address");
+        for base in (0..8_000).step_by(300) {
+            let waf = build(with_limits(rules, limits(base)).policy(Policy::Allow));
+            let mut transaction = waf.transaction_with_id("critical");
+            transaction.process_connection(client, 1, client, 80);
+            transaction.process_request_line(b"GET", long().as_bytes(), b"HTTP/1.1");
+            transaction.process_request_headers();
+            assert_eq!(status(&transaction), Some(expected), "{base}");
+        }
+    }
+}
+
+#[test]
 fn their_reserve_is_all_they_have() {
     let mut limits = limits(3000);
     limits.fuel_critical = 100;

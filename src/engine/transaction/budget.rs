@@ -120,7 +120,8 @@ impl Transaction {
         self.scratch.critical = true;
         self.reserve(program.limits.fuel_critical);
         if matches!(self.stage, Stage::Rules(_)) {
-            self.cursor.go_to(self.cursor.position + 1);
+            // The rule that ran when the budget was spent begins anew if it is critical; one that was not entered yet is still to come.
+            self.cursor.go_to(self.cursor.position);
         } else {
             self.enter_rules(phase);
         }
