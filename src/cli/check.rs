@@ -155,7 +155,8 @@ fn table(loaded: &Loaded) -> Cost {
     let program = loaded.program();
     let limits = &program.limits;
     let cost = cost(program);
-    let of_request: HashMap<u64, u64> = bound(loaded, SIZE).rules.into_iter().map(|(id, fuel)| (id.0, fuel)).collect();
+    let usual = bound(loaded, SIZE);
+    let of_request: HashMap<u64, u64> = usual.rules.iter().map(|(id, fuel)| (id.0, *fuel)).collect();
     let rules = cost.rules.iter().map(|rule| RuleCost {
         id: rule.id.0,
         per_call: rule.price.per_call,
@@ -164,10 +165,11 @@ fn table(loaded: &Loaded) -> Cost {
         request_fuel: of_request.get(&rule.id.0).copied().unwrap_or_default(),
     });
     let largest = usize::try_from(program.ruleset.settings.request_body_limit).unwrap_or(usize::MAX);
-    let sizes = [1 << 10, SIZE, largest.saturating_add(limits.header_bytes)];
-    let requests = sizes.map(|bytes| {
-        let fuel = bound(loaded, bytes).fuel;
-        RequestCost { bytes, fuel, effective_fuel: fuel.min(limits.budget(bytes)) }
+    let largest = largest.saturating_add(limits.header_bytes);
+    let requests = [bound(loaded, 1 << 10), usual, bound(loaded, largest)].map(|bound| RequestCost {
+        bytes: bound.bytes,
+        fuel: bound.fuel,
+        effective_fuel: bound.fuel.min(limits.budget(bound.bytes)),
     });
     Cost {
         max_request_fuel: cost.max_request_fuel,

@@ -56,7 +56,7 @@ enum Stage {
 ///
 /// Calls follow the exchange: connection, request line, headers, [`process_request_headers`], body,
 /// [`process_request_body`], response headers, [`process_response_headers`], response body, [`process_response_body`],
-/// [`process_logging`]. Phases that were left out run before a later one, but for phase 5: it runs alone. but for phase 5: it runs alone.
+/// [`process_logging`]. Phases that were left out run before a later one, but for phase 5: it runs alone.
 ///
 /// [`process_request_headers`]: Transaction::process_request_headers
 /// [`process_request_body`]: Transaction::process_request_body

@@ -61,12 +61,11 @@ pub fn cost(program: &Program) -> RulesetCost {
     rules.sort_by(|a, b| b.max_fuel.cmp(&a.max_fuel).then(a.id.cmp(&b.id)));
     let shared = shared_price(program);
     let total = rules.iter().fold(shared, |sum, rule| sum.plus(rule.price));
-    let budget = program
-        .limits
-        .fuel_base
-        .saturating_add(program.limits.fuel_per_byte.saturating_mul(SIZE as u64))
-        .min(program.limits.fuel_cap);
-    RulesetCost { max_request_fuel: total.of(SIZE).min(budget), fuel_per_kib: total.per_kib, rules }
+    RulesetCost {
+        max_request_fuel: total.of(SIZE).min(program.limits.budget(SIZE)),
+        fuel_per_kib: total.per_kib,
+        rules,
+    }
 }
 
 /// Transformations and the literal scan, done once per value.

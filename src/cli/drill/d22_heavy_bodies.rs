@@ -123,10 +123,9 @@ fn take(waf: &Waf, request: Prepared) -> anyhow::Result<Taken> {
     let cpu = thread_cpu_time() - begun;
     let loaded = waf.loaded();
     let limits = &loaded.program().limits;
-    let budget = limits.fuel_base.saturating_add(limits.fuel_per_byte.saturating_mul(request.bytes() as u64));
     Ok(Taken {
         fuel: told.fuel,
-        budget: budget.min(limits.fuel_cap),
+        budget: limits.budget(request.bytes()),
         tripped: told.exhausted.is_some(),
         closed: is_closed(&transaction, &told),
         cpu,

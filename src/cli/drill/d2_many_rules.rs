@@ -73,7 +73,7 @@ fn run(setting: &Setting<'_>) -> anyhow::Result<Findings> {
     found.note("dear_requests_meanwhile", requests);
     found.note("dear_request_fuel", told.fuel);
     let limits = Limits::default();
-    let granted = limits.fuel_base + limits.fuel_per_byte * hostile.bytes() as u64;
+    let granted = limits.budget(hostile.bytes());
     found.note("dear_request_budget", granted);
     found.hold(told.exhausted.is_some() && told.interruption.is_some(), || {
         format!("{} fuel spent of {granted}: {}", told.fuel, budget(&told))

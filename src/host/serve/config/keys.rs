@@ -545,17 +545,17 @@ fn exhausted(value: &DeValue<'_>) -> Result<Policy, String> {
 }
 
 fn rule_exhausted(value: &DeValue<'_>) -> Result<RulePolicy, String> {
-    let points = |text: &str| text.strip_prefix("score:")?.parse().ok().filter(|points| *points > 0);
-    match value.as_str() {
-        Some("match") => Ok(RulePolicy::Match),
-        Some("block") => Ok(RulePolicy::Block),
-        Some("skip") => Ok(RulePolicy::Skip),
-        Some(text) if points(text).is_some() => Ok(RulePolicy::Score(points(text).unwrap_or(1))),
-        _ => Err(format!(
-            "expected \"match\", \"block\", \"skip\" or \"score:\" and a number from 1 on, found {}",
-            found(value)
-        )),
-    }
+    let score = |text: &str| text.strip_prefix("score:")?.parse().ok().filter(|points| *points > 0);
+    let policy = match value.as_str() {
+        Some("match") => Some(RulePolicy::Match),
+        Some("block") => Some(RulePolicy::Block),
+        Some("skip") => Some(RulePolicy::Skip),
+        text => text.and_then(score).map(RulePolicy::Score),
+    };
+    policy.ok_or_else(|| {
+        let wanted = "\"match\", \"block\", \"skip\" or \"score:\" and a number from 1 on";
+        format!("expected {wanted}, found {}", found(value))
+    })
 }
 
 /// Fuel, or a time: a constant rate turns it into fuel, so that the same file means the same everywhere.
