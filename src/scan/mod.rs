@@ -54,6 +54,7 @@ pub use backtrack::{Backtrack, Exact};
 pub use cache::Cache;
 pub use cursor::{Cursor, Groups, Outcome};
 pub use error::BuildError;
+pub use hybrid::Walk;
 pub use literals::Literals;
 pub use pattern::{Engine, Pattern, Want};
 pub use phrases::Phrases;

@@ -9,9 +9,13 @@
 //! leftmost-first match in the tail alone, from a place on before which nothing can begin that is not over.
 
 mod alive;
+pub(super) mod crowd;
 pub(super) mod head;
 mod locate;
 pub(super) mod tail;
+mod walk;
+
+pub use walk::Walk;
 
 use super::cursor::{Place, Run, Step};
 use super::fuel;
@@ -20,6 +24,7 @@ use super::thompson::{Order, Thompson};
 use crate::limits::Limits;
 use crate::meter::{Exhausted, Meter, Price};
 use alive::Alive;
+use crowd::Crowd;
 use head::{DEAD, Head, MATCHED};
 use tail::Tail;
 
@@ -31,6 +36,8 @@ pub(super) struct Hybrid {
     pub(super) tail: Tail,
     /// Whether start and end of the match are asked for.
     pub(super) order: Order,
+    /// The most states that a search can meet.
+    pub(super) crowd: Crowd,
     /// The most that one byte can cost in [`Hybrid::detect`] and in [`Hybrid::locate`].
     dearest: (u64, u64),
 }
@@ -58,15 +65,16 @@ impl Hybrid {
         let tail = Tail::build(nfa, restarts)?;
         let rows = limits.hybrid_head_bytes / (2 * (tail.width + 1));
         let head = Head::build(&tail, rows)?;
-        Some(Hybrid::of(nfa.sides(), head, tail, order))
+        let crowd = Crowd::of(&tail);
+        Some(Hybrid::of(nfa.sides(), head, tail, order, crowd))
     }
 
     /// A hybrid automaton of these parts, with what it costs.
-    pub(super) fn of(sides: Sides, head: Head, tail: Tail, order: Order) -> Hybrid {
-        let met = tail.widest();
-        let detect = fuel::DENSE_BYTE + exit(met + head.widest()) + step(met + head.widest());
-        let locate = if order == Order::Any { 0 } else { exit(met) + step(met) };
-        Hybrid { sides, head, tail, order, dearest: (detect, locate) }
+    pub(super) fn of(sides: Sides, head: Head, tail: Tail, order: Order, crowd: Crowd) -> Hybrid {
+        let Crowd { states, listed } = crowd;
+        let detect = fuel::DENSE_BYTE + exit(head.widest().min(states)) + exit(listed) + step(states);
+        let locate = if order == Order::Any { 0 } else { exit(listed) + step(states) };
+        Hybrid { sides, head, tail, order, crowd, dearest: (detect, locate) }
     }
 
     /// Bytes held.

@@ -9,7 +9,6 @@ use std::collections::HashMap;
 use super::super::look::Side;
 use super::super::simulation::{NodeSet, Simulation};
 use super::super::thompson::{Node, Order, Thompson};
-use crate::byteset::ones;
 
 /// Set in an entry when the pattern matches before the byte.
 pub(in crate::scan) const MATCHED: u16 = 1 << 15;
@@ -196,67 +195,6 @@ impl Tail {
         };
         let bounds = self.bounds.get(list).zip(self.bounds.get(list + 1));
         bounds.and_then(|(&from, &to)| self.lists.get(from as usize..to as usize)).unwrap_or_default()
-    }
-
-    /// The most states that one step can come upon, one as often as it is led to. Behind a byte only those states can be alive to
-    /// which it leads from anywhere.
-    pub(super) fn widest(&self) -> usize {
-        let (stride, words) = (self.width + 1, self.len().div_ceil(64));
-        // The states behind each column, as bit sets; and for each state to how many states most columns lead, none or one, and what
-        // the others lead to beyond that.
-        let mut behind = vec![0_u64; stride * words];
-        let (mut ways, mut bounds, mut usual) = (Vec::<(u32, i32)>::new(), vec![0], Vec::with_capacity(self.len()));
-        let mut most = Vec::with_capacity(self.len());
-        for row in self.entries.chunks_exact(stride) {
-            let leads = row.iter().filter(|entry| **entry & !MATCHED != NOWHERE).count();
-            let base = i32::from(2 * leads > stride);
-            let mut longest = 0;
-            for (column, &entry) in (0..).zip(row) {
-                if entry & !MATCHED == NOWHERE {
-                    if base != 0 {
-                        ways.push((column, -base));
-                    }
-                    continue;
-                }
-                let list = self.list(entry);
-                for &state in list {
-                    if let Some(word) = behind.get_mut(column as usize * words + usize::from(state) / 64) {
-                        *word |= 1 << (state % 64);
-                    }
-                }
-                let length = list.len() as i32;
-                if length != base {
-                    ways.push((column, length - base));
-                }
-                longest = longest.max(list.len());
-            }
-            bounds.push(ways.len());
-            usual.push(base);
-            most.push(longest);
-        }
-        let of_start = |start: u16| most.get(usize::from(start)).copied().unwrap_or_default();
-        let mut met = self.starts.map(of_start).into_iter().fold(1, usize::max);
-        // Columns that promise most come first: those that cannot hold more than was met need not be looked at.
-        let promise = |reached: &[u64]| ones(reached).filter_map(|state| most.get(state)).sum::<usize>();
-        let mut behind: Vec<(usize, &[u64])> =
-            behind.chunks_exact(words.max(1)).map(|reached| (promise(reached), reached)).collect();
-        behind.sort_by(|a, b| b.cmp(a));
-        behind.dedup();
-        for (promised, reached) in behind {
-            if promised <= met {
-                break;
-            }
-            let base: i32 = ones(reached).filter_map(|state| usual.get(state)).sum();
-            let mut lengths = vec![base; stride];
-            for state in ones(reached) {
-                let (from, to) = (bounds.get(state).copied().unwrap_or(0), bounds.get(state + 1).copied().unwrap_or(0));
-                for &(column, beyond) in ways.get(from..to).unwrap_or_default() {
-                    lengths.get_mut(column as usize).into_iter().for_each(|sum| *sum += beyond);
-                }
-            }
-            met = lengths.into_iter().filter_map(|length| usize::try_from(length).ok()).fold(met, usize::max);
-        }
-        met
     }
 }
 

@@ -1,6 +1,7 @@
-//! Hybrid automata as bytes and back. What steps cost is worked out anew.
+//! Hybrid automata as bytes and back.
 
 use super::super::hybrid::Hybrid;
+use super::super::hybrid::crowd::Crowd;
 use super::super::hybrid::head::{Head, MATCHED};
 use super::super::hybrid::tail::{self, Tail};
 use super::super::look::Sides;
@@ -17,14 +18,18 @@ impl Hybrid {
         writer.byte(self.sides.bits());
         self.tail.store(writer);
         self.head.store(self.tail.width + 1, writer);
+        writer.number(self.crowd.states);
+        writer.number(self.crowd.listed);
     }
 
-    /// Reads what [`Hybrid::store`] has written.
+    /// Reads what [`Hybrid::store`] has written. How many states a search can meet cannot be checked in passing: whoever compares it
+    /// with what compiling makes finds out; what a search spends is bounded by its budget all the same.
     pub(in crate::scan) fn restore(reader: &mut Reader<'_>, order: Order, limits: &Limits) -> Result<Hybrid, Damaged> {
         let sides = Sides::from_bits(reader.byte()?).ok_or(Damaged("assertions of an unknown kind"))?;
         let tail = Tail::restore(reader, limits)?;
         let head = Head::restore(reader, &tail, limits)?;
-        Ok(Hybrid::of(sides, head, tail, order))
+        let crowd = Crowd { states: reader.number(tail.len())?, listed: reader.number(tail.len() * tail.len())? };
+        Ok(Hybrid::of(sides, head, tail, order, crowd))
     }
 }
 

@@ -33,7 +33,7 @@ use std::path::{Path, PathBuf};
 
 /// The version of the engine, as bundles name it. Artefacts of other versions are not used: whoever changes what an artefact
 /// holds, or what compiling makes of a pattern, raises the number at the end.
-pub const ENGINE: &str = concat!("fusewall ", env!("CARGO_PKG_VERSION"), ", artefacts 3");
+pub const ENGINE: &str = concat!("fusewall ", env!("CARGO_PKG_VERSION"), ", artefacts 4");
 
 /// Bytes of a signature file.
 const SIGNATURE_BYTES: usize = 4096;
