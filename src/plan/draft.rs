@@ -491,11 +491,16 @@ fn looks_at_groups(target: &Target) -> bool {
         }
 }
 
-/// A sum reads what it adds to; a key with a macro may turn out to be a group's.
+/// A sum reads what it adds to; a key with a macro may turn out to be a group's, if it does not begin otherwise.
 fn adds_to_groups(action: &Action) -> bool {
     let Action::SetVar(set) = action else { return false };
-    let reads = matches!(set.op, SetOp::Add(_) | SetOp::Subtract(_));
-    reads && set.collection == Variable::Tx && set.key.as_text().is_none_or(is_group)
+    let may_be_group = match set.key.parts.first() {
+        // What follows may be empty.
+        Some(MacroPart::Text(start)) => is_group(start),
+        Some(_) => true,
+        None => false,
+    };
+    matches!(set.op, SetOp::Add(_) | SetOp::Subtract(_)) && set.collection == Variable::Tx && may_be_group
 }
 
 fn is_critical(tag: &Macro) -> bool {

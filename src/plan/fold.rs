@@ -19,7 +19,7 @@ use crate::rule::{
 };
 use crate::transform::{Changed, Context};
 use state::{Journal, Known, State};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The rule that a full match goes on with, as a position in load order (one past the last: the end). `None`: the next one.
 pub(super) fn jump_target(ruleset: &Ruleset, at: usize, rule: &Rule) -> Option<usize> {
@@ -69,6 +69,7 @@ pub(super) fn fold(ruleset: &Ruleset, limits: &Limits) -> Folded {
     let mut patterns = BTreeMap::new();
     let mut fates = vec![Fate::Live; ruleset.rules.len()];
     let mut doubts = vec![Doubt::None; ruleset.rules.len()];
+    let mut removals = Removals::new(ruleset.rules.len());
     let keep_matches = ruleset.rules.iter().any(reads_match_of_others);
     let context = Context { unicode_map: ruleset.settings.unicode_map.as_deref() };
     let mut entry = State::new(limits);
@@ -76,15 +77,23 @@ pub(super) fn fold(ruleset: &Ruleset, limits: &Limits) -> Folded {
     let mut skipped: Option<State> = None;
     for phase in [Phase::RequestHeaders, Phase::RequestBody, Phase::ResponseHeaders, Phase::ResponseBody] {
         let mut here = Some(entry.clone());
+        // Nobody gets here unless one of these has run.
+        let mut only_after: Option<BTreeSet<usize>> = None;
         let mut early: Option<State> = None;
         let mut landings: BTreeMap<usize, State> = BTreeMap::new();
         for (at, rule) in ruleset.rules.iter().enumerate() {
             // Jumps may land on positions that belong to other phases.
             while let Some((_, landed)) = landings.first_key_value().filter(|(to, _)| **to <= at) {
                 here = State::join(here, Some(landed.clone()));
+                only_after = None;
                 landings.pop_first();
             }
             if rule.phase != phase {
+                continue;
+            }
+            // A gate that always jumps is passed where it was removed. What was removed with it does not run there either.
+            if only_after.as_ref().is_some_and(|runs| runs.is_subset(&removals.of[at])) {
+                fates[at] = Fate::Unreachable;
                 continue;
             }
             let Some(state) = here.as_mut() else {
@@ -95,7 +104,8 @@ pub(super) fn fold(ruleset: &Ruleset, limits: &Limits) -> Folded {
                 patterns.insert((at, condition), text);
             });
             let left = (rule.disruptive != Disruptive::Pass).then(|| state.clone());
-            mark_doubts(ruleset, rule, outcome.fate, &mut doubts);
+            let removed_by = removals.of[at].clone();
+            mark_doubts(ruleset, rule, outcome.fate, &mut doubts, &mut removals);
             fates[at] = match outcome.fate {
                 Fate::Always if keep_matches || reads_its_own_match(rule) => Fate::Live,
                 // Its first links may match.
@@ -107,8 +117,10 @@ pub(super) fn fold(ruleset: &Ruleset, limits: &Limits) -> Folded {
                 if let Some(jumped) = jumped {
                     landings.insert(target, jumped);
                 }
-                if !outcome.may_fall_through {
-                    here = None;
+                match outcome.passes {
+                    Passes::Never => here = None,
+                    Passes::IfRemoved => only_after = Some(only_after.unwrap_or(removed_by)),
+                    Passes::Maybe => {}
                 }
             }
             if rule.disruptive != Disruptive::Pass && outcome.may_match {
@@ -139,11 +151,33 @@ enum Doubt {
     Narrowed,
 }
 
+/// Which `ctl`s may have removed each rule when it comes up, by their numbers.
+struct Removals {
+    count: usize,
+    of: Vec<BTreeSet<usize>>,
+}
+
+impl Removals {
+    fn new(rules: usize) -> Removals {
+        Removals { count: 0, of: vec![BTreeSet::new(); rules] }
+    }
+}
+
 /// What running one rule abstractly comes to.
 struct Outcome {
     fate: Fate,
     may_match: bool,
-    may_fall_through: bool,
+    passes: Passes,
+}
+
+/// Whether the rule behind one with a jump is reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Passes {
+    /// It always jumps.
+    Never,
+    /// It always jumps, where it has not been removed.
+    IfRemoved,
+    Maybe,
 }
 
 /// Runs the rule on `state`, which afterwards holds whatever may be true behind it. `constant` is told of the conditions whose
@@ -177,7 +211,7 @@ fn run(
                     state.doubt(&changes);
                 }
                 let fate = if acted { Fate::Live } else { Fate::Never };
-                return Outcome { fate, may_match: false, may_fall_through: true };
+                return Outcome { fate, may_match: false, passes: Passes::Maybe };
             }
             Decision::True(times) => {
                 for _ in 0..times {
@@ -209,14 +243,19 @@ fn run(
     }
     if !certain {
         state.doubt(&changes);
-        return Outcome { fate: Fate::Live, may_match: true, may_fall_through: true };
+        return Outcome { fate: Fate::Live, may_match: true, passes: Passes::Maybe };
     }
     let silent = !rule.log && !rule.auditlog && rule.disruptive == Disruptive::Pass && rule.severity.is_none();
     let fate = if silent && !repeated { Fate::Always } else { Fate::Live };
     if doubt != Doubt::None {
         state.doubt(&changes);
     }
-    Outcome { fate, may_match: true, may_fall_through: doubt != Doubt::None || matches!(rule.flow, Flow::Next) }
+    let passes = match (&rule.flow, doubt) {
+        (Flow::Next, _) | (_, Doubt::Narrowed) => Passes::Maybe,
+        (_, Doubt::Removed) => Passes::IfRemoved,
+        (_, Doubt::None) => Passes::Never,
+    };
+    Outcome { fate, may_match: true, passes }
 }
 
 /// Decides one condition, if it depends on TX constants alone.
@@ -306,7 +345,7 @@ fn apply(action: &Action, state: &mut State, journal: &mut Journal) {
 }
 
 /// Marks the rules that a `ctl` of this rule may remove or narrow.
-fn mark_doubts(ruleset: &Ruleset, rule: &Rule, fate: Fate, doubts: &mut [Doubt]) {
+fn mark_doubts(ruleset: &Ruleset, rule: &Rule, fate: Fate, doubts: &mut [Doubt], removals: &mut Removals) {
     if fate == Fate::Never {
         return;
     }
@@ -316,7 +355,13 @@ fn mark_doubts(ruleset: &Ruleset, rule: &Rule, fate: Fate, doubts: &mut [Doubt])
                 Ctl::RuleRemoveById(_) | Ctl::RuleRemoveByTag(_) | Ctl::RuleRemoveByMsg(_) => Doubt::Removed,
                 _ => Doubt::Narrowed,
             };
-            named(ctl, ruleset).into_iter().for_each(|at| doubts[at] = doubts[at].max(doubt));
+            removals.count += 1;
+            for at in named(ctl, ruleset) {
+                doubts[at] = doubts[at].max(doubt);
+                if doubt == Doubt::Removed {
+                    removals.of[at].insert(removals.count);
+                }
+            }
         }
     }
 }

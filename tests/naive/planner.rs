@@ -3,6 +3,7 @@
 
 use crate::oracle::compare::Forms;
 use crate::oracle::exchange::Exchange;
+use fusewall::program::RuleIx;
 
 /// The ids that are logged, alike in all forms.
 fn logged(rules: &str, exchange: &Exchange) -> Vec<u64> {
@@ -107,6 +108,39 @@ fn a_rule_that_a_ctl_may_remove_sets_nothing_for_certain() {
         logged(&rules("ctl:ruleRemoveTargetById=3-4;&TX:x,ctl:ruleRemoveTargetByTag=t;TX"), &get("/?x=a")),
         [0u64; 0]
     );
+}
+
+#[test]
+fn behind_a_gate_that_was_removed_what_was_removed_with_it_does_not_run() {
+    let rules = |ctl: &str| {
+        format!(
+            r#"
+            SecRule ARGS:x "@streq a" "id:1,phase:1,nolog,pass,{ctl}"
+            SecAction "id:2,phase:1,nolog,pass,tag:t,tag:u,skipAfter:END"
+            SecRule ARGS "@rx ." "id:3,phase:1,pass,tag:t"
+            SecRule ARGS "@rx ." "id:4,phase:1,pass"
+            SecMarker END
+            SecRule ARGS "@rx ." "id:5,phase:1,pass"
+        "#
+        )
+    };
+    assert_eq!(logged(&rules("ctl:ruleRemoveByTag=^t$"), &get("/?x=a")), [4, 5]);
+    assert_eq!(logged(&rules("ctl:ruleRemoveByTag=^t$"), &get("/?x=b")), [5]);
+    assert_eq!(logged(&rules("ctl:ruleRemoveById=2"), &get("/?x=a")), [3, 4, 5]);
+    let two = "ctl:ruleRemoveByTag=^t$,ctl:ruleRemoveByTag=^u$";
+    assert_eq!(logged(&rules(two), &get("/?x=a")), [4, 5]);
+    assert_eq!(logged(&rules("ctl:ruleRemoveByTag=^u$"), &get("/?x=a")), [3, 4, 5]);
+    // Rules that are removed with their gates need not be planned.
+    let planned = |ctl: &str| {
+        let forms =
+            Forms::of_text(&format!("SecRuleEngine On\n{}", rules(ctl))).unwrap_or_else(|error| panic!("{error}"));
+        let loaded = forms.planned.loaded();
+        let program = loaded.program();
+        let ids = |rule: &RuleIx| program.source(*rule).map(|rule| rule.id.0);
+        program.schedule.iter().flatten().filter_map(ids).collect::<Vec<_>>()
+    };
+    assert_eq!(planned("ctl:ruleRemoveByTag=^t$"), [1, 2, 4, 5]);
+    assert_eq!(planned("ctl:ruleRemoveByTag=^u$"), [1, 2, 3, 4, 5]);
 }
 
 #[test]
