@@ -16,7 +16,7 @@ pub use ids::{KeyId, NodeId, PatternId, PhrasesId, RuleIx, RuleSetId, SelectionI
 pub(crate) use loaded::tail;
 pub use loaded::{LoadError, Loaded};
 pub use presets::Preset;
-pub use sieve::{ALPHABETS, Check, Conditions, Facts, LEVELS, Sieve, SieveNode, SieveVariable, Slot, level};
+pub use sieve::{ALPHABETS, Check, Conditions, Facts, LEVELS, LookPrice, Sieve, SieveNode, SieveVariable, Slot, level};
 pub use switches::{Switches, weaker};
 pub use verify::{Fault, verify};
 

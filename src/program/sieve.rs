@@ -5,6 +5,7 @@
 
 use super::{Need, NodeId, SelectionId, SlotId, TestId, Trigger};
 use crate::byteset::{ByteSet, ones};
+use crate::meter::Price;
 use crate::rule::Variable;
 #[cfg(doc)]
 use crate::scan::Windows;
@@ -185,8 +186,30 @@ impl Sieve {
     /// Fuel of all looks at any value, after each of its transformations.
     pub fn most(&self) -> u64 {
         let looks = 1 + self.nodes.len() as u64;
-        self.levels.iter().map(|level| looks * level.most()).max().unwrap_or_default()
+        looks * self.look(&[]).all
     }
+
+    /// What one look at a value costs at most. `together`: the literals that can end at one place of a value, all such sets.
+    pub fn look(&self, together: &[Vec<u32>]) -> LookPrice {
+        let levels = self.levels.iter().map(|level| level.price(together));
+        let none = LookPrice { all: 0, by_bytes: Price::default() };
+        levels.fold(none, |most, level| LookPrice {
+            all: most.all.max(level.all),
+            by_bytes: Price::new(
+                most.by_bytes.per_call.max(level.by_bytes.per_call),
+                most.by_bytes.per_kib.max(level.by_bytes.per_kib),
+            ),
+        })
+    }
+}
+
+/// What a look at a value costs, beside the search for words and windows: never more than either.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LookPrice {
+    /// If it comes upon all checks.
+    pub all: u64,
+    /// If each of its bytes leads to as many checks as a byte can, and ends as many words.
+    pub by_bytes: Price,
 }
 
 impl Conditions {
@@ -200,10 +223,23 @@ impl Conditions {
         Self::LOOK + u64::from(mask.len() + targets.count_ones()) * self.open.div_ceil(64) as u64 / 2
     }
 
-    /// The most that one look may cost, before any check.
-    fn most(&self) -> u64 {
-        self.by_bytes(&ByteSet::FULL, u64::MAX)
-            + (self.checks.len() + self.by_literal.len() + self.literal_checks.len()) as u64
+    fn price(&self, together: &[Vec<u32>]) -> LookPrice {
+        // Going through the checks of a pipeline, and the bit sets.
+        let width = self.open.div_ceil(64);
+        let base = 1 + Self::FEW as u64 + self.by_bytes(&ByteSet::EMPTY, u64::MAX);
+        let rows = self.by_byte.chunks(width.max(1)).map(|row| ones(row).count() as u64);
+        let (always, by_byte) = (rows.clone().next().unwrap_or_default(), rows.skip(1).max().unwrap_or_default());
+        // Of each literal, once: that it was found, and its checks.
+        let of_literal = |at: usize| match (self.by_literal.get(at), self.by_literal.get(at + 1)) {
+            (Some(start), Some(end)) => 1 + 2 * u64::from(end - start),
+            _ => 0,
+        };
+        let all_literals: u64 = (0..self.by_literal.len()).map(of_literal).sum();
+        let ending = together.iter().map(|set| set.iter().map(|&at| of_literal(at as usize)).sum::<u64>()).max();
+        LookPrice {
+            all: base + 128 * width as u64 + self.checks.len() as u64 + all_literals,
+            by_bytes: Price::per_byte(base + always, width as u64 / 2 + 1 + by_byte + ending.unwrap_or_default()),
+        }
     }
 
     /// Puts the checks that bytes, targets and literals lead to into a bit set; answers how many there may be.

@@ -1,19 +1,23 @@
 //! The certificate: what a request of a given size can cost at most, whatever is in it.
 //!
-//! Every step that a request can make is counted as often as it can be made, at its price. Bytes are either in the request line, in
-//! the header fields or in the body, where they are seen most often is what counts; values are counted as if there were as many as
-//! there can be of each kind at once. Nothing is taken for shared that need not be: buffers may have to be made again.
+//! Every step that a request can make is counted as often as it can be made, at its price. Bytes are in the request line, in the header
+//! fields or in a body of one kind, and so are the values that they make: where they cost most is what counts. Nothing is taken for
+//! shared that need not be: buffers may have to be made again. Rules run as often as if none was switched off or removed.
 //! Not counted: phases 3 and 4, which have what the answer earns. A body with content codings has the bytes that came and those that came
 //! out of them.
 
+mod amount;
+mod endings;
 mod extent;
 
 use super::price::test_price;
 use crate::limits::Limits;
 use crate::meter::Price;
-use crate::program::{Link, Loaded, Look, PlannedRule, Selection, Step, Test, TextPart, Which};
+use crate::program::{Link, Loaded, Look, LookPrice, PlannedRule, Selection, Step, Test, TextPart, Which};
 use crate::rule::{Phase, RuleId};
-use extent::{ByOrigin, Extent, Size};
+use crate::transform::Transformation;
+use amount::{Amount, Origin};
+use extent::{Extent, Size};
 use std::collections::BTreeSet;
 
 /// What requests of one size can cost at most.
@@ -31,12 +35,22 @@ pub struct Bound {
 
 /// Bounds the fuel of requests of `bytes` bytes, phases 1, 2 and 5.
 pub fn bound(loaded: &Loaded, bytes: usize) -> Bound {
-    let size = Size::new(loaded.program(), bytes);
+    bound_with(loaded, &looks(loaded), bytes)
+}
+
+/// What a look at a value costs for the sieve of each phase.
+fn looks(loaded: &Loaded) -> Vec<LookPrice> {
+    let together = endings::of(loaded.program());
+    loaded.program().sieves.iter().map(|sieve| sieve.look(&together)).collect()
+}
+
+fn bound_with(loaded: &Loaded, looks: &[LookPrice], bytes: usize) -> Bound {
+    let size = Size::new(loaded, bytes);
     let mut bound = Bound { bytes, fuel: 0, by_phase: [0; 5], rules: Vec::new() };
     let mut total = Sum::default();
     for phase in [Phase::RequestHeaders, Phase::RequestBody, Phase::Logging] {
         let mut sum = prepared(&size, phase);
-        sum.and(&sieved(&size, loaded, phase));
+        sum.and(&sieved(&size, loaded, looks, phase));
         sum.and(&selected(&size, phase));
         for rule in size.program.schedule.iter().skip(phase.index()).take(1).flatten() {
             let (Some(planned), Some(source)) = (size.program.rules.get(rule.index()), size.program.source(*rule))
@@ -58,7 +72,8 @@ pub fn bound(loaded: &Loaded, bytes: usize) -> Bound {
 /// The largest size, in bytes, of which no request can spend the budget that it earns under these limits; `None` if not even an empty
 /// one is safe.
 pub fn largest_proven(loaded: &Loaded, limits: &Limits) -> Option<usize> {
-    let holds = |bytes: usize| bound(loaded, bytes).fuel <= limits.budget(bytes);
+    let looks = looks(loaded);
+    let holds = |bytes: usize| bound_with(loaded, &looks, bytes).fuel <= limits.budget(bytes);
     // Sizes above one that is not proven may be, where the budget grows faster than the bound: they are not asked for.
     let (mut proven, mut open) = (0, 1);
     while open <= 64 << 20 && holds(open) {
@@ -71,33 +86,28 @@ pub fn largest_proven(loaded: &Loaded, limits: &Limits) -> Option<usize> {
     (proven > 0 || holds(0)).then_some(proven)
 }
 
-/// Fuel: what does not depend on where bytes are, and what does.
+/// Fuel of steps that are added up.
 #[derive(Debug, Clone, Copy, Default)]
-struct Sum {
-    fixed: u128,
-    bytes: ByOrigin,
-}
+struct Sum(Amount);
 
 impl Sum {
     fn and(&mut self, other: &Sum) {
-        self.fixed = self.fixed.saturating_add(other.fixed);
-        self.bytes.add(other.bytes, 1);
+        self.0 = self.0.plus(other.0);
+    }
+
+    fn fixed(&mut self, fuel: u128) {
+        self.0 = self.0.and(fuel);
     }
 
     /// A step on each value of an extent, so many times.
     fn step(&mut self, price: Price, extent: &Extent, times: u128) {
-        let per_kib = u128::from(price.per_kib);
         // Each value rounds up.
-        let calls = extent.values * (u128::from(price.per_call) + 1) + (extent.fixed * per_kib).div_ceil(1024);
-        self.fixed = self.fixed.saturating_add(calls.saturating_mul(times));
-        let mut scaled = extent.bytes;
-        scaled.0.iter_mut().for_each(|bytes| *bytes = bytes.saturating_mul(per_kib).div_ceil(1024));
-        self.bytes.add(scaled, times);
+        let calls = extent.values.times(u128::from(price.per_call) + 1);
+        self.0 = self.0.plus(calls.plus(extent.bytes.share(price.per_kib.into())).times(times));
     }
 
     fn most(&self) -> u64 {
-        let dearest = self.bytes.0.into_iter().max().unwrap_or_default();
-        u64::try_from(self.fixed.saturating_add(dearest)).unwrap_or(u64::MAX)
+        u64::try_from(self.0.most()).unwrap_or(u64::MAX)
     }
 }
 
@@ -120,35 +130,43 @@ const WRITE: Price = Price::new(64, 512);
 /// Reading the request: the parsers, and the values that are made of what they find.
 fn prepared(size: &Size<'_>, phase: Phase) -> Sum {
     let n = size.bytes;
-    let mut sum = Sum { fixed: 4_000, bytes: ByOrigin::default() };
+    let mut sum = Sum(Amount::fixed(4_000));
     let levels = size.program.ruleset.settings.nested_decoding as u128 + 1;
     let arguments = 60 * size.arguments();
+    let mut at = |origins: &[Origin], fuel: u128| sum.0 = sum.0.plus(Amount::of(origins, fuel));
     match phase {
         // Request line, arguments of the query, header fields, cookies, each copied and looked through.
         Phase::RequestHeaders => {
-            sum.fixed += arguments;
-            sum.bytes.0 = [24 * n, 64 * n, 0];
+            at(&[Origin::Line], 24 * n);
+            at(&[Origin::Headers], 64 * n);
+            sum.fixed(arguments);
         }
         // The dearest reader (fields of Protobuf in gRPC, leaves of JSON in GraphQL), documents in arguments, and codings: a byte of
         // them that brings nothing is the dearest.
         Phase::RequestBody => {
-            sum.fixed += arguments * levels + (64 << 10) * levels;
-            sum.bytes.0 = [48 * n * levels, 0, (1_600 + 80 * levels) * n];
+            at(&[Origin::Line], 48 * n * levels);
+            at(&Origin::BODIES, (1_600 + 80 * levels) * n);
+            sum.fixed(arguments * levels + (64 << 10) * levels);
         }
-        _ => sum.bytes.0 = [4 * n, 4 * n, 4 * n],
+        _ => at(&Origin::ALL, 4 * n),
     }
     sum
 }
 
 /// One look at each value for all rules of a phase.
-fn sieved(size: &Size<'_>, loaded: &Loaded, phase: Phase) -> Sum {
+fn sieved(size: &Size<'_>, loaded: &Loaded, looks: &[LookPrice], phase: Phase) -> Sum {
     let mut sum = Sum::default();
-    let Some(sieve) = size.program.sieves.get(phase.index()) else { return sum };
+    let (Some(sieve), Some(look)) = (size.program.sieves.get(phase.index()), looks.get(phase.index())) else {
+        return sum;
+    };
     let looks = 1 + sieve.nodes.len() as u128;
     for shown in &sieve.variables {
         let extent = size.variable(shown.variable);
-        // Nodes, and checks that are gone through one by one.
-        sum.step(Price::new(sieve.most().saturating_add(2), 0), &extent, 1);
+        // Checks are found by the bytes and words of a value: no more than all of them, and no more than it has bytes for.
+        let (mut by_bytes, mut all) = (Sum::default(), Sum::default());
+        by_bytes.step(look.by_bytes, &extent, looks);
+        all.step(Price::new(look.all, 0), &extent, looks);
+        sum.and(if all.most() < by_bytes.most() { &all } else { &by_bytes });
         sum.step(Price::new(40, 0), &extent, looks);
         sum.step(searched(loaded), &extent, looks);
         for node in &sieve.nodes {
@@ -164,19 +182,27 @@ fn searched(loaded: &Loaded) -> Price {
     literals.plus(crate::scan::Windows::PRICE)
 }
 
-/// Taking values through a pipeline; answers how many times longer they may become, in 1/1024.
-fn transformed(size: &Size<'_>, node: usize, extent: &Extent, sum: &mut Sum) -> u128 {
-    let mut growth = 1024_u128;
-    let Some(planned) = size.program.nodes.get(node) else { return growth };
-    for step in planned.path.iter().filter_map(|node| size.program.nodes.get(node.index())) {
-        let Some((_, step)) = step.step else { continue };
-        let price = step.price();
-        sum.step(grown(price.plus(LOOK_UP), growth), extent, 1);
-        const UNIT: usize = 4096;
-        growth = growth * (step.max_output(UNIT).max(UNIT) as u128) / UNIT as u128;
+/// Taking values through a pipeline; answers how many times longer they may be after each step, in 1/1024: first as they are.
+fn transformed(size: &Size<'_>, node: usize, extent: &Extent, sum: &mut Sum) -> Vec<u128> {
+    const UNIT: usize = 4096;
+    let mut growths = vec![1024_u128];
+    let nodes = size.program.nodes.get(node).map(|planned| planned.path.as_slice()).unwrap_or_default();
+    let mut before = None;
+    for (_, step) in nodes.iter().filter_map(|node| size.program.nodes.get(node.index())?.step) {
+        let growth = growths.last().copied().unwrap_or(1024);
+        sum.step(grown(step.price().plus(LOOK_UP), growth), extent, 1);
+        let growth = match (before, step) {
+            // `%uXXXX` for two bytes and more of UTF-8 becomes one byte again.
+            (Some(Transformation::Utf8ToUnicode), Transformation::UrlDecodeUni) => {
+                growths.iter().rev().nth(1).copied().unwrap_or(growth)
+            }
+            _ => growth * (step.max_output(UNIT).max(UNIT) as u128) / UNIT as u128,
+        };
         sum.step(grown(CLASSIFY, growth), extent, 1);
+        growths.push(growth);
+        before = Some(step);
     }
-    growth
+    growths
 }
 
 /// The price on a value that has become longer.
@@ -209,11 +235,11 @@ fn resolved(size: &Size<'_>, selection: &Selection, sum: &mut Sum) {
         // Names of arguments are as long as their values can be.
         sum.step(price.plus(Price::new(16, 1024)), &members, 1);
     }
-    sum.fixed += 64 * selection.targets.len() as u128;
+    sum.fixed(64 * selection.targets.len() as u128);
 }
 
 fn ruled(size: &Size<'_>, planned: &PlannedRule) -> Sum {
-    let mut sum = Sum { fixed: ENTER, bytes: ByOrigin::default() };
+    let mut sum = Sum(Amount::fixed(ENTER));
     for link in &planned.links {
         linked(size, link, &mut sum);
     }
@@ -221,13 +247,13 @@ fn ruled(size: &Size<'_>, planned: &PlannedRule) -> Sum {
     let texts = planned.msg.iter().chain(&planned.logdata).chain(&planned.tags).chain(&planned.redirect);
     let parts = texts.flat_map(|text| &text.parts);
     let written: u128 = parts.map(|part| written(size, part)).sum();
-    sum.fixed += RECORD + size.longest_name() + written;
+    sum.fixed(RECORD + size.longest_name() + written);
     sum
 }
 
 fn linked(size: &Size<'_>, link: &Link, sum: &mut Sum) {
     let Some(Look { selection, node, test, multi_match, .. }) = link.look else {
-        let once = Extent { values: 1, bytes: ByOrigin([size.bytes; 3]), fixed: 0 };
+        let once = Extent { values: Amount::fixed(1), bytes: Amount::of(&Origin::ALL, size.bytes) };
         link.actions.iter().for_each(|step| acted(size, step, &once, sum));
         return;
     };
@@ -241,22 +267,16 @@ fn linked(size: &Size<'_>, link: &Link, sum: &mut Sum) {
     }
     let extent = size.selection(selection, false);
     sum.step(VISIT.plus(LOOK_UP).plus(CLASSIFY), &extent, 1);
-    let growth = transformed(size, node.index(), &extent, sum);
-    let stages = if multi_match {
-        1 + size.program.nodes.get(node.index()).map_or(0, |node| node.path.len() as u128)
-    } else {
-        1
-    };
-    let extent = long_enough(size, test, growth, extent);
-    sum.step(grown(test_price(size.program, test), growth), &extent, stages);
-    if link.capture {
-        sum.step(grown(CAPTURE, growth), &extent, stages);
-    }
-    // Actions run at each match.
-    let mut actions = Sum::default();
-    link.actions.iter().for_each(|step| acted(size, step, &extent, &mut actions));
-    for _ in 0..stages {
-        sum.and(&actions);
+    let growths = transformed(size, node.index(), &extent, sum);
+    let price = test_price(size.program, test);
+    for growth in growths.iter().skip(if multi_match { 0 } else { growths.len() - 1 }) {
+        let extent = long_enough(size, test, *growth, extent);
+        sum.step(grown(price, *growth), &extent, 1);
+        if link.capture {
+            sum.step(grown(CAPTURE, *growth), &extent, 1);
+        }
+        // Actions run at each match.
+        link.actions.iter().for_each(|step| acted(size, step, &extent, sum));
     }
 }
 
@@ -264,8 +284,7 @@ fn linked(size: &Size<'_>, link: &Link, sum: &mut Sum) {
 fn long_enough(size: &Size<'_>, test: &Test, growth: u128, extent: Extent) -> Extent {
     let screens = size.program.screens(test).into_iter().flatten().flatten();
     let shortest = screens.map(|screen| screen.min_len).min().unwrap_or(0) as u128;
-    let bytes = extent.bytes.0.into_iter().max().unwrap_or_default().saturating_add(extent.fixed);
-    let fit = (bytes.saturating_mul(growth) / 1024).checked_div(shortest).unwrap_or(extent.values);
+    let fit = extent.bytes.share(growth).over(shortest);
     Extent { values: extent.values.min(fit), ..extent }
 }
 
@@ -276,22 +295,20 @@ fn acted(size: &Size<'_>, step: &Step, extent: &Extent, sum: &mut Sum) {
     for part in step.texts().into_iter().flat_map(|text| &text.parts) {
         match part {
             TextPart::Literal(text) => {
-                sum.step(WRITE, &Extent { fixed: extent.values * text.len() as u128, ..bare(extent) }, 1);
+                sum.step(WRITE, &texts(extent, text.len() as u128), 1);
             }
             // The value that has matched: as many bytes as there are.
             TextPart::Variable(variable, _) if variable.name().starts_with("MATCHED_VAR") => sum.step(WRITE, extent, 1),
             TextPart::Tx(key) if key.index() < 10 => sum.step(WRITE, extent, 1),
-            TextPart::Tx(key) => {
-                sum.step(WRITE, &Extent { fixed: extent.values * size.entry(*key), ..bare(extent) }, 1)
-            }
-            _ => sum.fixed += extent.values * expansion(size),
+            TextPart::Tx(key) => sum.step(WRITE, &texts(extent, size.entry(*key)), 1),
+            _ => sum.0 = sum.0.plus(extent.values.times(expansion(size))),
         }
     }
 }
 
-/// As many values without bytes.
-fn bare(extent: &Extent) -> Extent {
-    Extent { values: extent.values, ..Extent::default() }
+/// As many texts of so many bytes.
+fn texts(extent: &Extent, bytes: u128) -> Extent {
+    Extent { values: extent.values, bytes: extent.values.times(bytes) }
 }
 
 /// Expanding a macro of any variable: finding it, and copying it as far as it fits.
