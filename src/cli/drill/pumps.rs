@@ -31,6 +31,19 @@ pub fn pumps(tree: &Tree, most: usize) -> Vec<Pump> {
     found.into_iter().step_by(step).collect()
 }
 
+/// A text that a pattern matches, as far as assertions and references allow: the first branch, and no more repetitions than it takes.
+pub fn sample(tree: &Tree) -> Vec<u8> {
+    match tree {
+        Tree::Empty | Tree::Look(_) | Tree::Reference { .. } | Tree::Around { .. } => Vec::new(),
+        Tree::Byte(byte) => vec![*byte],
+        Tree::Set(set) => member(set).into_iter().collect(),
+        Tree::Capture { tree, .. } | Tree::Atomic(tree) => sample(tree),
+        Tree::Repeat { tree, min, .. } => sample(tree).repeat((*min).min(LONGEST as u32) as usize),
+        Tree::Concat(parts) => parts.iter().flat_map(sample).collect(),
+        Tree::Alternate(branches) => branches.first().map(sample).unwrap_or_default(),
+    }
+}
+
 /// Adds the pumps of a tree behind `before`; answers a text that it matches. As deep as groups may be in each other.
 fn walk(tree: &Tree, before: &[u8], found: &mut BTreeSet<Pump>) -> Vec<u8> {
     match tree {

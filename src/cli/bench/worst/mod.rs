@@ -4,6 +4,8 @@
 //! other, other bytes where one is repeated, other places in the request. The fuel that a request takes is all it is told. The same
 //! ruleset gives the same search.
 
+mod crowds;
+
 use crate::cli::drill::pumps::pumps;
 use crate::cli::requests::Prepared;
 use crate::cli::say;
@@ -86,11 +88,35 @@ fn escaped(text: &[u8]) -> Vec<u8> {
     out
 }
 
+/// A text that can be made longer.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Text {
+    /// What is repeated.
+    body: Vec<u8>,
+    /// What stands behind it once.
+    end: Vec<u8>,
+}
+
+impl Text {
+    fn of(body: Vec<u8>) -> Text {
+        Text { body, end: Vec::new() }
+    }
+
+    /// About `size` bytes of it.
+    fn sized(&self, size: usize) -> Vec<u8> {
+        let size = size.saturating_sub(self.end.len());
+        let mut text = self.body.repeat(size / self.body.len().max(1) + 1);
+        text.truncate(size);
+        text.extend_from_slice(&self.end);
+        text
+    }
+}
+
 /// A text, and what a request with it takes.
 #[derive(Debug, Clone)]
 struct Found {
     place: Place,
-    text: Vec<u8>,
+    text: Text,
     bytes: usize,
     fuel: u64,
     rules: Vec<(u64, u64)>,
@@ -161,7 +187,12 @@ pub fn search(waf: &Waf) -> anyhow::Result<Worst> {
     for plan in &program.patterns {
         let Ok(tree) = pcre::parse_tree(&plan.pattern.text, plan.pattern.fold_case, &program.limits) else { continue };
         for pump in pumps(&tree, PUMPS) {
-            search.consider(Place::Value, pump.text(SMALL))?;
+            search.consider(Place::Value, Text::of(pump.text(SMALL)))?;
+        }
+    }
+    for text in crowds::texts(&loaded) {
+        for place in Place::ALL {
+            search.consider(place, text.clone())?;
         }
     }
     for place in [Place::Name, Place::Strings, Place::Path] {
@@ -183,8 +214,7 @@ pub fn search(waf: &Waf) -> anyhow::Result<Worst> {
         let mut best: Option<Found> = None;
         let of_place = |place| search.elite.iter().filter(move |found| found.place == place).take(3).cloned();
         for found in Place::ALL.into_iter().flat_map(of_place).collect::<Vec<_>>() {
-            let text = found.text.repeat(size / found.text.len().max(1) + 1);
-            let found = search.take(found.place, text.get(..size).unwrap_or(&text).to_vec())?;
+            let found = search.take(found.place, found.text, size)?;
             if best.as_ref().is_none_or(|best| found.per_byte() > best.per_byte()) {
                 best = Some(found);
             }
@@ -197,13 +227,13 @@ pub fn search(waf: &Waf) -> anyhow::Result<Worst> {
 }
 
 impl Search<'_> {
-    fn take(&mut self, place: Place, text: Vec<u8>) -> anyhow::Result<Found> {
-        let request = place.request(&text);
+    fn take(&mut self, place: Place, text: Text, size: usize) -> anyhow::Result<Found> {
+        let request = place.request(&text.sized(size));
         let transaction = request.evaluate(self.waf);
         let verdict = transaction.verdict().context("the engine has failed on a request")?;
         let bytes = request.bytes();
         let certified = bound(&self.waf.loaded(), bytes).fuel;
-        let shown = text.escape_ascii();
+        let shown = text.body.escape_ascii();
         anyhow::ensure!(
             verdict.fuel <= certified,
             "a request of {bytes} bytes takes {} fuel, certified are {certified}: this is a fault of the engine ({}: {shown})",
@@ -217,12 +247,12 @@ impl Search<'_> {
     }
 
     /// Tries a text, and keeps it if it is among the dearest.
-    fn consider(&mut self, place: Place, mut text: Vec<u8>) -> anyhow::Result<()> {
-        text.truncate(2 * SMALL);
-        if self.left == 0 || text.is_empty() {
+    fn consider(&mut self, place: Place, text: Text) -> anyhow::Result<()> {
+        if self.left == 0 || text.body.is_empty() {
             return Ok(());
         }
-        let found = self.take(place, text)?;
+        let size = text.body.len().clamp(SMALL, 2 * SMALL) + text.end.len();
+        let found = self.take(place, text, size)?;
         let rank = self.elite.partition_point(|other| other.per_byte() >= found.per_byte());
         if self.elite.iter().any(|other| other.text == found.text && other.place == found.place) {
             return Ok(());
@@ -251,13 +281,18 @@ impl Search<'_> {
     }
 
     /// A text made of the dearest so far.
-    fn changed(&mut self) -> (Place, Vec<u8>) {
+    fn changed(&mut self) -> (Place, Text) {
+        let (place, body, end) = self.changed_body();
+        (place, Text { body, end })
+    }
+
+    fn changed_body(&mut self) -> (Place, Vec<u8>, Vec<u8>) {
         let one = self.below(self.elite.len());
         let other = self.below(self.elite.len());
         let place = self.elite.get(one).map_or(Place::Value, |found| found.place);
-        let text = self.elite.get(one).map(|found| found.text.clone()).unwrap_or_default();
-        let second = self.elite.get(other).map(|found| found.text.clone()).unwrap_or_default();
-        match self.below(6) {
+        let Text { body: text, end } = self.elite.get(one).map(|found| found.text.clone()).unwrap_or_default();
+        let second = self.elite.get(other).map(|found| found.text.body.clone()).unwrap_or_default();
+        let (place, body) = match self.below(6) {
             // The other place.
             0 => {
                 let at = self.below(Place::ALL.len());
@@ -298,7 +333,8 @@ impl Search<'_> {
                 let (head, tail) = text.split_at(at.min(text.len()));
                 (place, [head, &piece, tail].concat())
             }
-        }
+        };
+        (place, body, end)
     }
 
     fn told(&self, found: &Found) -> Dearest {
@@ -312,7 +348,7 @@ impl Search<'_> {
             certified_times: certified as f64 / found.fuel.max(1) as f64,
             budget: usual.budget(found.bytes),
             place: found.place.name(),
-            text: found.text.iter().take(120).flat_map(|byte| byte.escape_ascii()).map(char::from).collect(),
+            text: found.text.body.iter().take(120).flat_map(|byte| byte.escape_ascii()).map(char::from).collect(),
             rules: found.rules.iter().map(|&(id, fuel)| RuleFuel { id, fuel }).collect(),
         }
     }
