@@ -3,7 +3,7 @@
 
 use crate::attempt::{FORM, post};
 use crate::padding::{Shape, Source, form_value, sources};
-use crate::row::Chance;
+use crate::chance::Chance;
 use crate::rulesets::{CRS, CRS4, Target, full};
 use crate::table::say;
 use crate::traffic;

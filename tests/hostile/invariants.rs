@@ -2,7 +2,8 @@
 
 use crate::attempt::{ATTACK, FORM, JSON, MULTIPART, XML, field, get, json_string, percent, post, xml_text};
 use crate::oracle::exchange::Exchange;
-use crate::row::{Chance, Row};
+use crate::chance::Chance;
+use crate::row::Row;
 use crate::rulesets::{BUILTIN, CRS, OWN, SITE, conformance};
 use fusewall::engine::FixedEnv;
 use fusewall::store::builtin_files;

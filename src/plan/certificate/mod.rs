@@ -133,7 +133,7 @@ fn prepared(size: &Size<'_>, phase: Phase) -> Sum {
         // them that brings nothing is the dearest.
         Phase::RequestBody => {
             sum.fixed += arguments * levels + (64 << 10) * levels;
-            sum.bytes.0 = [48 * n * levels, 0, (1_600 + 80 * levels) * n];
+            sum.bytes.0 = [112 * n * levels, 0, (1_600 + 112 * levels) * n];
         }
         _ => sum.bytes.0 = [4 * n, 4 * n, 4 * n],
     }
