@@ -12,8 +12,40 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 pub fn rows(table: &mut Table) {
     let sql = [
-        "1'/**/`\"", "1 or 1=1 ", "'", "\"", "`", "/*", "*/", "--", "#", "/*!0", "@@a ", "x'41' ", "0x4 ", "1e9 ", "{a b} ", "[a] ", "$1",
-        "$a$", "a.b ", "<=>", "||", "\\", "\\'", "select ", "union select ", "0b1 ", "q'(a)' ", "n'a' ", "u&'a'", "abcdefghijklmnop ", ";", "(", ",", "\u{a0}",
+        "1'/**/`\"",
+        "1 or 1=1 ",
+        "'",
+        "\"",
+        "`",
+        "/*",
+        "*/",
+        "--",
+        "#",
+        "/*!0",
+        "@@a ",
+        "x'41' ",
+        "0x4 ",
+        "1e9 ",
+        "{a b} ",
+        "[a] ",
+        "$1",
+        "$a$",
+        "a.b ",
+        "<=>",
+        "||",
+        "\\",
+        "\\'",
+        "select ",
+        "union select ",
+        "0b1 ",
+        "q'(a)' ",
+        "n'a' ",
+        "u&'a'",
+        "abcdefghijklmnop ",
+        ";",
+        "(",
+        ",",
+        "\u{a0}",
     ];
     table.both("@detectSQLi", &prose(SIZE), &around(&sql), |input| {
         let mut meter = Meter::unlimited();
@@ -21,8 +53,37 @@ pub fn rows(table: &mut Table) {
         meter.spent()
     });
     let xss = [
-        "<a b=`", "<", "<a", "<a ", "</a>", "<!--", "-->", "<!", "<?", "<%", "<a b=c ", "<a b='", "<a b=\"x\" ", "&#x41;", "&#65", "&",
-        "javascript:", "<svg/onload=", "/", ">", "=", "'", "\"", "<![CDATA[", "]]>", "<a/b/c/d", "\0", "j&#97;v", "x", " x", "<a style=",
+        "<a b=`",
+        "<",
+        "<a",
+        "<a ",
+        "</a>",
+        "<!--",
+        "-->",
+        "<!",
+        "<?",
+        "<%",
+        "<a b=c ",
+        "<a b='",
+        "<a b=\"x\" ",
+        "&#x41;",
+        "&#65",
+        "&",
+        "javascript:",
+        "<svg/onload=",
+        "/",
+        ">",
+        "=",
+        "'",
+        "\"",
+        "<![CDATA[",
+        "]]>",
+        "<a/b/c/d",
+        "\0",
+        "j&#97;v",
+        "x",
+        " x",
+        "<a style=",
     ];
     table.both("@detectXSS", &prose(SIZE), &around(&xss), |input| {
         let mut meter = Meter::unlimited();
@@ -43,7 +104,11 @@ fn searches(table: &mut Table) {
         ("abababababababababc", &["ab", "ababababababababab", "abc"]),
     ];
     type Search = (&'static str, fn(&[u8], &[u8]) -> bool);
-    let all: [Search; 3] = [("@contains", texts::contains), ("@containsWord", texts::contains_word), ("@within", |value, needle| texts::within(needle, value))];
+    let all: [Search; 3] = [
+        ("@contains", texts::contains),
+        ("@containsWord", texts::contains_word),
+        ("@within", |value, needle| texts::within(needle, value)),
+    ];
     for (name, search) in all {
         for (needle, pieces) in needles {
             table.both(&format!("{name} {needle:.8}"), &prose(SIZE), &around(pieces), |input| {
@@ -52,7 +117,8 @@ fn searches(table: &mut Table) {
             });
         }
     }
-    let all: [Search; 3] = [("@streq", texts::equal), ("@beginsWith", texts::begins_with), ("@endsWith", texts::ends_with)];
+    let all: [Search; 3] =
+        [("@streq", texts::equal), ("@beginsWith", texts::begins_with), ("@endsWith", texts::ends_with)];
     for (name, search) in all {
         table.both(name, &prose(SIZE), &around(&["a"]), |input| {
             let same = black_box(input.to_vec());
@@ -83,8 +149,12 @@ fn validators(table: &mut Table) {
         numeric::PRICE.of(input.len())
     });
     type Check = (&'static str, fn(&[u8]) -> bool);
-    let checks: [Check; 4] =
-        [("@verifyCC", check_digits::luhn), ("@verifyCPF", check_digits::cpf), ("@verifySSN", check_digits::ssn), ("@verifySVNR", check_digits::svnr)];
+    let checks: [Check; 4] = [
+        ("@verifyCC", check_digits::luhn),
+        ("@verifyCPF", check_digits::cpf),
+        ("@verifySSN", check_digits::ssn),
+        ("@verifySVNR", check_digits::svnr),
+    ];
     for (name, check) in checks {
         table.both(name, b"79927398713", &around(&["7", "79927398713", "1-", "123-45-6789", "9", "a"]), |input| {
             black_box(check(black_box(input)));
@@ -97,8 +167,19 @@ fn addresses(table: &mut Table) {
     let v4 = |at: u32| IpAddr::V4(Ipv4Addr::from_bits(at));
     let v6 = |at: u128| IpAddr::V6(Ipv6Addr::from_bits(at));
     let values: Vec<Text> = [
-        "1.2.3.4", "203.0.113.77", "255.255.255.255", "::1", "2001:db8:1:2:3:4:5:6", "ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255", "::ffff:1.2.3.4", "x",
-        "1.2.3.4.5.6.7.8", "[::1]", "", ":::::::", "fe80::1%eth0",
+        "1.2.3.4",
+        "203.0.113.77",
+        "255.255.255.255",
+        "::1",
+        "2001:db8:1:2:3:4:5:6",
+        "ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255",
+        "::ffff:1.2.3.4",
+        "x",
+        "1.2.3.4.5.6.7.8",
+        "[::1]",
+        "",
+        ":::::::",
+        "fe80::1%eth0",
     ]
     .into_iter()
     .map(|value| text(format!("{value:?}"), value))

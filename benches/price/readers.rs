@@ -12,47 +12,142 @@ use std::io::Write;
 
 /// For each reader: how a body begins, how it goes on, how it ends.
 const GRAMMARS: &[(Processor, &str, &[&str], &str)] = &[
-    (Processor::UrlEncoded, "", &["a=b", "&", "=", "%", "%41", "%zz", "+", "a", "abcdefgh", "&&", "=%&", "a=&", ";"], ""),
+    (
+        Processor::UrlEncoded,
+        "",
+        &["a=b", "&", "=", "%", "%41", "%zz", "+", "a", "abcdefgh", "&&", "=%&", "a=&", ";"],
+        "",
+    ),
     (
         Processor::Json,
         "[",
-        &["1,", "\"\",", "[],", "{},", "{\"a\":1},", "{\"\":\"\"},", "[1],", "[[]],", "\"\\u0041\",", "\"\\ud83d\\ude00\",",
-          "\"\\n\\n\\n\",", "null,", "true,", "-1.5e+9,", " ", "\n", "\"abcdefghijklmnop\",", "{\"a\":{\"b\":[1,2]}},"],
+        &[
+            "1,",
+            "\"\",",
+            "[],",
+            "{},",
+            "{\"a\":1},",
+            "{\"\":\"\"},",
+            "[1],",
+            "[[]],",
+            "\"\\u0041\",",
+            "\"\\ud83d\\ude00\",",
+            "\"\\n\\n\\n\",",
+            "null,",
+            "true,",
+            "-1.5e+9,",
+            " ",
+            "\n",
+            "\"abcdefghijklmnop\",",
+            "{\"a\":{\"b\":[1,2]}},",
+        ],
         "0]",
     ),
     (
         Processor::Ndjson,
         "",
-        &["1\n", "{}\n", "[]\n", "\"\"\n", "{\"a\":1}\n", "\n", "[1,2]\n", "1,\n", "{\"a\":[{\"b\":1}]}\n", "null\n", " \n"],
+        &[
+            "1\n",
+            "{}\n",
+            "[]\n",
+            "\"\"\n",
+            "{\"a\":1}\n",
+            "\n",
+            "[1,2]\n",
+            "1,\n",
+            "{\"a\":[{\"b\":1}]}\n",
+            "null\n",
+            " \n",
+        ],
         "",
     ),
     (
         Processor::Multipart,
         "--b\r\n",
-        &["Content-Disposition: form-data; name=\"a\"\r\n\r\n\r\n--b\r\n", "Content-Disposition: form-data; name=a; filename=b\r\n\r\nx\r\n--b\r\n",
-          "X: y\r\n", " folded\r\n", "Content-Type: text/plain\r\n", "\r\n", "\n", "--", "--b", "\r", "-", "--b\r\n",
-          "Content-Disposition: form-data; name=\"a\\\"b\"; x=y; z=\"\"\r\n", "Content-Transfer-Encoding: base64\r\n", "abcdefghij"],
+        &[
+            "Content-Disposition: form-data; name=\"a\"\r\n\r\n\r\n--b\r\n",
+            "Content-Disposition: form-data; name=a; filename=b\r\n\r\nx\r\n--b\r\n",
+            "X: y\r\n",
+            " folded\r\n",
+            "Content-Type: text/plain\r\n",
+            "\r\n",
+            "\n",
+            "--",
+            "--b",
+            "\r",
+            "-",
+            "--b\r\n",
+            "Content-Disposition: form-data; name=\"a\\\"b\"; x=y; z=\"\"\r\n",
+            "Content-Transfer-Encoding: base64\r\n",
+            "abcdefghij",
+        ],
         "\r\n--b--\r\n",
     ),
     (
         Processor::Xml,
         "<r>",
-        &["<a/>", "<a></a>", "<a b=\"c\"/>", "<a>x</a>", "&amp;", "&#65;", "<!-- -->", "<![CDATA[x]]>", "<?a b?>", "<a b='' c=''/>",
-          "<a:b xmlns:a=\"u\"/>", "text ", "<", ">", "]]>", "<a b=\"&lt;&gt;\"/>", "x<b/>"],
+        &[
+            "<a/>",
+            "<a></a>",
+            "<a b=\"c\"/>",
+            "<a>x</a>",
+            "&amp;",
+            "&#65;",
+            "<!-- -->",
+            "<![CDATA[x]]>",
+            "<?a b?>",
+            "<a b='' c=''/>",
+            "<a:b xmlns:a=\"u\"/>",
+            "text ",
+            "<",
+            ">",
+            "]]>",
+            "<a b=\"&lt;&gt;\"/>",
+            "x<b/>",
+        ],
         "</r>",
     ),
     (
         Processor::GraphQl,
         "{",
-        &["a ", "a(b:1) ", "a{b} ", "a(b:[1,2]) ", "a(b:{c:1}) ", "...f ", "@d ", "\"\" ", "a(b:\"x\") ", "# c\n", "a(b:$c) ", ", ",
-          "a(b:\"\"\"x\"\"\") ", "a(b:\"\\u0041\") ", "a:b ", "a(b:[[1]]) "],
+        &[
+            "a ",
+            "a(b:1) ",
+            "a{b} ",
+            "a(b:[1,2]) ",
+            "a(b:{c:1}) ",
+            "...f ",
+            "@d ",
+            "\"\" ",
+            "a(b:\"x\") ",
+            "# c\n",
+            "a(b:$c) ",
+            ", ",
+            "a(b:\"\"\"x\"\"\") ",
+            "a(b:\"\\u0041\") ",
+            "a:b ",
+            "a(b:[[1]]) ",
+        ],
         "}",
     ),
     (
         Processor::Protobuf,
         "",
-        &["\x08\x01", "\x0a\x00", "\x0a\x01a", "\x0b", "\x0b\x0c", "\x0d\0\0\0\0", "\x09\0\0\0\0\0\0\0\0", "\x0a\x04\x0a\x02\x0a\x00",
-          "\x0a\x02\x08\x01", "\x0a\x0aring twice", "\x10\x7f", "\x0c", "\x0a\x06\x0b\x0b\x0b\x0c\x0c\x0c"],
+        &[
+            "\x08\x01",
+            "\x0a\x00",
+            "\x0a\x01a",
+            "\x0b",
+            "\x0b\x0c",
+            "\x0d\0\0\0\0",
+            "\x09\0\0\0\0\0\0\0\0",
+            "\x0a\x04\x0a\x02\x0a\x00",
+            "\x0a\x02\x08\x01",
+            "\x0a\x0aring twice",
+            "\x10\x7f",
+            "\x0c",
+            "\x0a\x06\x0b\x0b\x0b\x0c\x0c\x0c",
+        ],
         "",
     ),
 ];
@@ -70,7 +165,10 @@ fn tried(start: &str, pieces: &[&str], end: &str) -> Vec<Text> {
     let mut chance = Chance::new(pieces.len() as u64);
     for _ in 0..24 {
         let pair = [*chance.pick(pieces), *chance.pick(pieces)].concat();
-        texts.push(whole(format!("{:?} again and again", pair.chars().take(20).collect::<String>()), repeat(&pair, SIZE)));
+        texts.push(whole(
+            format!("{:?} again and again", pair.chars().take(20).collect::<String>()),
+            repeat(&pair, SIZE),
+        ));
     }
     texts.push(whole("pieces by chance".to_owned(), shuffled(pieces, SIZE)));
     texts.push(text("any bytes by chance", random(&(0..=255).collect::<Vec<_>>(), SIZE)));
@@ -105,7 +203,8 @@ pub fn rows(table: &mut Table) {
         args::parse_query(input, &limits, &mut fields, &mut Report::default(), &mut meter).expect("unlimited");
         meter.spent()
     });
-    let headers = tried("", &["a;", ";", "=", "a=b; ", "a=;", "=;", "\"a;b\";", " ", "$Version=1; ", "a=b=c;", "; "], "");
+    let headers =
+        tried("", &["a;", ";", "=", "a=b; ", "a=;", "=;", "\"a;b\";", " ", "$Version=1; ", "a=b=c;", "; "], "");
     for format in [0, 1] {
         table.both(&format!("cookies, format {format}"), &repeat("theme=dark; ", SIZE), &headers, |input| {
             let mut meter = Meter::unlimited();
@@ -121,7 +220,21 @@ pub fn rows(table: &mut Table) {
 /// Documents in values: as many values as 64 KB have.
 fn nested(table: &mut Table, fields: &mut Fields) {
     let limits = ParseLimits { arguments: usize::MAX, json_depth: usize::MAX, ..ParseLimits::default() };
-    let values = ["{}", "[]", "[1]", "{\"a\":1}", "[\"{}\"]", "[\"[\\\"[]\\\"]\"]", "{", "[[[[]]]]", "plain", "", "{a}", "query{a}", "{ "];
+    let values = [
+        "{}",
+        "[]",
+        "[1]",
+        "{\"a\":1}",
+        "[\"{}\"]",
+        "[\"[\\\"[]\\\"]\"]",
+        "{",
+        "[[[[]]]]",
+        "plain",
+        "",
+        "{a}",
+        "query{a}",
+        "{ ",
+    ];
     let inputs: Vec<Text> = values.iter().map(|value| text(format!("{value:?} in many values"), *value)).collect();
     table.both("documents in values", b"ring twice", &inputs, |value| {
         fields.clear();
@@ -184,7 +297,11 @@ fn codings(table: &mut Table) {
     for (name, coding, code) in codings {
         let mut inputs: Vec<Text> = plain.iter().map(|(name, bytes)| text(*name, code(bytes))).collect();
         // Torn, and many members one after the other.
-        inputs.push(text("half of it", { let mut all = code(&prose(SIZE)); all.truncate(all.len() / 2); all }));
+        inputs.push(text("half of it", {
+            let mut all = code(&prose(SIZE));
+            all.truncate(all.len() / 2);
+            all
+        }));
         inputs.push(text("many small members", code(b"x").repeat(1000)));
         inputs.push(text("not coded at all", prose(SIZE)));
         let mut out = Vec::new();

@@ -54,9 +54,12 @@ impl Place {
                 let cookies: String = chunks().take(500).map(|piece| format!("c={}; ", words(piece))).collect();
                 Request::get("/").header("Cookie", &cookies)
             }
-            Place::Headers => chunks().take(100).fold(Request::get("/"), |request, piece| request.header("X-A", &words(piece))),
+            Place::Headers => {
+                chunks().take(100).fold(Request::get("/"), |request, piece| request.header("X-A", &words(piece)))
+            }
             Place::Xml => {
-                let text: String = chunks().map(|piece| format!("<a>{}</a>", words(piece).replace(['<', '&'], " "))).collect();
+                let text: String =
+                    chunks().map(|piece| format!("<a>{}</a>", words(piece).replace(['<', '&'], " "))).collect();
                 Request::post("/", "application/xml", format!("<r>{text}</r>"))
             }
         }
@@ -75,11 +78,24 @@ pub fn rows(table: &mut Table) {
 
 /// Requests of the corpora: all of each kind together, and the dearest by itself.
 fn recorded(table: &mut Table, name: &str, waf: &Waf) {
-    for (kind, step) in [("bench/benign-small", 1), ("bench/benign-form", 1), ("bench/benign-json", 1), ("bench/benign-multipart", 1), ("bench/attacks", 3), ("evasions", 40), ("bench/long64", 1)] {
+    for (kind, step) in [
+        ("bench/benign-small", 1),
+        ("bench/benign-form", 1),
+        ("bench/benign-json", 1),
+        ("bench/benign-multipart", 1),
+        ("bench/attacks", 3),
+        ("evasions", 40),
+        ("bench/long64", 1),
+    ] {
         let Some(requests) = traffic::sampled(kind, step) else { continue };
         let requests: Vec<Request> = requests.into_iter().take(if table.once() { 3 } else { 120 }).collect();
         table.row(&format!("{name}, all recorded"), kind, || requests.iter().map(|request| fuel(request, waf)).sum());
-        dearest(table, &format!("{name}, recorded"), waf, requests.into_iter().map(|request| (format!("{kind} {:.12}", request.id), request)));
+        dearest(
+            table,
+            &format!("{name}, recorded"),
+            waf,
+            requests.into_iter().map(|request| (format!("{kind} {:.12}", request.id), request)),
+        );
     }
 }
 
@@ -111,9 +127,21 @@ fn made(table: &mut Table, name: &str, waf: &Waf) {
         };
         dearest(table, &format!("{name}, made, {size} bytes"), waf, all.map(made));
     }
-    for (kind, pump) in [("quotes", "'\""), ("brackets", "<(["), ("dots", "../"), ("letters", "a"), ("blanks", " \t"), ("escapes", "%25")] {
+    for (kind, pump) in [
+        ("quotes", "'\""),
+        ("brackets", "<(["),
+        ("dots", "../"),
+        ("letters", "a"),
+        ("blanks", " \t"),
+        ("escapes", "%25"),
+    ] {
         let text = repeat(pump, SIZE / 4);
-        dearest(table, &format!("{name}, {kind}"), waf, Place::ALL.into_iter().map(|place| (format!("in {place:?}"), place.request(&text, 4000))));
+        dearest(
+            table,
+            &format!("{name}, {kind}"),
+            waf,
+            Place::ALL.into_iter().map(|place| (format!("in {place:?}"), place.request(&text, 4000))),
+        );
     }
 }
 

@@ -68,8 +68,16 @@ fn hybrids(table: &mut Table) {
     let sources: [(&str, &str, &[&str]); 4] = [
         ("few alive", r"[ab][^x]{30}c$", &["ab", "a", "aq", "qqqqqqqqa", "c", "aqqqqqqqqqqqqqqc"]),
         ("hundreds alive", r"(?:[ab][^x]{200}c|[bd][^y]{220}e)$", &["ab", "abd", "a", "b", "d", "q", "qqqqa", "c"]),
-        ("many words", r"(?i)(?:union|select|insert|delete|update)[^;]{20,60}(?:from|into|where|set)\W", &["union ", "select", "from", "UPDATE where", "into "]),
-        ("lists of more than two", r"(?:[a-c](?:x?y?z?v?w?u?){12}[^\n]{40}q)$", &["a", "x", "xyzvwu", "c", "y", "axyz", "q"]),
+        (
+            "many words",
+            r"(?i)(?:union|select|insert|delete|update)[^;]{20,60}(?:from|into|where|set)\W",
+            &["union ", "select", "from", "UPDATE where", "into "],
+        ),
+        (
+            "lists of more than two",
+            r"(?:[a-c](?:x?y?z?v?w?u?){12}[^\n]{40}q)$",
+            &["a", "x", "xyzvwu", "c", "y", "axyz", "q"],
+        ),
     ];
     for (name, source, pieces) in sources {
         for (what, want) in [("found or not", Want::Match), ("where", Want::Span)] {
@@ -77,7 +85,10 @@ fn hybrids(table: &mut Table) {
             let mut texts = around(pieces);
             // What ends in a match is gone through twice.
             for length in [40, 400, SIZE] {
-                texts.push(text(format!("a match in {length} bytes"), [random(b"ab", length), b"a".repeat(201), b"c".to_vec()].concat()));
+                texts.push(text(
+                    format!("a match in {length} bytes"),
+                    [random(b"ab", length), b"a".repeat(201), b"c".to_vec()].concat(),
+                ));
             }
             let step = format!("@rx, Hybrid, {name}, {what}");
             table.both(&step, &prose(SIZE), &texts, |text| scan(&pattern, &mut cache, text).1);
@@ -98,7 +109,8 @@ fn captures(table: &mut Table) {
             let Ok(parsed) = pcre::parse(source.as_bytes(), false, &Limits::default()) else { continue };
             let Ok(pattern) = parsed.build(Want::Groups, &Limits::default(), engine) else { continue };
             let mut cache = Cache::default();
-            let texts: Vec<Text> = around(pieces).into_iter().map(|t| text(t.name, [&t.bytes[..], end.as_bytes()].concat())).collect();
+            let texts: Vec<Text> =
+                around(pieces).into_iter().map(|t| text(t.name, [&t.bytes[..], end.as_bytes()].concat())).collect();
             let step = format!("@rx, groups, {:?}, {source:.12}", pattern.engine());
             table.dearest(&step, &texts, |text| scan(&pattern, &mut cache, text).1);
         }

@@ -11,7 +11,8 @@ use fusewall::scan::require::{PLACES, Place, Window};
 use fusewall::scan::{Literals, Phrases, Windows};
 
 pub fn rows(table: &mut Table) {
-    let few = ["union", "select", "<script", "/etc/passwd", "aaaa", "aa!", "onload", "cmd.exe", "${jndi"].map(str::to_owned);
+    let few =
+        ["union", "select", "<script", "/etc/passwd", "aaaa", "aa!", "onload", "cmd.exe", "${jndi"].map(str::to_owned);
     literals(table, "words: grams", &few);
     phrases(table, "@pm, 9 phrases", &few);
     let nested: Vec<String> = (1..=200).map(|length| "a".repeat(length)).collect();
@@ -24,7 +25,8 @@ pub fn rows(table: &mut Table) {
     }
     windows(table);
     for (name, loaded) in rulesets() {
-        let words: Vec<String> = loaded.program().literals.iter().map(|word| String::from_utf8_lossy(word).into_owned()).collect();
+        let words: Vec<String> =
+            loaded.program().literals.iter().map(|word| String::from_utf8_lossy(word).into_owned()).collect();
         if let Some(search) = loaded.literals(false) {
             let mut hits = vec![0; search.len().div_ceil(64)];
             let texts = of_words(&words);
@@ -61,12 +63,19 @@ fn of_words(words: &[String]) -> Vec<Text> {
     let few: Vec<&str> = words.iter().map(String::as_str).take(12).collect();
     let mut texts = around(&few);
     let all: Vec<&str> = words.iter().map(String::as_str).collect();
-    let cut = |from: fn(&str) -> &str| all.iter().map(|word| from(word)).filter(|word| !word.is_empty()).collect::<Vec<_>>();
+    let cut =
+        |from: fn(&str) -> &str| all.iter().map(|word| from(word)).filter(|word| !word.is_empty()).collect::<Vec<_>>();
     let ends = cut(|word| word.get(1..).unwrap_or(word));
     let starts = cut(|word| word.get(..word.len() - 1).unwrap_or(word));
     let fours = cut(|word| word.get(..4).unwrap_or(word));
     let middles = cut(|word| word.get(word.len() / 2..).unwrap_or(word));
-    for (name, pieces) in [("words", &all), ("words without a beginning", &ends), ("words without an end", &starts), ("four letters of words", &fours), ("halves of words", &middles)] {
+    for (name, pieces) in [
+        ("words", &all),
+        ("words without a beginning", &ends),
+        ("words without an end", &starts),
+        ("four letters of words", &fours),
+        ("halves of words", &middles),
+    ] {
         if !pieces.is_empty() {
             texts.push(text(format!("{name} by chance"), shuffled(pieces, SIZE)));
             texts.push(text(format!("{name} by chance, 40 bytes"), shuffled(pieces, 40)));
@@ -104,8 +113,10 @@ fn phrases(table: &mut Table, name: &str, words: &[String]) {
 /// As many windows as one search may have, of bytes by chance.
 fn windows(table: &mut Table) {
     let mut chance = Chance::new(3);
-    let mut place = || Place { bytes: (0..20).fold(ByteSet::EMPTY, |set, _| set.with(chance.below(256) as u8)), end: false };
-    let all: Vec<Window> = (0..Windows::MOST).map(|_| Window(std::array::from_fn::<_, PLACES, _>(|_| place()))).collect();
+    let mut place =
+        || Place { bytes: (0..20).fold(ByteSet::EMPTY, |set, _| set.with(chance.below(256) as u8)), end: false };
+    let all: Vec<Window> =
+        (0..Windows::MOST).map(|_| Window(std::array::from_fn::<_, PLACES, _>(|_| place()))).collect();
     let windows = Windows::new(&all);
     table.both("windows", &prose(SIZE), &around(&["a", "../", "'or'", "\u{e9}", "()<>"]), |text| {
         let mut meter = Meter::unlimited();

@@ -17,7 +17,7 @@ use crate::rule::{AllowScope, Disruptive, EngineMode, Phase};
 /// Entering a rule.
 const ENTER: u64 = 8;
 /// Looking at one value for one rule.
-const VISIT: u64 = 4;
+const VISIT: u64 = 8;
 /// Storing a captured group.
 const CAPTURE: Price = Price::new(8, 128);
 /// The tag of a record whose rule counts as matching because its budget is spent.

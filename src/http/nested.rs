@@ -13,10 +13,10 @@
 //! level costs at most what reading the body once does. Documents that are broken are no errors of the body: the value may be
 //! meant as text. But a limit that ends the reading of one is flagged.
 
+use super::body::{BLOCK, START};
 use super::graphql::Document;
 use super::json::Json;
 use super::{Bytes, Field, Fields, Kind, ParseLimits, Progress, Report};
-use super::body::{BLOCK, START};
 use super::{graphql, json};
 use crate::meter::{Exhausted, Meter, Price};
 

@@ -191,7 +191,9 @@ impl Sieve {
 
 impl Conditions {
     /// Fuel of looking at a value, beside its bytes.
-    pub const LOOK: u64 = 8;
+    pub const LOOK: u64 = 16;
+    /// Fuel of looking at one check.
+    pub const CHECK: u64 = 3;
     /// Checks of some pipelines that are gone through one by one; more are found by bytes and literals.
     pub const FEW: usize = 24;
 
@@ -203,7 +205,7 @@ impl Conditions {
     /// The most that one look may cost, before any check.
     fn most(&self) -> u64 {
         self.by_bytes(&ByteSet::FULL, u64::MAX)
-            + (self.checks.len() + self.by_literal.len() + self.literal_checks.len()) as u64
+            + Self::CHECK * (self.checks.len() + self.by_literal.len() + self.literal_checks.len()) as u64
     }
 
     /// Puts the checks that bytes, targets and literals lead to into a bit set; answers how many there may be.

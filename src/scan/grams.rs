@@ -173,7 +173,8 @@ impl Grams {
     ) -> Result<(), Exhausted> {
         let place = (hash >> self.table_shift) as usize;
         let ends = self.starts.get(place).zip(self.starts.get(place + 1));
-        let entries = ends.and_then(|(&first, &last)| self.entries.get(first as usize..last as usize)).unwrap_or_default();
+        let entries =
+            ends.and_then(|(&first, &last)| self.entries.get(first as usize..last as usize)).unwrap_or_default();
         meter.charge(fuel::GRAM_HIT + fuel::GRAM_WORD * entries.len() as u64)?;
         for entry in entries {
             if gram & entry.mask != entry.gram || is_set(hits, entry.number) {

@@ -103,13 +103,13 @@ impl Sum {
 
 /// Entering a rule, looking at a value for it, and finding that value after its transformations.
 const ENTER: u128 = 8;
-const VISIT: Price = Price::new(16, 0);
+const VISIT: Price = Price::new(24, 0);
 const LOOK_UP: Price = Price::new(4, 0);
 /// Comparing a name, and making a value for one look.
 const COMPARE: Price = Price::new(3, 0);
 const MAKE: Price = Price::new(16, 128);
 /// Reading the bytes of a value for what is in it.
-const CLASSIFY: Price = Price::new(16, 512);
+const CLASSIFY: Price = Price::new(32, 512);
 /// Storing the ten groups of a match.
 const CAPTURE: Price = Price::new(100, 10 * 128);
 /// A match record, without its texts.
@@ -148,8 +148,8 @@ fn sieved(size: &Size<'_>, loaded: &Loaded, phase: Phase) -> Sum {
     for shown in &sieve.variables {
         let extent = size.variable(shown.variable);
         // Nodes, and checks that are gone through one by one.
-        sum.step(Price::new(sieve.most().saturating_add(2), 0), &extent, 1);
-        sum.step(Price::new(40, 0), &extent, looks);
+        sum.step(Price::new(sieve.most().saturating_add(14), 0), &extent, 1);
+        sum.step(Price::new(64, 0), &extent, looks);
         sum.step(searched(loaded), &extent, looks);
         for node in &sieve.nodes {
             transformed(size, node.node.index(), &extent, &mut sum);
@@ -300,11 +300,14 @@ fn expansion(size: &Size<'_>) -> u128 {
     256 + 6 * size.arguments() + bytes / 2
 }
 
-/// A piece of a text in a record.
+/// A piece of a text in a record: found, copied, and made fit for a line.
 fn written(size: &Size<'_>, part: &TextPart) -> u128 {
+    let line = size.program.limits.log_line_bytes as u128 + 1;
     match part {
-        TextPart::Literal(text) => 16 + text.len() as u128 / 2,
-        TextPart::Tx(key) => 16 + size.entry(*key) / 2,
-        TextPart::Variable(..) | TextPart::Matching(..) => expansion(size),
+        TextPart::Literal(text) => 16 + 2 * text.len() as u128,
+        TextPart::Tx(key) => 16 + 2 * size.entry(*key).min(line),
+        TextPart::Variable(..) | TextPart::Matching(..) => {
+            expansion(size) + (size.bytes + size.longest_name()).min(line)
+        }
     }
 }
