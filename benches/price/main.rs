@@ -11,7 +11,7 @@
 //! | `readers` | bodies, query strings, cookies, content codings |
 //! | `scanners` | patterns: each engine, alone and on the patterns of a ruleset |
 //! | `words` | the search for words, windows and phrases |
-//! | `operators` | the other operators |
+//! | `operators`, `geo` | the other operators |
 //! | `rules` | what only a whole evaluation has: selections, actions, records |
 //! | `requests` | whole requests under the Core Rule Set, and what of a request is charged to nobody |
 //! | `table`, `texts` | how a step is measured, and the inputs that are tried on it |
@@ -19,6 +19,7 @@
 #[path = "../../tests/hostile/chance.rs"]
 #[allow(dead_code)]
 mod chance;
+mod geo;
 #[path = "../inputs/mod.rs"]
 mod inputs;
 mod operators;
@@ -41,12 +42,13 @@ use table::Table;
 /// A group of rows.
 type Group = (&'static str, fn(&mut Table));
 
-const GROUPS: [Group; 7] = [
+const GROUPS: [Group; 8] = [
     ("transformations", transformations::rows),
     ("readers", readers::rows),
     ("scanners", scanners::rows),
     ("words", words::rows),
     ("operators", operators::rows),
+    ("geo", geo::rows),
     ("rules", rules::rows),
     ("requests", requests::rows),
 ];

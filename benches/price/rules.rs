@@ -255,6 +255,9 @@ fn requests() -> Vec<(&'static str, Request)> {
     let fields = |count: usize, field: fn(usize) -> String| form((0..count).map(field).collect());
     let cookies = |text: &str, count: usize| Request::get("/?a=1").header("Cookie", &text.repeat(count));
     let headers = (0..900).fold(Request::get("/"), |request, at| request.header(&format!("h{at}"), "1"));
+    // Something of what each rule looks for.
+    let words: String = (1..=300).map(|at| format!("word{at} abc{at}(")).collect::<Vec<_>>().join("+");
+    let passes = format!("b={words}%3C%3D1|%3B(1x|%5B%3C%3B=2|!&b=%3C%3D3|!x");
     let mixed =
         |at: usize| format!("n{at}={}&", ["1", "a%20b", "%3Cx%3E", "..%2F", "a.b-c", "%C3%A9", "x'y", "QUJD"][at % 8]);
     vec![
@@ -265,6 +268,7 @@ fn requests() -> Vec<(&'static str, Request)> {
         ("4000 empty values", fields(4000, |at| format!("a{at}=&"))),
         ("16000 names of one letter", fields(16_000, |_| "a=1&".to_owned())),
         ("4000 values with escapes", fields(4000, mixed)),
+        ("16000 values, of which one passes", form("b=z&".repeat(16_000) + &passes)),
         (
             "4000 values of 7 bytes by chance",
             fields(4000, |at| format!("b={:07x}&", at.wrapping_mul(2_654_435_761) & 0xfff_ffff)),

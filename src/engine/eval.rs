@@ -265,6 +265,10 @@ fn run_link(
     if !cursor.resolved {
         resolve(look.selection, loaded, scratch, meter)?;
         cursor.resolved = true;
+        if slot.is_some() {
+            // Those that the sieve has let through are looked for among all of them.
+            meter.charge(scratch.selections.places().len() as u64)?;
+        }
     }
     loop {
         if let Some(slot) = slot {
