@@ -12,7 +12,7 @@ use crate::meter::{Exhausted, Meter, Price};
 /// Fuel for one byte.
 pub(super) const PER_BYTE: u64 = 2;
 /// Fuel for one pair: the entry in the list of fields.
-const PER_PAIR: u64 = 8;
+const PER_PAIR: u64 = 12;
 /// A pair takes two bytes or more, but for the last.
 pub(super) const PRICE: Price = Price::per_byte(PER_PAIR, PER_BYTE + PER_PAIR / 2);
 
