@@ -24,6 +24,10 @@ pub(super) fn run(step: &Step, loaded: &Loaded, scratch: &mut Scratch, meter: &m
             let key = expand(name, &mut lower, loaded, scratch, meter).and_then(|()| {
                 lower.make_ascii_lowercase();
                 meter.charge_rule(Step::SET.of(lower.len()))?;
+                if scratch.tx.find(loaded, &lower).is_none() {
+                    // Its place in the index is made between the others.
+                    meter.charge_rule(scratch.tx.made() as u64 / Step::MOVED)?;
+                }
                 Ok(scratch.tx.find_or_add(loaded, &lower, limit))
             });
             scratch.name = lower;

@@ -10,7 +10,7 @@ use crate::scan;
 use crate::transform::{Changed, Context};
 
 /// Reading every byte once to see which values occur.
-const CLASSIFY: Price = Price::new(16, 512);
+const CLASSIFY: Price = Price::new(32, 512);
 /// Looking a transformed value up, or finding that its triggers are absent.
 const LOOK_UP: u64 = 2;
 

@@ -17,7 +17,7 @@ use crate::rule::{AllowScope, Disruptive, EngineMode, Phase};
 /// Entering a rule.
 const ENTER: u64 = 8;
 /// Looking at one value for one rule.
-const VISIT: u64 = 4;
+const VISIT: u64 = 8;
 /// Storing a captured group.
 const CAPTURE: Price = Price::new(8, 128);
 /// The tag of a record whose rule counts as matching because its budget is spent.
@@ -265,6 +265,10 @@ fn run_link(
     if !cursor.resolved {
         resolve(look.selection, loaded, scratch, meter)?;
         cursor.resolved = true;
+        if slot.is_some() {
+            // Those that the sieve has let through are looked for among all of them.
+            meter.charge(scratch.selections.places().len() as u64)?;
+        }
     }
     loop {
         if let Some(slot) = slot {

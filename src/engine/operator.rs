@@ -322,7 +322,7 @@ pub(super) fn each_match(
             }
         };
         let (Outcome::Hit, Some((start, end))) = (outcome, groups.get(0)) else { break };
-        meter.charge_rule(16 + (end - start) as u64)?;
+        meter.charge_rule(32 + (end - start) as u64)?;
         if accept(haystack.get(start..end).unwrap_or_default(), &mut done) {
             if let Some(trace) = &mut scratch.trace {
                 trace.found(&groups);

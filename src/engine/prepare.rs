@@ -11,6 +11,10 @@ use crate::rule::{BodyProcessor, Variable};
 
 /// Splitting and copying bytes.
 const COPY: Price = Price::new(32, 512);
+/// Making ready for a request, whatever it is: its tables, its scalars, its phases.
+const BEGIN: u64 = 1_000;
+/// Taking in a header.
+const HEADER: Price = Price::new(20, 128);
 
 /// The limits of the inspection parsers, as rules and limits set them.
 pub(super) fn parse_limits(program: &Program) -> ParseLimits {
@@ -37,7 +41,7 @@ pub(super) fn parse_limits(program: &Program) -> ParseLimits {
 /// Request line, query string, cookies: phase 1.
 pub(super) fn request(program: &Program, scratch: &mut Scratch, meter: &mut Meter) -> Result<(), Exhausted> {
     let limits = parse_limits(program);
-    meter.charge(COPY.of(scalar(scratch, Variable::RequestUriRaw).len()))?;
+    meter.charge(BEGIN + COPY.of(scalar(scratch, Variable::RequestUriRaw).len()))?;
     // What is stored next stands behind it in the same arena.
     let mut target = std::mem::take(&mut scratch.text);
     target.clear();
@@ -113,6 +117,7 @@ fn request_headers(program: &Program, scratch: &mut Scratch, meter: &mut Meter) 
         if header.kind != Kind::RequestHeader {
             continue;
         }
+        meter.charge(HEADER.of(header.name.len() + header.value.len()))?;
         header_bytes += header.name.len() + header.value.len() + 4;
         let name = scratch.memory.fields.bytes(header.name);
         if name.eq_ignore_ascii_case(b"content-type") && content_type.is_none() {

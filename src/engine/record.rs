@@ -13,6 +13,8 @@ use std::sync::Arc;
 
 /// Making a record.
 const RECORD: Price = Price::new(400, 1024);
+/// Making a text fit into a line.
+const READABLE: Price = Price::new(0, 768);
 /// Values that a rule matched and its record remembers, for hiding them.
 const ORIGINS: usize = 64;
 
@@ -191,6 +193,7 @@ fn text(
         }
         if fits { Ok(()) } else { Err(None) }
     });
+    meter.charge_rule(READABLE.of(out.len()))?;
     let line = readable(&out, limit);
     let mut veiled = String::new();
     if loaded.program().sanitises {
@@ -234,22 +237,31 @@ fn origins(scratch: &Scratch) -> Vec<Origin> {
 /// Bytes as text that fits into one quoted field of one log line: quotes, backslashes and everything outside printable
 /// ASCII are escaped, what is longer than `limit` is cut.
 pub(super) fn readable(bytes: &[u8], limit: usize) -> String {
+    const HEX: &[u8; 16] = b"0123456789abcdef";
+    let digit = |half: u8| HEX.get(usize::from(half)).map_or('0', |digit| char::from(*digit));
+    let plain = |byte: &u8| matches!(byte, 0x20..=0x7e) && !matches!(byte, b'"' | b'\\');
     let mut out = String::with_capacity(bytes.len().min(limit));
-    for &byte in bytes {
-        if out.len() >= limit {
+    let mut rest = bytes;
+    while let Some((&byte, after)) = rest.split_first() {
+        let room = rest.get(..limit.saturating_sub(out.len())).unwrap_or(rest);
+        if room.is_empty() {
             out.push_str("...");
             break;
         }
+        let run = room.iter().position(|byte| !plain(byte)).unwrap_or(room.len());
+        if run > 0 {
+            out.push_str(room.get(..run).and_then(|run| std::str::from_utf8(run).ok()).unwrap_or_default());
+            rest = rest.get(run..).unwrap_or_default();
+            continue;
+        }
+        rest = after;
         match byte {
             b'"' => out.push_str("\\\""),
             b'\\' => out.push_str("\\\\"),
             b'\n' => out.push_str("\\n"),
             b'\r' => out.push_str("\\r"),
             b'\t' => out.push_str("\\t"),
-            0x20..=0x7e => out.push(char::from(byte)),
-            other => {
-                let _ = write!(out, "\\x{other:02x}");
-            }
+            other => out.extend(['\\', 'x', digit(other >> 4), digit(other & 15)]),
         }
     }
     out

@@ -10,8 +10,10 @@ use crate::program::{Check, Conditions, Facts, Loaded, NodeId, Program, Sieve, S
 use crate::rule::{Phase, Variable};
 use crate::scan::Literals;
 
+/// Finding a value, and which targets it belongs to.
+const VALUE: u64 = 12;
 /// Looking whether a pipeline changes a value.
-const NODE: u64 = 1;
+const NODE: u64 = 2;
 /// What pipelines make of a longer value is not made for a sieve: each test looks at it when its rule comes up.
 const LONG: usize = 1 << 10;
 /// Pipelines whose checks are counted to see if they are few.
@@ -151,7 +153,7 @@ impl Sieved {
             }
             match member_of(shown.variable, member, scratch) {
                 Some((cell, slice, name)) => {
-                    meter.charge(NODE)?;
+                    meter.charge(VALUE)?;
                     let targets = shown.targets_of(scratch.memory.get(name));
                     if targets != 0 {
                         let look = Look { sieve, phase, loaded, literals, targets, cell, slice };
@@ -206,7 +208,7 @@ impl Sieved {
                 let checks = conditions.map(|conditions| conditions.of_node(at)).unwrap_or_default();
                 if let Some(conditions) = conditions.filter(|_| checks.len() <= Conditions::FEW) {
                     // Most pipelines need not run at all: what comes out of them cannot have the bytes that a test wants.
-                    source.meter.charge(checks.len() as u64)?;
+                    source.meter.charge(Conditions::CHECK * checks.len() as u64)?;
                     let fits = |check: &Check| check.targets & look.targets != 0 && conditions.fits(check, &image);
                     let idle =
                         same_words || !checks.iter().filter_map(|at| conditions.checks.get(*at as usize)).any(fits);
@@ -256,7 +258,7 @@ impl Sieved {
         let mut source = Source { program: look.loaded.program(), memory: &mut scratch.memory, meter };
         let few = if nodes.len() > FORMS { None } else { few(conditions, nodes) };
         if let Some(count) = few {
-            source.meter.charge(Conditions::LOOK + count as u64)?;
+            source.meter.charge(Conditions::LOOK + Conditions::CHECK * count as u64)?;
             for node in nodes.iter() {
                 self.one_by_one(node, conditions, &facts, form, look, &mut scratch.buffers, &mut source)?;
             }
@@ -268,7 +270,7 @@ impl Sieved {
         };
         source.meter.charge(conditions.by_bytes(&facts.mask, look.targets))?;
         let count = conditions.find(&facts, look.targets, hits, &mut self.found);
-        source.meter.charge(count)?;
+        source.meter.charge(Conditions::CHECK * count)?;
         self.later.clear();
         for at in ones(&self.found) {
             let Some(check) = conditions.checks.get(at) else { continue };

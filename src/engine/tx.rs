@@ -173,6 +173,11 @@ impl Tx {
         }
     }
 
+    /// How many entries have names that the program does not know.
+    pub(super) fn made(&self) -> usize {
+        self.names.len()
+    }
+
     /// How many entries were ever set.
     pub(super) fn listed(&self) -> usize {
         self.order.len()

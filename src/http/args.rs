@@ -12,7 +12,7 @@ use crate::meter::{Exhausted, Meter, Price};
 /// Fuel for one byte.
 pub(super) const PER_BYTE: u64 = 2;
 /// Fuel for one pair: the entry in the list of fields.
-const PER_PAIR: u64 = 8;
+const PER_PAIR: u64 = 12;
 /// A pair takes two bytes or more, but for the last.
 pub(super) const PRICE: Price = Price::per_byte(PER_PAIR, PER_BYTE + PER_PAIR / 2);
 
@@ -134,8 +134,9 @@ impl Pairs {
                 b'+' => self.put(b" ", fields)?,
                 b'=' if self.piece == Piece::Name => self.piece = Piece::Value,
                 _ => {
-                    let stops = |&byte: &u8| matches!(byte, b'%' | b'+' | b'=') || byte == self.separator;
-                    // The first byte is plain here, even if it is the `=` of a value.
+                    let names = self.piece == Piece::Name;
+                    let stops =
+                        |&byte: &u8| matches!(byte, b'%' | b'+') || byte == b'=' && names || byte == self.separator;
                     let len = after.iter().position(stops).unwrap_or(after.len()) + 1;
                     let (run, next) = rest.split_at(len);
                     self.put(run, fields)?;

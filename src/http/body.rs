@@ -16,6 +16,8 @@ use crate::meter::{Exhausted, Meter, Price};
 
 /// Bytes that are charged and read at once.
 pub const BLOCK: usize = 4096;
+/// Fuel for a reader, however little it reads: the tables that it begins with.
+pub(super) const START: u64 = 256;
 
 /// Who reads a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -45,7 +47,7 @@ pub enum Processor {
 /// assert!(price(Processor::Json).of(1 << 20) < 50_000_000);
 /// ```
 pub const fn price(processor: Processor) -> Price {
-    match processor {
+    let reading = match processor {
         Processor::UrlEncoded => args::PRICE,
         Processor::Multipart => multipart::PRICE,
         Processor::Json | Processor::Ndjson => json::PRICE,
@@ -53,7 +55,8 @@ pub const fn price(processor: Processor) -> Price {
         Processor::GraphQl => graphql::PRICE,
         Processor::Protobuf => protobuf::PRICE,
         Processor::Grpc => protobuf::GRPC_PRICE,
-    }
+    };
+    Price::new(START, 0).plus(reading)
 }
 
 /// Why a step ended.
@@ -83,6 +86,8 @@ pub struct BodyParser {
     machine: Machine,
     /// Bytes read.
     at: usize,
+    /// Whether it has been charged for having begun.
+    begun: bool,
     done: bool,
 }
 
@@ -123,7 +128,7 @@ impl BodyParser {
             }
             Processor::Grpc => Machine::Grpc(Box::new(Grpc::new(content_type, limits, described))),
         };
-        BodyParser { machine, at: 0, done: false }
+        BodyParser { machine, at: 0, begun: false, done: false }
     }
 
     /// Reads on in `body` for about `quantum` bytes (at least one block).
@@ -147,6 +152,10 @@ impl BodyParser {
             let left = body.len().saturating_sub(self.at);
             if left < BLOCK && !last {
                 return Ok(Progress::NeedInput);
+            }
+            if !self.begun {
+                self.begun = true;
+                meter.charge(START)?;
             }
             if left > 0 {
                 if self.at >= stop_at {

@@ -13,10 +13,11 @@
 //! level costs at most what reading the body once does. Documents that are broken are no errors of the body: the value may be
 //! meant as text. But a limit that ends the reading of one is flagged.
 
+use super::body::{BLOCK, START};
 use super::graphql::Document;
 use super::json::Json;
 use super::{Bytes, Field, Fields, Kind, ParseLimits, Progress, Report};
-use super::{body::BLOCK, graphql, json};
+use super::{graphql, json};
 use crate::meter::{Exhausted, Meter, Price};
 
 /// Fuel for looking at a field.
@@ -27,10 +28,12 @@ const PER_16_BYTES: u64 = 1;
 /// What one level of nesting costs at most, on all values together.
 ///
 /// ```
-/// assert!(fusewall::http::nested::price().of(1 << 20) < 50_000_000);
+/// assert!(fusewall::http::nested::price().of(1 << 20) < 250_000_000);
 /// ```
 pub const fn price() -> Price {
-    graphql::PRICE.plus(json::PRICE).plus(Price::per_byte(PER_FIELD, 2 * PER_16_BYTES + PER_FIELD))
+    // The shortest document takes two bytes.
+    let opening = Price::per_byte(PER_FIELD + START, 2 * PER_16_BYTES + PER_FIELD + START / 2);
+    graphql::PRICE.plus(json::PRICE).plus(opening)
 }
 
 /// Which values are read.
@@ -165,7 +168,7 @@ impl Nested {
             None
         };
         if let Some(reader) = reader {
-            meter.charge(PER_16_BYTES * (value.len() / 16) as u64)?;
+            meter.charge(START + PER_16_BYTES * (value.len() / 16) as u64)?;
             self.open = Some(Open { reader, source: value.to_vec(), at: 0, report: Report::default() });
         }
         Ok(())

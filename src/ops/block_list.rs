@@ -5,7 +5,7 @@ use std::fmt::Write;
 use std::net::IpAddr;
 
 /// What making a name costs.
-pub const PRICE: Price = Price::new(256, 1024);
+pub const PRICE: Price = Price::new(640, 1024);
 
 /// Letters of a domain name, its parts and dots.
 const LONGEST: usize = 253;

@@ -42,7 +42,10 @@ pub(super) fn set(program: &mut Program) {
         .map(|rule| {
             let links = rule.links.iter().fold(Price::default(), |sum, link| sum.plus(link_price(program, link)));
             let logs = rule.msg.is_some() || rule.logdata.is_some();
-            links.plus(Price::new(if logs { RECORD } else { 0 }, 0))
+            // Texts with macros are as long as a line may be.
+            let open = rule.msg.iter().chain(&rule.logdata).filter(|text| text.constant().is_none()).count() as u64;
+            let lines = open.saturating_mul(program.limits.log_line_bytes as u64);
+            links.plus(Price::new(if logs { RECORD.saturating_add(lines) } else { 0 }, 0))
         })
         .collect();
     for (rule, price) in program.rules.iter_mut().zip(prices) {
@@ -72,11 +75,11 @@ pub fn cost(program: &Program) -> RulesetCost {
 fn shared_price(program: &Program) -> Price {
     let nodes = program.nodes.iter().filter_map(|node| node.step).fold(Price::default(), |sum, (_, step)| {
         // Each node makes one more buffer, which is classified and may be searched for literals.
-        sum.plus(step.price()).plus(Price::new(16, 1024)).plus(Price::new(16, 6 * 1024))
+        sum.plus(step.price()).plus(Price::new(32, 1024)).plus(Price::new(32, 6 * 1024))
     });
     // The sieve of each phase looks at each value.
-    let sieves = program.sieves.iter().fold(0, |sum, sieve| sum + 8 + sieve.nodes.len() as u64 + sieve.most());
-    nodes.plus(Price::new(1000 + sieves, 16 * 1024))
+    let sieves = program.sieves.iter().fold(0, |sum, sieve| sum + 16 + 2 * sieve.nodes.len() as u64 + sieve.most());
+    nodes.plus(Price::new(2000 + sieves, 16 * 1024))
 }
 
 fn link_price(program: &Program, link: &Link) -> Price {
@@ -89,7 +92,7 @@ fn link_price(program: &Program, link: &Link) -> Price {
         1
     };
     let capture = if link.capture { Price::new(200, 1024) } else { Price::default() };
-    let once = test.plus(capture).plus(Price::new(16 + actions, 0));
+    let once = test.plus(capture).plus(Price::new(24 + actions, 0));
     Price::new(once.per_call.saturating_mul(times), once.per_kib.saturating_mul(times))
 }
 
@@ -131,7 +134,7 @@ fn every_match_price(program: &Program, id: PatternId) -> Price {
         .filter(|_| plan.exact == Exact::Automaton);
     match regular.and_then(|parsed| parsed.hir.properties().maximum_len()) {
         Some(longest) => {
-            let search = plan.price.of(longest.saturating_add(2 * BLOCK)).saturating_add(16 + longest as u64);
+            let search = plan.price.of(longest.saturating_add(2 * BLOCK)).saturating_add(32 + longest as u64);
             Price::per_byte(search, search)
         }
         None => plan.price.plus(Price::new(program.limits.fuel_rule, 0)),
@@ -158,7 +161,8 @@ pub(super) fn step_price(program: &Program, step: &Step) -> u64 {
     match step {
         Step::SetVar(collection, key, right) if collection.is_persistent() => change(key, right_price(right)),
         Step::Expire(_, key, value) | Step::Deprecate(_, key, value) => change(key, text_price(value)),
-        Step::SetTx(_, right) | Step::SetVar(_, _, right) => 64 + right_price(right).per_call,
+        Step::SetTx(_, right) => 64 + right_price(right).per_call,
+        Step::SetVar(_, _, right) => 64 + limits.tx_entries as u64 / Step::MOVED + right_price(right).per_call,
         Step::Ctl(_) => 64,
         Step::InitCollection(_, key) => {
             let bytes = limits.collection_record_bytes.saturating_add(limits.collection_key_bytes.saturating_mul(2));

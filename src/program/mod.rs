@@ -495,6 +495,8 @@ pub enum Step {
 impl Step {
     /// Setting an entry, by the bytes of its value.
     pub const SET: Price = Price::new(16, 128);
+    /// Entries of an index that are moved for one fuel, where a name is put between them.
+    pub const MOVED: u64 = 4;
     /// Loading a record of a persistent collection: finding it, and copying its bytes.
     pub const LOAD: Price = Price::new(2_000, 1_024);
     /// Committing changes of a record. Paid by the first change after a commit, so that a commit never fails for want of fuel.

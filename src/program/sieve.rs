@@ -214,7 +214,9 @@ pub struct LookPrice {
 
 impl Conditions {
     /// Fuel of looking at a value, beside its bytes.
-    pub const LOOK: u64 = 8;
+    pub const LOOK: u64 = 16;
+    /// Fuel of looking at one check.
+    pub const CHECK: u64 = 3;
     /// Checks of some pipelines that are gone through one by one; more are found by bytes and literals.
     pub const FEW: usize = 24;
 
@@ -226,19 +228,22 @@ impl Conditions {
     fn price(&self, together: &[Vec<u32>]) -> LookPrice {
         // Going through the checks of a pipeline, and the bit sets.
         let width = self.open.div_ceil(64);
-        let base = 1 + Self::FEW as u64 + self.by_bytes(&ByteSet::EMPTY, u64::MAX);
+        let base = 2 + Self::CHECK * Self::FEW as u64 + self.by_bytes(&ByteSet::EMPTY, u64::MAX);
         let rows = self.by_byte.chunks(width.max(1)).map(|row| ones(row).count() as u64);
         let (always, by_byte) = (rows.clone().next().unwrap_or_default(), rows.skip(1).max().unwrap_or_default());
         // Of each literal, once: that it was found, and its checks.
         let of_literal = |at: usize| match (self.by_literal.get(at), self.by_literal.get(at + 1)) {
-            (Some(start), Some(end)) => 1 + 2 * u64::from(end - start),
+            (Some(start), Some(end)) => Self::CHECK * (1 + 2 * u64::from(end - start)),
             _ => 0,
         };
         let all_literals: u64 = (0..self.by_literal.len()).map(of_literal).sum();
         let ending = together.iter().map(|set| set.iter().map(|&at| of_literal(at as usize)).sum::<u64>()).max();
         LookPrice {
-            all: base + 128 * width as u64 + self.checks.len() as u64 + all_literals,
-            by_bytes: Price::per_byte(base + always, width as u64 / 2 + 1 + by_byte + ending.unwrap_or_default()),
+            all: base + 128 * width as u64 + Self::CHECK * self.checks.len() as u64 + all_literals,
+            by_bytes: Price::per_byte(
+                base + Self::CHECK * always,
+                width as u64 / 2 + 1 + Self::CHECK * by_byte + ending.unwrap_or_default(),
+            ),
         }
     }
 

@@ -147,20 +147,21 @@ impl Compact {
     /// Reads a block of (position before the byte, byte); the state behind it, or `None` when the search has ended.
     #[inline]
     fn read(&self, bytes: impl Iterator<Item = (usize, u8)>, mut state: u32, last: &mut Option<usize>) -> Option<u32> {
+        // Whether there is a match is as hard to foretell as the text: nothing branches on it that goes on.
+        let mut seen = last.unwrap_or(usize::MAX);
+        let mut ended = false;
         for (at, byte) in bytes {
             let transition = self.transition(state, Some(byte));
-            if transition & MATCHED != 0 {
-                *last = Some(at);
-                if self.order == Order::Any {
-                    return None;
-                }
-            }
+            let matched = transition & MATCHED != 0;
+            seen = std::hint::select_unpredictable(matched, at, seen);
             state = u32::from(transition & !MATCHED);
-            if state == DEAD {
-                return None;
+            ended = state == DEAD || matched && self.order == Order::Any;
+            if ended {
+                break;
             }
         }
-        Some(state)
+        *last = (seen != usize::MAX).then_some(seen);
+        (!ended).then_some(state)
     }
 }
 

@@ -147,7 +147,7 @@ impl Dense {
     fn block_forward(&self, block: &[u8], mut state: StateID, run: &mut Run) -> (StateID, bool) {
         let mut at = 0;
         let mut short_skips = 0;
-        while let Some(&byte) = block.get(at) {
+        while let Some(&byte) = block.get(at).filter(|_| short_skips < MAX_SHORT_SKIPS) {
             state = self.dfa.next_state(state, byte);
             if self.dfa.is_special_state(state) {
                 if self.dfa.is_match_state(state) {
@@ -157,7 +157,7 @@ impl Dense {
                     }
                 } else if self.dfa.is_dead_state(state) {
                     return (state, true);
-                } else if short_skips < MAX_SHORT_SKIPS && self.dfa.is_accel_state(state) {
+                } else if self.dfa.is_accel_state(state) {
                     let rest = block.get(at + 1..).unwrap_or_default();
                     let skipped = find(self.dfa.accelerator(state), rest).unwrap_or(rest.len());
                     short_skips += usize::from(skipped < WORTHWHILE_SKIP);
@@ -166,6 +166,39 @@ impl Dense {
             }
             at += 1;
         }
+        let rest = block.get(at..).unwrap_or_default();
+        self.byte_by_byte((run.at + at..).zip(rest), state, run)
+    }
+
+    /// Reads bytes without skipping any, each with its position before a match that it shows. Which states are accelerated is as hard
+    /// to foretell as the text, so nothing here branches on it, nor on whether a state is a match unless that ends the search.
+    fn byte_by_byte<'b>(
+        &self,
+        bytes: impl Iterator<Item = (usize, &'b u8)>,
+        mut state: StateID,
+        run: &mut Run,
+    ) -> (StateID, bool) {
+        if self.order == Order::Any {
+            for (at, &byte) in bytes {
+                state = self.dfa.next_state(state, byte);
+                let matches = self.dfa.is_match_state(state);
+                if matches | self.dfa.is_dead_state(state) {
+                    run.last = if matches { Some(at) } else { run.last };
+                    return (state, true);
+                }
+            }
+            return (state, false);
+        }
+        let mut last = run.last.unwrap_or(usize::MAX);
+        for (at, &byte) in bytes {
+            state = self.dfa.next_state(state, byte);
+            last = std::hint::select_unpredictable(self.dfa.is_match_state(state), at, last);
+            if self.dfa.is_dead_state(state) {
+                run.last = (last != usize::MAX).then_some(last);
+                return (state, true);
+            }
+        }
+        run.last = (last != usize::MAX).then_some(last);
         (state, false)
     }
 
@@ -173,7 +206,7 @@ impl Dense {
     fn block_reverse(&self, block: &[u8], mut state: StateID, run: &mut Run) -> (StateID, bool) {
         let mut left = block;
         let mut short_skips = 0;
-        while let Some((&byte, rest)) = left.split_last() {
+        while let Some((&byte, rest)) = left.split_last().filter(|_| short_skips < MAX_SHORT_SKIPS) {
             state = self.dfa.next_state(state, byte);
             let mut after = rest.len();
             if self.dfa.is_special_state(state) {
@@ -181,14 +214,15 @@ impl Dense {
                     run.last = Some(run.at - block.len() + left.len());
                 } else if self.dfa.is_dead_state(state) {
                     return (state, true);
-                } else if short_skips < MAX_SHORT_SKIPS && self.dfa.is_accel_state(state) {
+                } else if self.dfa.is_accel_state(state) {
                     after = find_last(self.dfa.accelerator(state), rest).map_or(0, |place| place + 1);
                     short_skips += usize::from(rest.len() - after < WORTHWHILE_SKIP);
                 }
             }
             left = rest.get(..after).unwrap_or_default();
         }
-        (state, false)
+        let before = run.at - block.len();
+        self.byte_by_byte(left.iter().enumerate().rev().map(|(at, byte)| (before + at + 1, byte)), state, run)
     }
 }
 

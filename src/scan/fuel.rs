@@ -3,7 +3,7 @@
 /// Bytes that are charged together, at multiples of this offset. A check every 256 bytes costs nothing measurable.
 pub(super) const BLOCK: usize = 256;
 /// One call of a scanner, whatever the length.
-pub(super) const CALL: u64 = 16;
+pub(super) const CALL: u64 = 24;
 /// One byte through a dense DFA.
 pub(super) const DENSE_BYTE: u64 = 1;
 /// One byte through the known part of a lazy DFA.
@@ -15,7 +15,9 @@ pub(super) const STEP: u64 = 16;
 /// One state that a request visits first in a lazy DFA, beside its nodes: it may have to be hashed, stored and initialised.
 pub(super) const STATE: u64 = 256;
 /// One byte of a search for grams.
-pub(super) const GRAM_BYTE: u64 = 1;
+pub(super) const GRAM_BYTE: u64 = 2;
+/// One gram that passes the filter: the words of its hash are looked up, which no processor foretells.
+pub(super) const GRAM_HIT: u64 = 10;
 /// One word that shares the hash of a gram: it may be compared.
 pub(super) const GRAM_WORD: u64 = 4;
 /// One byte through a hybrid automaton that is not in its head alone.

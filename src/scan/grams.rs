@@ -109,9 +109,10 @@ impl Grams {
         (deepest <= DEEPEST).then_some(grams)
     }
 
-    /// The most words that are compared at one position.
-    pub(super) fn deepest(&self) -> u64 {
-        self.deepest as u64 * if self.three.is_empty() { 1 } else { 2 }
+    /// The most that one byte can cost.
+    pub(super) fn dearest(&self) -> u64 {
+        let place = fuel::GRAM_HIT + fuel::GRAM_WORD * self.deepest as u64;
+        fuel::GRAM_BYTE + place * if self.three.is_empty() { 1 } else { 2 }
     }
 
     /// Bytes held.
@@ -171,9 +172,10 @@ impl Grams {
         meter: &mut Meter,
     ) -> Result<(), Exhausted> {
         let place = (hash >> self.table_shift) as usize;
-        let (Some(&first), Some(&last)) = (self.starts.get(place), self.starts.get(place + 1)) else { return Ok(()) };
-        let entries = self.entries.get(first as usize..last as usize).unwrap_or_default();
-        meter.charge(fuel::GRAM_WORD * entries.len() as u64)?;
+        let ends = self.starts.get(place).zip(self.starts.get(place + 1));
+        let entries =
+            ends.and_then(|(&first, &last)| self.entries.get(first as usize..last as usize)).unwrap_or_default();
+        meter.charge(fuel::GRAM_HIT + fuel::GRAM_WORD * entries.len() as u64)?;
         for entry in entries {
             if gram & entry.mask != entry.gram || is_set(hits, entry.number) {
                 continue;

@@ -72,7 +72,7 @@ impl Literals {
     pub fn price(&self) -> Price {
         match &self.search {
             Search::Nothing => Price::new(fuel::CALL, 0),
-            Search::Grams(grams) => Price::per_byte(fuel::CALL, fuel::GRAM_BYTE + fuel::GRAM_WORD * grams.deepest()),
+            Search::Grams(grams) => Price::per_byte(fuel::CALL, grams.dearest()),
             Search::Automaton(words) => {
                 Price::per_byte(fuel::CALL, fuel::LITERAL_BYTE + fuel::LITERAL_HIT * words.nesting)
             }

@@ -16,7 +16,7 @@ impl Windows {
     /// The most windows of one search.
     pub const MOST: usize = 128;
     /// Looking at every place of a value.
-    pub const PRICE: Price = Price::new(8, 1024);
+    pub const PRICE: Price = Price::new(16, 1024);
 
     /// A search for some windows, of which the first [`Windows::MOST`] count.
     pub fn new(windows: &[Window]) -> Windows {

@@ -113,13 +113,13 @@ impl Sum {
 
 /// Entering a rule, looking at a value for it, and finding that value after its transformations.
 const ENTER: u128 = 8;
-const VISIT: Price = Price::new(16, 0);
+const VISIT: Price = Price::new(24, 0);
 const LOOK_UP: Price = Price::new(4, 0);
 /// Comparing a name, and making a value for one look.
 const COMPARE: Price = Price::new(3, 0);
 const MAKE: Price = Price::new(16, 128);
 /// Reading the bytes of a value for what is in it.
-const CLASSIFY: Price = Price::new(16, 512);
+const CLASSIFY: Price = Price::new(32, 512);
 /// Storing the ten groups of a match.
 const CAPTURE: Price = Price::new(100, 10 * 128);
 /// A match record, without its texts.
@@ -130,7 +130,7 @@ const WRITE: Price = Price::new(64, 512);
 /// Reading the request: the parsers, and the values that are made of what they find.
 fn prepared(size: &Size<'_>, phase: Phase) -> Sum {
     let n = size.bytes;
-    let mut sum = Sum(Amount::fixed(4_000));
+    let mut sum = Sum(Amount::fixed(5_000));
     let levels = size.program.ruleset.settings.nested_decoding as u128 + 1;
     let arguments = 60 * size.arguments();
     let mut at = |origins: &[Origin], fuel: u128| sum.0 = sum.0.plus(Amount::of(origins, fuel));
@@ -144,8 +144,8 @@ fn prepared(size: &Size<'_>, phase: Phase) -> Sum {
         // The dearest reader (fields of Protobuf in gRPC, leaves of JSON in GraphQL), documents in arguments, and codings: a byte of
         // them that brings nothing is the dearest.
         Phase::RequestBody => {
-            at(&[Origin::Line], 48 * n * levels);
-            at(&Origin::BODIES, (1_600 + 80 * levels) * n);
+            at(&[Origin::Line], 112 * n * levels);
+            at(&Origin::BODIES, (1_600 + 112 * levels) * n);
             sum.fixed(arguments * levels + (64 << 10) * levels);
         }
         _ => at(&Origin::ALL, 4 * n),
@@ -167,7 +167,8 @@ fn sieved(size: &Size<'_>, loaded: &Loaded, looks: &[LookPrice], phase: Phase) -
         by_bytes.step(look.by_bytes, &extent, looks);
         all.step(Price::new(look.all, 0), &extent, looks);
         sum.and(if all.most() < by_bytes.most() { &all } else { &by_bytes });
-        sum.step(Price::new(40, 0), &extent, looks);
+        sum.step(Price::new(16, 0), &extent, 1);
+        sum.step(Price::new(64, 0), &extent, looks);
         sum.step(searched(loaded), &extent, looks);
         for node in &sieve.nodes {
             transformed(size, node.node.index(), &extent, &mut sum);
@@ -317,11 +318,14 @@ fn expansion(size: &Size<'_>) -> u128 {
     256 + 6 * size.arguments() + bytes / 2
 }
 
-/// A piece of a text in a record.
+/// A piece of a text in a record: found, copied, and made fit for a line.
 fn written(size: &Size<'_>, part: &TextPart) -> u128 {
+    let line = size.program.limits.log_line_bytes as u128 + 1;
     match part {
-        TextPart::Literal(text) => 16 + text.len() as u128 / 2,
-        TextPart::Tx(key) => 16 + size.entry(*key) / 2,
-        TextPart::Variable(..) | TextPart::Matching(..) => expansion(size),
+        TextPart::Literal(text) => 16 + 2 * text.len() as u128,
+        TextPart::Tx(key) => 16 + 2 * size.entry(*key).min(line),
+        TextPart::Variable(..) | TextPart::Matching(..) => {
+            expansion(size) + (size.bytes + size.longest_name()).min(line)
+        }
     }
 }

@@ -1,0 +1,155 @@
+//! How a step is measured, and what is made of it.
+
+use crate::texts::Text;
+use fusewall::governor::thread_cpu_time;
+use fusewall::meter::FUEL_PER_MICROSECOND;
+use std::hint::black_box;
+use std::time::Duration;
+
+/// Fuel of a run: the clock needs a microsecond.
+const RUN: u64 = 200_000;
+/// Runs of a row; the least counts.
+const RUNS: usize = 9;
+/// Runs of an input, to see whether it is the dearest.
+const LOOKS: usize = 3;
+/// Inputs that are measured as rows are, the dearest first, before one of them becomes the row.
+const FINALISTS: usize = 4;
+/// How often a row that is too dear is measured again: other work on the machine makes it so, too.
+const RETRIES: usize = 8;
+
+/// Steps of the loop that tells how fast the machine is.
+const PACES: usize = 30_000;
+
+/// The table.
+pub struct Table {
+    once: bool,
+    /// The least time of that loop so far.
+    calm: Duration,
+    worst: (f64, String),
+    too_dear: Vec<String>,
+}
+
+impl Table {
+    /// An empty one; `once` for a run in which nothing is measured.
+    pub fn new(once: bool) -> Table {
+        Table { once, calm: pace(), worst: (0.0, String::new()), too_dear: Vec::new() }
+    }
+
+    /// Whether nothing is measured.
+    pub fn once(&self) -> bool {
+        self.once
+    }
+
+    /// Nanoseconds of a fuel that are nominal.
+    pub fn nominal() -> f64 {
+        1000.0 / FUEL_PER_MICROSECOND as f64
+    }
+
+    /// A step on one input: `work` does it once and answers its fuel.
+    pub fn row(&mut self, step: &str, kind: &str, mut work: impl FnMut() -> u64) {
+        let fuel = charged(step, kind, &mut work);
+        if self.once {
+            return;
+        }
+        let (mut rate, mut judged) = self.sample(&mut work);
+        for _ in 0..RETRIES {
+            if judged <= 2.0 * Table::nominal() {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(200));
+            let again = self.sample(&mut work);
+            (rate, judged) = (rate.min(again.0), judged.min(again.1));
+        }
+        self.show(step, kind, rate, judged, fuel);
+    }
+
+    /// A step on the dearest of some inputs, which is named in the row.
+    pub fn dearest(&mut self, step: &str, inputs: &[Text], mut work: impl FnMut(&[u8]) -> u64) {
+        let mut tried: Vec<(f64, &Text)> = Vec::new();
+        for input in inputs {
+            charged(step, &input.name, &mut || work(&input.bytes));
+            if !self.once {
+                tried.push((rate(LOOKS, &mut || work(&input.bytes)), input));
+            }
+        }
+        tried.sort_by(|a, b| b.0.total_cmp(&a.0));
+        let finals = tried.iter().take(FINALISTS).map(|(_, input)| (rate(RUNS, &mut || work(&input.bytes)), *input));
+        if let Some((_, input)) = finals.max_by(|a, b| a.0.total_cmp(&b.0)) {
+            self.row(step, &input.name, || work(&input.bytes));
+        }
+    }
+
+    /// A step on ordinary text, and on the dearest of some others.
+    pub fn both(&mut self, step: &str, ordinary: &[u8], inputs: &[Text], mut work: impl FnMut(&[u8]) -> u64) {
+        self.row(step, "benign", || work(ordinary));
+        self.dearest(step, inputs, work);
+    }
+
+    /// The rate of a step, and what it would be if the machine were as fast around it as it was at its best.
+    fn sample(&mut self, work: &mut impl FnMut() -> u64) -> (f64, f64) {
+        let before = pace();
+        let rate = rate(RUNS, work);
+        // The least that may be said for other work on the machine.
+        let around = before.min(pace());
+        self.calm = self.calm.min(around);
+        (rate, rate * self.calm.as_secs_f64() / around.as_secs_f64())
+    }
+
+    /// Notes what was measured.
+    fn show(&mut self, step: &str, kind: &str, rate: f64, judged: f64, fuel: u64) {
+        println!("{step:<34} {kind:<34} {judged:>6.2} ns per fuel {fuel:>11} fuel  ({rate:.2})");
+        let name = format!("{step}, {kind}");
+        if judged > 2.0 * Table::nominal() {
+            self.too_dear.push(format!("{judged:.2} {name}"));
+        }
+        if judged > self.worst.0 {
+            self.worst = (judged, name);
+        }
+    }
+
+    /// The last line; whether no step is too dear.
+    pub fn ends_well(&self) -> bool {
+        if !self.once {
+            println!("least time of a look-up: {:.2} ns", self.calm.as_nanos() as f64 / PACES as f64);
+            let (rate, name) = &self.worst;
+            println!("worst: {rate:.2} ns per fuel ({:.1} times the nominal rate), {name}", rate / Table::nominal());
+        }
+        for row in &self.too_dear {
+            println!("more than twice the nominal rate: {row}");
+        }
+        self.too_dear.is_empty()
+    }
+}
+
+/// The time of a loop of look-ups that each wait for the one before, as those of an automaton do: how fast the machine is just now.
+fn pace() -> Duration {
+    let table: [u8; 256] = std::array::from_fn(|at| (at * 167 + 13) as u8);
+    let run = |_| {
+        let begun = thread_cpu_time();
+        let end = (0..PACES).fold(black_box(1u8), |state, _| table[usize::from(black_box(state))]);
+        black_box(end);
+        thread_cpu_time() - begun
+    };
+    (0..5).map(run).min().unwrap_or_default()
+}
+
+/// What a step is charged.
+fn charged(step: &str, kind: &str, work: &mut impl FnMut() -> u64) -> u64 {
+    let fuel = work();
+    assert!(fuel > 0, "{step}, {kind}: nothing is charged");
+    fuel
+}
+
+/// The least nanoseconds of a fuel in some runs.
+pub fn rate(runs: usize, work: &mut impl FnMut() -> u64) -> f64 {
+    let mut best = f64::MAX;
+    for _ in 0..runs {
+        let begun = thread_cpu_time();
+        let mut spent = 0;
+        while spent < RUN {
+            spent += work();
+        }
+        best = best.min((thread_cpu_time() - begun).as_nanos() as f64 / spent as f64);
+    }
+    best
+}
