@@ -2,8 +2,8 @@
 //! inspected to its end, and no attack passes because of what stands around it.
 
 use crate::attempt::{FORM, post};
+use crate::chance::Chance;
 use crate::padding::{Shape, Source, form_value, sources};
-use crate::row::Chance;
 use crate::rulesets::{CRS, CRS4, Target, full};
 use crate::table::say;
 use crate::traffic;

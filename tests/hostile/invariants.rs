@@ -1,8 +1,9 @@
 //! What holds for every request: the same verdict every time, and a match that stays a match whatever is added elsewhere.
 
 use crate::attempt::{ATTACK, FORM, JSON, MULTIPART, XML, field, get, json_string, percent, post, xml_text};
+use crate::chance::Chance;
 use crate::oracle::exchange::Exchange;
-use crate::row::{Chance, Row};
+use crate::row::Row;
 use crate::rulesets::{BUILTIN, CRS, OWN, SITE, conformance};
 use fusewall::engine::FixedEnv;
 use fusewall::store::builtin_files;

@@ -8,6 +8,7 @@
 //! |---|---|
 //! | `attempt` | one request with an attack in it, and what must become of it |
 //! | `rulesets` | whom the attempts are sent to |
+//! | `chance` | numbers that are the same in every run |
 //! | `row` | runs a class, counts the outcomes |
 //! | `table` | the page with all counts |
 //! | `cost`, `budget`, `order`, `program` | what requests cost in time and memory, calls in any order, programs that are not whole |
@@ -22,6 +23,7 @@ mod traffic;
 mod arguments;
 mod attempt;
 mod certificate;
+mod chance;
 mod content_type;
 mod cookies;
 mod cost;

@@ -1,6 +1,8 @@
 //! Text that keeps the patterns of a ruleset busy and that none of them need match: made from the patterns themselves.
 
-use crate::row::Chance;
+#![allow(dead_code)]
+
+use crate::chance::Chance;
 use fusewall::Limits;
 use fusewall::lang::pcre;
 use fusewall::program::{Program, Test};

@@ -1,6 +1,7 @@
 //! Runs the attempts of a class against every ruleset and counts what became of them.
 
 use crate::attempt::{Attempt, Expected, Outcome, Whom};
+use crate::chance::Chance;
 use crate::oracle::exchange::Exchange;
 use crate::rulesets::{self, BUILTIN, FORMS, OWN, Target};
 use fusewall::{Reason, Transaction};
@@ -148,30 +149,5 @@ impl Row {
         let first: Vec<_> = self.failures.iter().take(10).cloned().collect();
         assert!(self.failures.is_empty(), "{} of {}:\n{}", self.failures.len(), self.generated, first.join("\n"));
         assert_eq!((self.panics, self.silent), (0, 0));
-    }
-}
-
-/// Numbers that are the same in every run (SplitMix64).
-pub struct Chance(u64);
-
-impl Chance {
-    pub fn new(seed: u64) -> Chance {
-        Chance(seed)
-    }
-
-    pub fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mixed = (self.0 ^ self.0 >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94D0_49BB_1331_11EB);
-        mixed ^ mixed >> 31
-    }
-
-    /// A number below `limit`.
-    pub fn below(&mut self, limit: usize) -> usize {
-        (self.next() % limit.max(1) as u64) as usize
-    }
-
-    pub fn pick<'a, T>(&mut self, from: &'a [T]) -> &'a T {
-        &from[self.below(from.len())]
     }
 }
