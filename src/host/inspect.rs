@@ -142,13 +142,17 @@ impl Inspector {
         }
     }
 
-    /// One turn: at once, or in the borrowers' lane. Its place is held for this turn only, and nothing is waited for with it.
+    /// One turn: at once, or in the borrowers' lane. A place there is held for one turn only.
     async fn wait_and_step(&self, exchange: &mut Exchange) -> Turn {
-        let _place = match exchange.borrows() {
-            true => BORROWERS.acquire().await.ok(),
-            false => None,
-        };
-        exchange.step(self.quantum)
+        let mut place = None;
+        if exchange.borrows() {
+            place = BORROWERS.acquire().await.ok();
+            // A place is handed from one to the next, past everybody who has just let others run: these come first.
+            tokio::task::yield_now().await;
+        }
+        let turn = exchange.step(self.quantum);
+        drop(place);
+        turn
     }
 
     /// Ends an exchange whose task is gone: phase 5 without a pause, as far as the short turns go.

@@ -1,8 +1,11 @@
 //! Who sends what: botnets, clean clients, small attacks, and requests that are as dear as the rules let them be.
 
-use crate::load::get;
+use crate::load::{Answer, Load, get};
 use crate::padding::{Shape, form_value, sources};
+use crate::sites::Site;
 use fusewall::program::Program;
+use std::sync::Arc;
+use std::time::Duration;
 
 /// Attacks of a few bytes that any ruleset refuses.
 pub const SMALL: [&str; 5] = [
@@ -90,4 +93,24 @@ pub fn post(client: [u8; 4], body: &[u8]) -> Vec<u8> {
         body.len()
     );
     [head.as_bytes(), body].concat()
+}
+
+/// Requests to a site, at a rate.
+pub fn load(site: &Site, per_second: f64, request: impl Fn(u32) -> Vec<u8> + Send + Sync + 'static) -> Load {
+    Load { address: site.address, request: Arc::new(request), per_second }
+}
+
+/// `count` requests, one after the other.
+pub async fn one_by_one(
+    site: &Site,
+    count: u32,
+    request: impl Fn(u32) -> Vec<u8> + Send + Sync + 'static,
+) -> Vec<Answer> {
+    let request: Arc<dyn Fn(u32) -> Vec<u8> + Send + Sync> = Arc::new(request);
+    let mut answers = Vec::new();
+    for number in 0..count {
+        let request = Arc::clone(&request);
+        answers.extend(load(site, 1.0, move |_| request(number)).run(Duration::from_nanos(1)).await);
+    }
+    answers
 }

@@ -1,11 +1,12 @@
 //! Two sites behind proxies in one process: one is attacked, the other is its neighbour. They share a governor.
 
-use fusewall::governor::{Governor, GovernorConfig, QuarantineConfig, Tenant};
+use fusewall::governor::{Governor, GovernorConfig, Level, QuarantineConfig, Tenant};
 use fusewall::host::serve::{Config, ErrorLog, Server, config};
 use fusewall::rule::EngineMode;
 use fusewall::{Waf, WafBuilder};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
 
 /// Cores that rule evaluation may use, both sites together: little, so that the load needs little as well.
@@ -111,7 +112,7 @@ impl Site {
 
 /// Both sites, and the threads that serve them.
 pub struct Sites {
-    pub governor: Arc<Governor>,
+    governor: Arc<Governor>,
     pub attacked: Site,
     pub neighbour: Site,
     _threads: Runtime,
@@ -126,5 +127,14 @@ impl Sites {
         let [attacked, neighbour] =
             ["attacked", "neighbour"].map(|name| threads.block_on(Site::start(rules(), governor.tenant(name, 1))));
         Sites { governor, attacked, neighbour, _threads: threads }
+    }
+
+    /// Waits until nothing is shed any more.
+    pub async fn calm(&self) {
+        let begun = Instant::now();
+        while self.governor.level() != Level::Calm {
+            assert!(begun.elapsed() < Duration::from_secs(8), "still {:?}", self.governor.level());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 }
