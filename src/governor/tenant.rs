@@ -229,8 +229,7 @@ impl Tenant {
             true => self.take([expected; 3]),
             false => [0; 3],
         };
-        let ticket = Ticket::new(Arc::clone(self), network, prepaid, shadow, self.governor.samples());
-        if first { ticket.as_first() } else { ticket }
+        Ticket::new(Arc::clone(self), (network, first), prepaid, shadow, self.governor.samples())
     }
 
     /// Takes CPU time out of the share and of the tenant's two buckets; answers what was taken.

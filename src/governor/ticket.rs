@@ -46,18 +46,20 @@ pub struct Started {
 }
 
 impl Ticket {
+    /// Of a client's network, if that is known, and whether this is its first request.
     pub(super) fn new(
         tenant: Arc<Tenant>,
-        network: Option<Network>,
+        client: (Option<Network>, bool),
         prepaid: Prepaid,
         shadow: bool,
         sampled: bool,
     ) -> Self {
         let none = Measured::default();
+        let (network, first) = client;
         Ticket {
             tenant,
             network,
-            first: false,
+            first,
             prepaid,
             shadow,
             sampled,
@@ -67,12 +69,6 @@ impl Ticket {
             measured: none,
             paid: none,
         }
-    }
-
-    /// The same as the first request of its network.
-    pub(super) fn as_first(mut self) -> Self {
-        self.first = true;
-        self
     }
 
     /// Whether work may be done for this request that decides nothing about it.
