@@ -31,11 +31,11 @@ impl Extent {
 
     /// Budgets are so tight that dear requests and the rules that they are made for spend them, and ordinary ones do not.
     fn builder(&self) -> WafBuilder {
-        let builder = match &self.rules {
-            Some(path) => Waf::builder().rules_path(path),
-            None => Waf::builder().rules_builtin(),
+        let (builder, base, per_byte, rule) = match &self.rules {
+            Some(path) => (Waf::builder().rules_path(path), 2_000_000, 80, 120_000),
+            None => (Waf::builder().rules_builtin(), 500_000, 20, 50_000),
         };
-        let budget = Budget { base: 2_000_000, per_byte: 80, rule: 120_000, ..Budget::default() };
+        let budget = Budget { base, per_byte, rule, ..Budget::default() };
         builder.limits(budget.within(Limits::default()))
     }
 }
