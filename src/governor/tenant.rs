@@ -28,6 +28,8 @@ pub(super) struct Part {
     pub(super) so_far: u64,
     /// Whether it is its last.
     pub(super) ended: bool,
+    /// Whether nothing was known of its client when it began.
+    pub(super) first: bool,
 }
 
 /// A request is not let in: nothing of it was inspected, and nothing of it may pass.
@@ -78,6 +80,8 @@ pub struct Tenant {
     clients: Clients,
     /// What a request costs, in the mean, nanoseconds.
     request: AtomicU64,
+    /// What the first request of a network costs: attacks come from networks that nobody knows, and look like no others.
+    first: AtomicU64,
     admitted: Counter,
     shed_clients: Counter,
     shed_tenants: Counter,
@@ -100,6 +104,7 @@ impl Tenant {
             dear: Bucket::new(burst, now),
             clients: Clients::new(),
             request: AtomicU64::new(0),
+            first: AtomicU64::new(0),
             admitted: Counter::default(),
             shed_clients: Counter::default(),
             shed_tenants: Counter::default(),
@@ -133,17 +138,18 @@ impl Tenant {
     pub fn admit(self: &Arc<Self>, client: Option<IpAddr>) -> Result<Ticket, Shed> {
         let network = client.map(Network::from);
         if !self.governor.sheds() {
-            return Ok(self.let_in(network, 0, Level::Calm));
+            return Ok(self.let_in(network, 0, false, Level::Calm));
         }
         let now = self.governor.clock().nanos();
         let (balance, level, burst) = self.refill(now);
         let client = network.map(|network| self.clients.look_up(network, now)).unwrap_or_default();
+        let first = network.is_some() && client.request == 0;
         let expected = match client.request {
-            0 => self.request.load(Ordering::Relaxed),
+            0 => self.expected(first),
             request => request,
         };
         match self.judge(client, expected, balance, level, burst) {
-            None => Ok(self.let_in(network, expected, level)),
+            None => Ok(self.let_in(network, expected, first, level)),
             Some(shed) => {
                 match shed.reason {
                     ShedReason::Client | ShedReason::Faults => self.shed_clients.add(1),
@@ -158,10 +164,18 @@ impl Tenant {
     pub fn account(self: &Arc<Self>, client: Option<IpAddr>) -> Ticket {
         let network = client.map(Network::from);
         if !self.governor.sheds() {
-            return self.let_in(network, 0, Level::Calm);
+            return self.let_in(network, 0, false, Level::Calm);
         }
         let (_, level, _) = self.refill(self.governor.clock().nanos());
-        self.let_in(network, self.request.load(Ordering::Relaxed), level)
+        self.let_in(network, self.expected(false), false, level)
+    }
+
+    /// What a request of a client will cost of whom nothing is known, nanoseconds; `first`: because it is its first.
+    fn expected(&self, first: bool) -> u64 {
+        match self.first.load(Ordering::Relaxed) {
+            cost @ 1.. if first => cost,
+            _ => self.request.load(Ordering::Relaxed),
+        }
     }
 
     /// Adds what has come in; answers the balance of all, the level, and the burst of the own part.
@@ -190,11 +204,21 @@ impl Tenant {
         if own > 0 || level < Level::Tenants {
             return None;
         }
-        let mark = if own <= -burst / 2 { self.governor.tenants_mark() } else { self.governor.last_mark() };
+        let mark = if well_over(own, burst) { self.governor.tenants_mark() } else { self.governor.last_mark() };
         (balance < mark).then(|| shed(ShedReason::Tenant, self.governor.seconds_to(mark, balance)))
     }
 
-    fn let_in(self: &Arc<Self>, network: Option<Network>, expected: u64, level: Level) -> Ticket {
+    /// Whether it is well over its part: the CPU that it uses now is what others leave idle.
+    pub(super) fn borrows(&self) -> bool {
+        if !self.governor.sheds() {
+            return false;
+        }
+        let (part, burst) = self.governor.part(self.weight.load(Ordering::Relaxed));
+        self.bucket.refill(self.governor.clock().nanos(), part, burst);
+        well_over(self.bucket.level(), burst)
+    }
+
+    fn let_in(self: &Arc<Self>, network: Option<Network>, expected: u64, first: bool, level: Level) -> Ticket {
         self.admitted.add(1);
         let shadow = level < Level::Shadow;
         if !shadow {
@@ -205,7 +229,7 @@ impl Tenant {
             true => self.take([expected; 3]),
             false => [0; 3],
         };
-        Ticket::new(Arc::clone(self), network, prepaid, shadow, self.governor.samples())
+        Ticket::new(Arc::clone(self), (network, first), prepaid, shadow, self.governor.samples())
     }
 
     /// Takes CPU time out of the share and of the tenant's two buckets; answers what was taken.
@@ -231,6 +255,10 @@ impl Tenant {
         if let Some(network) = network {
             let now = self.governor.clock().nanos();
             self.clients.book(network, part.nanos, part.so_far, part.ended, now);
+        }
+        // What first requests cost is learnt while they run: before the first of them ends, many may have come.
+        if part.first && (part.ended || part.so_far > self.first.load(Ordering::Relaxed)) {
+            blend(&self.first, part.so_far, 16);
         }
         if part.ended {
             blend(&self.request, part.so_far, 16);
@@ -274,6 +302,11 @@ impl Shed {
     pub(crate) const fn faults() -> Shed {
         Shed { status: 429, retry_after_secs: LONGEST_WAIT, reason: ShedReason::Faults }
     }
+}
+
+/// Whether a tenant's balance says that it is well over its part. One that asks for its part and no more never comes here.
+fn well_over(balance: i64, burst: i64) -> bool {
+    balance <= -burst / 2
 }
 
 fn shed(reason: ShedReason, wait: u64) -> Shed {

@@ -14,6 +14,8 @@ const SMALL: u64 = 200_000;
 pub struct Ticket {
     tenant: Arc<Tenant>,
     network: Option<Network>,
+    /// Whether nothing was known of the network when the request began.
+    first: bool,
     prepaid: Prepaid,
     shadow: bool,
     sampled: bool,
@@ -44,17 +46,20 @@ pub struct Started {
 }
 
 impl Ticket {
+    /// Of a client's network, if that is known, and whether this is its first request.
     pub(super) fn new(
         tenant: Arc<Tenant>,
-        network: Option<Network>,
+        client: (Option<Network>, bool),
         prepaid: Prepaid,
         shadow: bool,
         sampled: bool,
     ) -> Self {
         let none = Measured::default();
+        let (network, first) = client;
         Ticket {
             tenant,
             network,
+            first,
             prepaid,
             shadow,
             sampled,
@@ -69,6 +74,11 @@ impl Ticket {
     /// Whether work may be done for this request that decides nothing about it.
     pub fn shadow(&self) -> bool {
         self.shadow
+    }
+
+    /// Whether the tenant is well over its part now, so that what this request uses is borrowed from others.
+    pub fn borrows(&self) -> bool {
+        self.tenant.borrows()
     }
 
     /// Whether the CPU time of this request's next call is wanted, when it has spent `spent` fuel so far: of one request in 16, and
@@ -124,7 +134,11 @@ impl Ticket {
         let estimated = self.tenant.governor().rate.nanos(fuel.saturating_sub(measured.fuel));
         let nanos = measured.nanos.saturating_add(estimated);
         self.nanos = self.nanos.saturating_add(nanos);
-        self.tenant.pay(self.network, Part { fuel, nanos, so_far: self.nanos, ended }, &mut self.prepaid);
+        self.tenant.pay(
+            self.network,
+            Part { fuel, nanos, so_far: self.nanos, ended, first: self.first },
+            &mut self.prepaid,
+        );
         self.paid_fuel = self.fuel;
         self.paid = self.measured;
     }

@@ -249,6 +249,12 @@ impl Exchange {
         }
     }
 
+    /// Whether its tenant evaluates on CPU time that belongs to others: a host lets other exchanges go first, and only a few of those
+    /// that borrow at a time.
+    pub fn borrows(&self) -> bool {
+        self.tx.borrows()
+    }
+
     /// After phase 1, before the body: whether the body's coding alone is a reason to refuse (415).
     pub fn check_coding(&mut self, head: &RequestHead) -> Option<Refusal> {
         let coded = self.tx.decodes(head.values("content-encoding")).is_err();

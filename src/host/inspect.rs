@@ -4,14 +4,17 @@
 //! long body does not hold up the requests behind it. The first turns of every phase are free; a phase that needs more, or that
 //! has a long body to look at, has to take a place in the *long lane*, which has fewer places than the runtime has threads. However many long bodies there are,
 //! a thread stays free for short requests.
+//!
+//! A tenant well over its part of the CPU share may have many requests under way that were let in before that was known. Their turns go
+//! one after the other through the *borrowers' lane*, so that those of other tenants meet as many of them as there are processors, and not all.
 
 use super::exchange::{BodyPolicy, Chunk, Ends, Exchange, Refusal, RequestHead, Turn};
 use crate::governor::{Identity, Shed};
 use crate::waf::Waf;
 use bytes::{Bytes, BytesMut};
 use std::future::Future;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 use tokio::sync::Semaphore;
 
@@ -25,6 +28,11 @@ const SHORT_TURNS: u32 = 4;
 const LONG_BODY: usize = 256 << 10;
 /// Turns that a phase in the long lane gets before it goes to the end of the queue.
 const LONG_TURNS: u32 = 16;
+
+/// The borrowers' lane: a place for each processor, so that CPU that nobody else wants is still theirs. One for the process, as
+/// processors are.
+static BORROWERS: LazyLock<Semaphore> =
+    LazyLock::new(|| Semaphore::new(std::thread::available_parallelism().map_or(1, usize::from)));
 
 /// How much computing and memory all exchanges of a host may use together.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -117,7 +125,7 @@ impl Inspector {
     pub(crate) async fn run(&self, exchange: &mut Exchange) -> Option<Refusal> {
         let short = if exchange.inspected_bytes() < LONG_BODY { SHORT_TURNS } else { 0 };
         for _ in 0..short {
-            match exchange.step(self.quantum) {
+            match self.wait_and_step(exchange).await {
                 Turn::Done(refusal) => return refusal,
                 Turn::Pending => tokio::task::yield_now().await,
             }
@@ -126,12 +134,25 @@ impl Inspector {
             // The semaphore is fair: whoever comes back waits behind those who wait already. It is never closed.
             let _place = self.lane.acquire().await;
             for _ in 0..LONG_TURNS {
-                match exchange.step(self.quantum) {
+                match self.wait_and_step(exchange).await {
                     Turn::Done(refusal) => return refusal,
                     Turn::Pending => tokio::task::yield_now().await,
                 }
             }
         }
+    }
+
+    /// One turn: at once, or in the borrowers' lane. A place there is held for one turn only.
+    async fn wait_and_step(&self, exchange: &mut Exchange) -> Turn {
+        let mut place = None;
+        if exchange.borrows() {
+            place = BORROWERS.acquire().await.ok();
+            // A place is handed from one to the next, past everybody who has just let others run: these come first.
+            tokio::task::yield_now().await;
+        }
+        let turn = exchange.step(self.quantum);
+        drop(place);
+        turn
     }
 
     /// Ends an exchange whose task is gone: phase 5 without a pause, as far as the short turns go.

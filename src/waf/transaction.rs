@@ -295,6 +295,11 @@ impl Transaction {
         self.ticket.as_ref().is_none_or(Ticket::shadow)
     }
 
+    /// Whether its tenant is well over its part of the CPU share: what others need goes first. Never without a tenant.
+    pub fn borrows(&self) -> bool {
+        self.ticket.as_ref().is_some_and(Ticket::borrows)
+    }
+
     /// Guards a call of the engine that may take long, and accounts what it has spent.
     fn run<T>(&mut self, phase: Phase, otherwise: T, call: impl FnOnce(&mut engine::Transaction) -> T) -> T {
         let fuel = |tx: &Transaction| tx.inner.as_ref().map_or(0, engine::Transaction::fuel);

@@ -31,6 +31,33 @@ fn a_hostile_tenant_is_shed_and_a_benign_one_never() {
     }
 }
 
+/// The time that 99 of 100 requests of a source have taken at most.
+fn p99(source: &Source) -> u64 {
+    let mut took = source.took.clone();
+    took.sort_unstable();
+    took[took.len() * 99 / 100]
+}
+
+#[test]
+fn an_attack_on_one_tenant_does_not_slow_another_down_from_its_first_moment_on() {
+    for (cores, cost) in [(1, 3 * MILLI), (1, 30 * MILLI), (2, 3 * MILLI), (4, 3 * MILLI)] {
+        let mut world = World::new(0.4, cores);
+        let capacity = 0.4 * cores as f64;
+        let (benign, hostile) = (world.governor.tenant("benign", 1), world.governor.tenant("hostile", 1));
+        world.sources.push(Source::new(&benign, 0, 200, MILLI * 7 / 10, 0.45 * capacity));
+        // What it costs is known, as it would be of a site that has been there for a while.
+        world.sources.push(Source::new(&hostile, 1000, 300, cost, 0.1 * capacity));
+        world.run(5 * SECOND);
+        let unloaded = p99(&world.sources[0]);
+        world.count();
+        world.sources[1].load = 4.5 * capacity;
+        world.run(2 * SECOND);
+        let loaded = p99(&world.sources[0]);
+        assert!(loaded <= 3 * unloaded, "{loaded} ns after {unloaded} ns, {cores} cores");
+        assert_eq!(world.sources[0].tally.shed(), 0);
+    }
+}
+
 #[test]
 fn what_others_leave_idle_is_lent_and_given_back_at_once() {
     let mut world = World::new(0.8, 1);

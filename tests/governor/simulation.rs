@@ -1,6 +1,6 @@
-//! A machine in simulated time: requests arrive, wait for a core, use it, and are settled.
+//! A machine in simulated time: requests arrive, are evaluated in turns as hosts do it, and are settled.
 
-use fusewall::governor::{Governor, GovernorConfig, ManualClock, ShedReason, Tenant, Ticket};
+use fusewall::governor::{Clock, Governor, GovernorConfig, ManualClock, ShedReason, Tenant, Ticket};
 use std::collections::VecDeque;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
@@ -32,6 +32,8 @@ pub struct Source {
     owed: f64,
     next: u32,
     pub tally: Tally,
+    /// From arrival to end, of each request that was let in, nanoseconds.
+    pub took: Vec<u64>,
 }
 
 #[derive(Clone, Copy, Default, Debug)]
@@ -51,12 +53,13 @@ impl Tally {
 impl Source {
     pub fn new(tenant: &Arc<Tenant>, first: u32, networks: u32, cost: u64, load: f64) -> Self {
         let tenant = Arc::clone(tenant);
-        Source { tenant, first, networks, cost, load, owed: 0.0, next: 0, tally: Tally::default() }
+        Source { tenant, first, networks, cost, load, owed: 0.0, next: 0, tally: Tally::default(), took: Vec::new() }
     }
 }
 
 struct Job {
     ticket: Ticket,
+    arrived: u64,
     source: usize,
     left: u64,
     cost: u64,
@@ -66,7 +69,10 @@ pub struct World {
     pub clock: Arc<ManualClock>,
     pub governor: Arc<Governor>,
     cores: u64,
-    queue: VecDeque<Job>,
+    /// What is evaluated in turns.
+    ready: VecDeque<Job>,
+    /// What waits for its turn in the borrowers' lane.
+    borrowers: VecDeque<Job>,
     pub sources: Vec<Source>,
     random: u64,
     /// CPU time spent on evaluation.
@@ -84,7 +90,8 @@ impl World {
             clock,
             governor,
             cores: cores as u64,
-            queue: VecDeque::new(),
+            ready: VecDeque::new(),
+            borrowers: VecDeque::new(),
             sources: Vec::new(),
             random: 0x1234_5678_9abc_def1,
             spent: 0,
@@ -121,7 +128,8 @@ impl World {
                 match source.tenant.admit(Some(address(source.first + source.next))) {
                     Ok(ticket) => {
                         source.tally.admitted += 1;
-                        self.queue.push_back(Job { ticket, source: index, left: cost, cost });
+                        let arrived = self.clock.nanos().saturating_sub(TICK);
+                        self.queue(Job { ticket, arrived, source: index, left: cost, cost });
                     }
                     Err(shed) if shed.reason == ShedReason::Client => {
                         assert_eq!(shed.status, 429);
@@ -138,25 +146,57 @@ impl World {
     }
 
     fn work(&mut self) {
-        let mut left = TICK * self.cores;
-        self.longest_queue = self.longest_queue.max(self.queue.iter().map(|job| job.left).sum());
-        while let Some(job) = self.queue.front_mut() {
-            let now = job.left.min(left);
-            job.left -= now;
-            left -= now;
-            self.spent += now;
-            let done = fuel(job.cost - job.left);
-            let started = job.ticket.start(fuel(job.cost - job.left - now));
-            self.clock.work(now);
-            job.ticket.stop(started, done);
-            if job.left > 0 {
-                return;
-            }
-            if let Some(job) = self.queue.pop_front() {
-                self.sources[job.source].tally.cpu += job.cost;
-                job.ticket.settle(fuel(job.cost));
+        let waiting: u64 = self.ready.iter().chain(&self.borrowers).map(|job| job.left).sum();
+        self.longest_queue = self.longest_queue.max(waiting);
+        for _ in 0..self.cores {
+            let mut left = TICK;
+            while left > 0
+                && let Some(mut job) = self.next()
+            {
+                let now = job.left.min(left);
+                left -= now;
+                self.turn(&mut job, now);
+                match job.left {
+                    0 => self.end(job),
+                    _ => self.queue(job),
+                }
             }
         }
+    }
+
+    fn queue(&mut self, job: Job) {
+        match job.ticket.borrows() {
+            true => self.borrowers.push_back(job),
+            false => self.ready.push_back(job),
+        }
+    }
+
+    /// Whose turn is next: of those who borrow, as many as there are cores compete with the others.
+    fn next(&mut self) -> Option<Job> {
+        let mut competing = self.ready.iter().filter(|job| job.ticket.borrows()).count() as u64;
+        while competing < self.cores
+            && let Some(job) = self.borrowers.pop_front()
+        {
+            self.ready.push_back(job);
+            competing += 1;
+        }
+        self.ready.pop_front()
+    }
+
+    fn turn(&mut self, job: &mut Job, nanos: u64) {
+        let started = job.ticket.start(fuel(job.cost - job.left));
+        job.left -= nanos;
+        self.spent += nanos;
+        self.clock.work(nanos);
+        job.ticket.stop(started, fuel(job.cost - job.left));
+    }
+
+    fn end(&mut self, job: Job) {
+        let (now, source) = (self.clock.nanos(), &mut self.sources[job.source]);
+        source.tally.cpu += job.cost;
+        // Some tests set the clock back.
+        source.took.push(now.saturating_sub(job.arrived));
+        job.ticket.settle(fuel(job.cost));
     }
 
     /// Begins to count anew.
@@ -166,6 +206,7 @@ impl World {
         self.levels.clear();
         for source in &mut self.sources {
             source.tally = Tally::default();
+            source.took.clear();
         }
     }
 

@@ -1,5 +1,7 @@
 //! Text that keeps the patterns of a ruleset busy and that none of them need match: made from the patterns themselves.
 
+#![allow(dead_code)]
+
 use crate::chance::Chance;
 use fusewall::Limits;
 use fusewall::lang::pcre;
