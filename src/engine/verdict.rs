@@ -122,7 +122,8 @@ pub struct Score {
 }
 
 /// The outcome of a transaction so far. Deterministic: a function of the program, the request, the time that the host tells and
-/// the records of persistent collections as they were loaded, and of the switches ([`epoch`](Self::epoch)).
+/// the records of persistent collections as they were loaded, of the switches ([`epoch`](Self::epoch)) and of what the governor shed
+/// ([`shed_level`](Self::shed_level)).
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Verdict {
@@ -146,6 +147,8 @@ pub struct Verdict {
     pub generation: u64,
     /// The epoch of the switches that were obeyed last: 0 if none was ever turned.
     pub epoch: u64,
+    /// What the governor shed when the request was let in, 0 (nothing) to 3: from 1 on, work that decides nothing was left out.
+    pub shed_level: u8,
     /// If a budget ran dry: the rules that had spent most fuel of their own, dearest first.
     pub dearest: Vec<(RuleId, u64)>,
 }

@@ -220,8 +220,7 @@ impl Tenant {
 
     fn let_in(self: &Arc<Self>, network: Option<Network>, expected: u64, first: bool, level: Level) -> Ticket {
         self.admitted.add(1);
-        let shadow = level < Level::Shadow;
-        if !shadow {
+        if level >= Level::Shadow {
             self.without_shadow.add(1);
         }
         // What it will cost is taken now, as far as that is known: many that come at once cannot all find the bucket full.
@@ -229,7 +228,7 @@ impl Tenant {
             true => self.take([expected; 3]),
             false => [0; 3],
         };
-        Ticket::new(Arc::clone(self), (network, first), prepaid, shadow, self.governor.samples())
+        Ticket::new(Arc::clone(self), (network, first), prepaid, level, self.governor.samples())
     }
 
     /// Takes CPU time out of the share and of the tenant's two buckets; answers what was taken.

@@ -1,5 +1,6 @@
 //! A request that was let in: what it spends is paid for as it goes, and booked at its end.
 
+use super::level::Level;
 use super::network::Network;
 use super::tenant::{Part, Prepaid, Tenant};
 use std::sync::Arc;
@@ -17,7 +18,7 @@ pub struct Ticket {
     /// Whether nothing was known of the network when the request began.
     first: bool,
     prepaid: Prepaid,
-    shadow: bool,
+    level: Level,
     sampled: bool,
     /// Fuel spent, as far as it is known.
     fuel: u64,
@@ -51,7 +52,7 @@ impl Ticket {
         tenant: Arc<Tenant>,
         client: (Option<Network>, bool),
         prepaid: Prepaid,
-        shadow: bool,
+        level: Level,
         sampled: bool,
     ) -> Self {
         let none = Measured::default();
@@ -61,7 +62,7 @@ impl Ticket {
             network,
             first,
             prepaid,
-            shadow,
+            level,
             sampled,
             fuel: 0,
             paid_fuel: 0,
@@ -73,7 +74,12 @@ impl Ticket {
 
     /// Whether work may be done for this request that decides nothing about it.
     pub fn shadow(&self) -> bool {
-        self.shadow
+        self.level < Level::Shadow
+    }
+
+    /// What was shed when the request was let in.
+    pub fn level(&self) -> Level {
+        self.level
     }
 
     /// Whether the tenant is well over its part now, so that what this request uses is borrowed from others.

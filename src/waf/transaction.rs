@@ -287,6 +287,7 @@ impl Transaction {
         if let Some(failed) = &self.failed {
             verdict.interruption = Some(failed.clone());
         }
+        verdict.shed_level = self.ticket.as_ref().map_or(0, |ticket| ticket.level().number());
         Some(verdict)
     }
 

@@ -198,5 +198,6 @@ fn shadow_work_goes_first() {
     world.sources[0].load = 0.71;
     world.run(10 * SECOND);
     assert_eq!(world.sources[0].tally.shed(), 0);
-    assert!(!tenant.admit(Some(address(1))).unwrap().shadow());
+    let ticket = tenant.admit(Some(address(1))).unwrap();
+    assert!(!ticket.shadow() && ticket.level() >= Level::Shadow);
 }

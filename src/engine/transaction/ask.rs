@@ -180,6 +180,7 @@ impl Transaction {
             collections: self.scratch.opened.notes().to_vec(),
             generation: self.generation,
             epoch: self.scratch.epoch,
+            shed_level: 0,
             dearest: if self.scratch.state.exhausted.is_some() { self.dearest_rules(DEAREST) } else { Vec::new() },
         }
     }
