@@ -24,7 +24,6 @@ mod geo;
 mod inputs;
 mod operators;
 #[path = "../../tests/hostile/padding.rs"]
-#[allow(dead_code)]
 mod padding;
 mod readers;
 mod requests;
