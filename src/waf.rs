@@ -1,10 +1,12 @@
 //! What hosts and users hold: a [`Waf`], and a [`Transaction`] for each exchange.
 
 mod collections;
+mod deploying;
 mod quarantine;
 mod switching;
 mod transaction;
 
+pub use deploying::{Health, NotPromoted, Staged, Verification};
 pub use switching::Switch;
 pub use transaction::Transaction;
 
@@ -18,15 +20,15 @@ use crate::http::Descriptors;
 use crate::lang::seclang::codes;
 use crate::limits::Limits;
 use crate::plan::{Ceilings, Options};
-use crate::program::{Loaded, Program};
+use crate::program::Program;
 use crate::rule::Phase;
-use crate::store::{BundleKey, DiskFiles, LoadReport, Loading, RuleSource, Slot, Unverified, load};
+use crate::store::{BundleKey, Candidate, DiskFiles, LoadReport, Loading, Origin, Prepared, RuleSource, Slot, prepare};
 use arc_swap::ArcSwapOption;
 use collections::{Keeping, Kept};
 use quarantine::Watch;
 use std::net::IpAddr;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use switching::Switching;
 
 /// A web application firewall: a ruleset in service and everything that evaluations share. Cheap to clone.
@@ -71,30 +73,8 @@ struct Shared {
     switching: Mutex<Switching>,
     kept: Kept,
     report: LoadReport,
-    /// What the ruleset of a generation has taken ready-made. Whoever puts rules into service holds it.
-    unverified: Mutex<Option<(u64, Arc<Unverified>)>>,
-}
-
-/// What [`Waf::verify`] has found.
-#[derive(Debug)]
-pub enum Verification {
-    /// The ruleset in service was compiled from its rules, or compared before.
-    Nothing,
-    /// What was loaded ready-made is what compiling makes.
-    Same {
-        /// Patterns compared.
-        patterns: usize,
-    },
-    /// It is not.
-    Different {
-        /// The file that it came from.
-        from: PathBuf,
-        /// The patterns whose automata are others.
-        patterns: Vec<String>,
-        /// The generation of the same rules, compiled, that is in service now; the report if they do not load. None if other
-        /// rules have come into service meanwhile.
-        replaced: Option<Result<u64, LoadReport>>,
-    },
+    /// Held by whoever puts rules into service, but for rollbacks.
+    deploying: Mutex<()>,
 }
 
 /// Says what a [`Waf`] is made of.
@@ -112,6 +92,7 @@ pub struct WafBuilder {
     policy: Policy,
     rule_policy: RulePolicy,
     collections: Keeping,
+    keep_generations: usize,
 }
 
 impl WafBuilder {
@@ -166,6 +147,20 @@ impl WafBuilder {
     #[must_use]
     pub fn ceilings(mut self, ceilings: Ceilings) -> Self {
         self.loading.ceilings = Some(ceilings);
+        self
+    }
+
+    /// Takes a ruleset without a single rule, which is an error otherwise: usually something was lost on the way.
+    #[must_use]
+    pub fn allow_empty(mut self) -> Self {
+        self.loading.allow_empty = true;
+        self
+    }
+
+    /// How many generations stay compiled for [`Waf::roll_back`]; 1 by default. Each takes the memory of a ruleset.
+    #[must_use]
+    pub fn keep_generations(mut self, generations: usize) -> Self {
+        self.keep_generations = generations;
         self
     }
 
@@ -288,17 +283,20 @@ impl WafBuilder {
             self.files = Box::new(WithRemote { files: self.files, remote });
         }
         let source = self.source.unwrap_or(RuleSource::Builtin);
-        let (loaded, mut report) = load(&source, &*self.files, &self.loading)?;
+        let Prepared { release, mut report, .. } = prepare(&source, &*self.files, &self.loading, false)?;
+        // The release has it.
+        report.unverified = None;
+        let loaded = release.loaded().clone();
         if !can_store(self.uploads.as_deref(), loaded.program(), &mut report.diagnostics) {
             return Err(report);
         }
-        let now = self.env.epoch_micros() / 1_000_000;
-        let Some(kept) = self.collections.open(loaded.program(), now, &mut report.diagnostics) else {
+        let at = self.env.epoch_micros();
+        let Some(kept) = self.collections.open(loaded.program(), at / 1_000_000, &mut report.diagnostics) else {
             return Err(report);
         };
-        let slot = Slot::new(loaded);
+        let first = Candidate { release: Arc::new(release), number: 1, at, origin: Origin::Started };
+        let slot = Slot::new(first, self.keep_generations, None);
         let switching = Mutex::new(Switching::new(&slot.current()));
-        let unverified = report.unverified.take().map(|unverified| (slot.current().generation(), unverified));
         let shared = Shared {
             slot,
             loading: self.loading,
@@ -316,7 +314,7 @@ impl WafBuilder {
             switching,
             kept,
             report,
-            unverified: Mutex::new(unverified),
+            deploying: Mutex::new(()),
         };
         let waf = Waf { shared: Arc::new(shared) };
         waf.watch_over(&waf.shared.slot.current());
@@ -341,6 +339,7 @@ impl Waf {
             policy: Policy::Block,
             rule_policy: RulePolicy::Match,
             collections: Keeping::Memory,
+            keep_generations: 1,
         }
     }
 
@@ -367,6 +366,7 @@ impl Waf {
     /// let governor = Governor::new(&GovernorConfig { share: Some(0.7), ..GovernorConfig::default() });
     /// let waf = Waf::builder()
     ///     .rules_text("example.conf", "SecRuleEngine On")
+    ///     .allow_empty()
     ///     .tenant(governor.tenant("shop", 1))
     ///     .build()
     ///     .expect("the rules load");
@@ -417,55 +417,6 @@ impl Waf {
         inner.set_generation(deployed.generation());
         let watch = self.watch(&deployed).map(|watch| (watch, Network::from(IpAddr::from([0; 4]))));
         Transaction { inner: Some(inner), deployed, failed: None, ticket, phase: Phase::RequestHeaders, watch }
-    }
-
-    /// Loads other rules and puts them into service; answers their generation and what loading them has found. A failure leaves
-    /// the present ones where they are. So do rules of `SecRemoteRules` that cannot be fetched, whatever
-    /// `SecRemoteRulesFailAction` says: it is meant for a start, when the alternative is no service at all.
-    ///
-    /// # Errors
-    /// The report, if there is an error in it, or rules are missing.
-    pub fn replace(&self, source: &RuleSource) -> Result<(u64, LoadReport), LoadReport> {
-        let (loaded, mut report) = load(source, &*self.shared.files, &self.shared.loading)?;
-        let missing = report.diagnostics.has(codes::NOT_FETCHED);
-        if missing || !can_store(self.shared.uploads.as_deref(), loaded.program(), &mut report.diagnostics) {
-            return Err(report);
-        }
-        let mut unverified = self.shared.unverified.lock().unwrap_or_else(PoisonError::into_inner);
-        let generation = self.deploy(loaded);
-        *unverified = report.unverified.take().map(|unverified| (generation, unverified));
-        Ok((generation, report))
-    }
-
-    /// Compares what the ruleset in service has taken ready-made from a bundle or from the cache with what compiling its rules
-    /// makes; where that is another, the compiled ruleset replaces it. Takes as long as compiling on one thread: hosts call it
-    /// on a thread of low priority, after the start and after each [`replace`](Self::replace). Exchanges that have begun keep
-    /// their ruleset.
-    pub fn verify(&self) -> Verification {
-        let pending = || self.shared.unverified.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some((generation, unverified)) = pending().clone() else { return Verification::Nothing };
-        let is_same = |(other, _): &(u64, Arc<Unverified>)| *other == generation;
-        let patterns = unverified.differences();
-        if patterns.is_empty() {
-            // Nothing holds the stored automata any longer.
-            let _compared = pending().take_if(|other| is_same(other));
-            return Verification::Same { patterns: unverified.patterns() };
-        }
-        let compiled = unverified.compile(&*self.shared.files, &self.shared.loading);
-        let mut place = pending();
-        let current = place.take_if(|other| is_same(other)).is_some();
-        let replaced = current.then(|| compiled.map(|(loaded, _)| self.deploy(loaded)));
-        Verification::Different { from: unverified.from().to_path_buf(), patterns, replaced }
-    }
-
-    /// What loading the first rules found: warnings and notes.
-    pub fn report(&self) -> &LoadReport {
-        &self.shared.report
-    }
-
-    /// The program in service and its automata.
-    pub fn loaded(&self) -> Arc<Loaded> {
-        self.shared.slot.current().loaded().clone()
     }
 }
 

@@ -63,6 +63,7 @@ pub fn run(args: &ServeArgs) -> anyhow::Result<ExitCode> {
         rules: config.rules.clone(),
         bundle_key: config.bundle_key.clone(),
         cache: config.cache.clone(),
+        allow_empty: config.allow_empty,
         descriptors: config.descriptors.clone(),
         allow_remote_rules: config.remote_rules.allow,
         remote_rules_ca: config.remote_rules.ca.clone(),
@@ -141,6 +142,7 @@ fn configuration(args: &ServeArgs) -> anyhow::Result<Option<Config>> {
     if !args.rules.descriptors.is_empty() {
         config.descriptors.clone_from(&args.rules.descriptors);
     }
+    config.allow_empty |= args.rules.allow_empty;
     config.remote_rules.allow |= args.rules.allow_remote_rules;
     if args.rules.remote_rules_ca.is_some() {
         config.remote_rules.ca.clone_from(&args.rules.remote_rules_ca);

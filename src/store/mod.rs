@@ -10,6 +10,7 @@ mod cache;
 mod collections;
 mod files;
 mod load;
+mod release;
 mod slot;
 mod unverified;
 mod uploads;
@@ -21,7 +22,8 @@ pub use collections::MemoryCollections;
 #[cfg(feature = "persist")]
 pub use collections::{DiskCollections, DiskError, Restored};
 pub use files::DiskFiles;
-pub use load::{Compiled, LoadReport, Loading, RuleSource, compile, load};
-pub use slot::{Deployed, Slot};
+pub use load::{Compiled, LoadReport, Loading, Prepared, RuleSource, compile, load, prepare, restore};
+pub use release::{ContentHash, Release};
+pub use slot::{Candidate, Deployed, Generation, NothingToRollBackTo, Origin, Refused, Slot};
 pub use unverified::Unverified;
 pub use uploads::DiskUploads;

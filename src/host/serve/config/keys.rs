@@ -80,6 +80,13 @@ pub(super) const SITE: &[Key<Config>] = &[
         |config, value| config.cache = Some(path(value)?)
     ),
     key!(
+        "allow_empty",
+        "boolean",
+        "false",
+        "Take rules without a single one, with which nothing would be inspected; otherwise they do not load. The same as `--allow-empty`.",
+        |config, value| config.allow_empty = boolean(value)?
+    ),
+    key!(
         "trusted_proxies",
         "list of addresses or networks (CIDR)",
         "[]",

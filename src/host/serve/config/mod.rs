@@ -31,6 +31,8 @@ pub struct Config {
     pub bundle_key: Option<PathBuf>,
     /// `cache`
     pub cache: Option<PathBuf>,
+    /// `allow_empty`
+    pub allow_empty: bool,
     /// `descriptors`
     pub descriptors: Vec<PathBuf>,
     /// `environment`
@@ -72,6 +74,7 @@ impl Default for Config {
             rules: Vec::new(),
             bundle_key: None,
             cache: None,
+            allow_empty: false,
             descriptors: Vec::new(),
             environment: Vec::new(),
             block_lists: 0,
