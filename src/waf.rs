@@ -1,12 +1,15 @@
 //! What hosts and users hold: a [`Waf`], and a [`Transaction`] for each exchange.
 
+mod booting;
 mod collections;
 mod deploying;
 mod quarantine;
+mod recording;
 mod switching;
 mod transaction;
 
 pub use deploying::{Health, NotPromoted, Staged, Verification};
+pub use recording::HistoryConfig;
 pub use switching::Switch;
 pub use transaction::Transaction;
 
@@ -22,10 +25,12 @@ use crate::limits::Limits;
 use crate::plan::{Ceilings, Options};
 use crate::program::Program;
 use crate::rule::Phase;
-use crate::store::{BundleKey, Candidate, DiskFiles, LoadReport, Loading, Origin, Prepared, RuleSource, Slot, prepare};
+use crate::store::{BundleKey, DiskFiles, LoadReport, Loading, RuleSource, Slot};
 use arc_swap::ArcSwapOption;
+use booting::{Start, Started};
 use collections::{Keeping, Kept};
 use quarantine::Watch;
+use recording::Recording;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -75,6 +80,7 @@ struct Shared {
     report: LoadReport,
     /// Held by whoever puts rules into service, but for rollbacks.
     deploying: Mutex<()>,
+    recording: Option<Recording>,
 }
 
 /// Says what a [`Waf`] is made of.
@@ -93,6 +99,8 @@ pub struct WafBuilder {
     rule_policy: RulePolicy,
     collections: Keeping,
     keep_generations: usize,
+    min_serial: Option<u64>,
+    history: Option<HistoryConfig>,
 }
 
 impl WafBuilder {
@@ -161,6 +169,22 @@ impl WafBuilder {
     #[must_use]
     pub fn keep_generations(mut self, generations: usize) -> Self {
         self.keep_generations = generations;
+        self
+    }
+
+    /// Refuses bundles whose serial is lower, or that have none: what was signed once stays valid, and could be brought back by
+    /// whoever has a copy. The rules of the engine itself need none. [`Waf::pin_serial`] raises it later.
+    #[must_use]
+    pub fn min_serial(mut self, minimum: u64) -> Self {
+        self.min_serial = Some(minimum);
+        self
+    }
+
+    /// Records on disk what comes into service, so that a start at which the configured rules do not load goes on with the latest
+    /// that did. `docs/store.md` says how a start chooses; [`Waf::health`] says what it has chosen.
+    #[must_use]
+    pub fn history(mut self, history: HistoryConfig) -> Self {
+        self.history = Some(history);
         self
     }
 
@@ -271,7 +295,8 @@ impl WafBuilder {
     /// Loads the rules.
     ///
     /// # Errors
-    /// The report of everything that was found, if there is an error in it.
+    /// The report of everything that was found, if there is an error in it. With a [`history`](Self::history) something else is in
+    /// service then.
     pub fn build(mut self) -> Result<Waf, LoadReport> {
         if self.resolver.is_some() && self.loading.limits.block_lists == 0 {
             self.loading.limits.block_lists = 16;
@@ -282,20 +307,23 @@ impl WafBuilder {
         if let Some(remote) = self.remote.take() {
             self.files = Box::new(WithRemote { files: self.files, remote });
         }
-        let source = self.source.unwrap_or(RuleSource::Builtin);
-        let Prepared { release, mut report, .. } = prepare(&source, &*self.files, &self.loading, false)?;
-        // The release has it.
-        report.unverified = None;
-        let loaded = release.loaded().clone();
-        if !can_store(self.uploads.as_deref(), loaded.program(), &mut report.diagnostics) {
-            return Err(report);
-        }
         let at = self.env.epoch_micros();
-        let Some(kept) = self.collections.open(loaded.program(), at / 1_000_000, &mut report.diagnostics) else {
-            return Err(report);
+        let start = Start {
+            source: self.source.unwrap_or(RuleSource::Builtin),
+            files: &*self.files,
+            loading: &self.loading,
+            uploads: self.uploads.as_deref(),
+            collections: &self.collections,
+            minimum: self.min_serial,
+            at,
         };
-        let first = Candidate { release: Arc::new(release), number: 1, at, origin: Origin::Started };
-        let slot = Slot::new(first, self.keep_generations, None);
+        let started = match self.history {
+            None => start.configured(),
+            Some(history) => start.recorded(history),
+        };
+        let Started { first, degraded, kept, report, recording, minimum } = started?;
+        let slot = Slot::new(first, self.keep_generations, degraded);
+        minimum.map(|minimum| slot.pin_serial(minimum));
         let switching = Mutex::new(Switching::new(&slot.current()));
         let shared = Shared {
             slot,
@@ -315,9 +343,13 @@ impl WafBuilder {
             kept,
             report,
             deploying: Mutex::new(()),
+            recording,
         };
         let waf = Waf { shared: Arc::new(shared) };
         waf.watch_over(&waf.shared.slot.current());
+        if let Some(recording) = &waf.shared.recording {
+            recording.settle();
+        }
         Ok(waf)
     }
 }
@@ -340,6 +372,8 @@ impl Waf {
             rule_policy: RulePolicy::Match,
             collections: Keeping::Memory,
             keep_generations: 1,
+            min_serial: None,
+            history: None,
         }
     }
 

@@ -7,7 +7,7 @@ use crate::host::audit::AuditLog;
 use crate::host::serve::{Config, ErrorLog, Server, config, raise_descriptor_limit};
 use crate::limits::Limits;
 use crate::store::DiskUploads;
-use crate::waf::{Verification, Waf, WafBuilder};
+use crate::waf::{Health, HistoryConfig, Verification, Waf, WafBuilder};
 use anyhow::Context;
 use std::io::IsTerminal;
 use std::net::SocketAddr;
@@ -69,6 +69,9 @@ pub fn run(args: &ServeArgs) -> anyhow::Result<ExitCode> {
         remote_rules_ca: config.remote_rules.ca.clone(),
     };
     let waf = rules.load(builder(&rules, &config))?;
+    if let Health::Degraded { why, generation } = waf.health() {
+        tracing::error!(generation = generation.number, origin = ?generation.origin, "degraded: {why}");
+    }
     verify_behind(&waf);
     let reloaded = (waf.clone(), rules);
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
@@ -108,6 +111,12 @@ fn builder(rules: &RulesArgs, config: &Config) -> WafBuilder {
     let mut builder = builder.env(SystemEnv::with_variables(variables));
     if config.governor.share.is_some() {
         builder = builder.tenant(Governor::new(&config.governor).tenant("serve", 1));
+    }
+    if let Some(folder) = &config.history {
+        builder = builder.history(HistoryConfig::new(folder));
+    }
+    if let Some(minimum) = config.min_serial {
+        builder = builder.min_serial(minimum);
     }
     if config.quarantine {
         builder = builder.quarantine(QuarantineConfig::default());

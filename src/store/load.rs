@@ -47,6 +47,13 @@ pub struct LoadReport {
 }
 
 impl LoadReport {
+    /// Of one finding that points nowhere.
+    pub fn of(diagnostic: Diagnostic) -> LoadReport {
+        let mut diagnostics = Diagnostics::new(1);
+        diagnostics.push(diagnostic);
+        LoadReport { diagnostics, sources: SourceMap::new(), unverified: None }
+    }
+
     /// The findings for people.
     pub fn render(&self, color: bool) -> String {
         text::render(&self.diagnostics, &self.sources, color)

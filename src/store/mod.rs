@@ -9,6 +9,7 @@ mod bundle;
 mod cache;
 mod collections;
 mod files;
+pub mod history;
 mod load;
 mod release;
 mod slot;

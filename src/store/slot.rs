@@ -206,6 +206,11 @@ impl Slot {
         self.next.fetch_add(1, Ordering::Relaxed)
     }
 
+    /// No generation gets a number up to this one: others have had them.
+    pub fn skip_numbers(&self, last: u64) {
+        self.next.fetch_max(last.saturating_add(1), Ordering::Relaxed);
+    }
+
     /// Nothing with a lower serial comes into service from now on; a minimum is never lowered. What is in service stays.
     pub fn pin_serial(&self, minimum: u64) -> u64 {
         let mut past = self.past();

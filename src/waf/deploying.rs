@@ -4,10 +4,12 @@ use super::{Waf, can_store};
 use crate::diag::Diagnostic;
 use crate::lang::seclang::codes;
 use crate::program::Loaded;
+use crate::store::history::Entry;
 use crate::store::{
     Candidate, Deployed, Generation, LoadReport, NothingToRollBackTo, Origin, Prepared, Refused, Release, RuleSource,
     prepare,
 };
+use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, MutexGuard, PoisonError};
 
@@ -18,6 +20,8 @@ pub struct Staged {
     pub(super) release: Arc<Release>,
     report: LoadReport,
     base: u64,
+    /// As the history keeps it, if there is one.
+    packed: Option<Result<Vec<u8>, String>>,
 }
 
 impl Staged {
@@ -50,6 +54,9 @@ pub enum NotPromoted {
     /// Something else is in service than they were made against, or their serial is too low.
     #[error("{0}")]
     Refused(#[from] Refused),
+    /// They could not be made to outlive the process.
+    #[error("they cannot be recorded in the history: {0}")]
+    NotRecorded(#[from] io::Error),
 }
 
 /// Whether the rules in service are those that the process was told to run.
@@ -109,21 +116,24 @@ impl Waf {
     /// ```
     pub fn stage(&self, source: &RuleSource) -> Result<Staged, LoadReport> {
         let base = self.shared.slot.current().generation();
-        let Prepared { release, mut report, .. } = prepare(source, &*self.shared.files, &self.shared.loading, false)?;
+        let pack = self.shared.recording.is_some();
+        let Prepared { release, mut report, packed } =
+            prepare(source, &*self.shared.files, &self.shared.loading, pack)?;
         // The release has it.
         report.unverified = None;
         let missing = report.diagnostics.has(codes::NOT_FETCHED);
         if missing || !can_store(self.shared.uploads.as_deref(), release.loaded().program(), &mut report.diagnostics) {
             return Err(report);
         }
-        Ok(Staged { release: Arc::new(release), report, base })
+        Ok(Staged { release: Arc::new(release), report, base, packed })
     }
 
-    /// Puts staged rules into service: one atomic store. Exchanges that have begun keep their ruleset.
+    /// Puts staged rules into service: one atomic store. Exchanges that have begun keep their ruleset. With a
+    /// [history](super::WafBuilder::history) they are durable before.
     ///
     /// # Errors
-    /// Something else is in service than they were made against; their serial is below the [minimum](Waf::pin_serial). What is in
-    /// service stays.
+    /// Something else is in service than they were made against; their serial is below the [minimum](Waf::pin_serial); they cannot
+    /// be recorded. What is in service stays.
     pub fn promote(&self, staged: Staged) -> Result<Generation, NotPromoted> {
         let _deploying = self.deploying();
         self.deploy(&staged, Some(staged.base))
@@ -139,8 +149,11 @@ impl Waf {
         match self.promote_over_all(&staged) {
             Ok(generation) => Ok((generation.number, staged.report)),
             Err(error) => {
-                let NotPromoted::Refused(_) = error;
-                staged.report.diagnostics.push(Diagnostic::error(codes::SERIAL, None, error.to_string()));
+                let code = match error {
+                    NotPromoted::Refused(_) => codes::SERIAL,
+                    NotPromoted::NotRecorded(_) => codes::NOT_RECORDED,
+                };
+                staged.report.diagnostics.push(Diagnostic::error(code, None, error.to_string()));
                 Err(staged.report)
             }
         }
@@ -159,9 +172,40 @@ impl Waf {
 
     /// The caller holds [`deploying`](Waf::deploying).
     fn deploy(&self, staged: &Staged, expected: Option<u64>) -> Result<Generation, NotPromoted> {
+        if let Some(recording) = &self.shared.recording {
+            // One that could be opened only now may know of higher numbers.
+            self.shared.slot.skip_numbers(recording.with(|history| Ok(history.last_number()))?);
+        }
         let (number, at) = (self.shared.slot.next_number(), self.shared.env.epoch_micros());
         let candidate = Candidate { release: staged.release.clone(), number, at, origin: Origin::Promoted };
-        Ok(self.put_into_service(candidate, expected)?)
+        let current = self.shared.slot.current().generation();
+        if let Some(planned) = expected.filter(|planned| *planned != current) {
+            return Err(Refused::Stale { planned, current }.into());
+        }
+        self.shared.slot.admits(staged.release.serial())?;
+        self.record(&candidate, staged.packed.as_ref())?;
+        let refused = match self.put_into_service(candidate, expected) {
+            Ok(generation) => return Ok(generation),
+            Err(refused) => refused,
+        };
+        // A rollback was faster, which records itself behind this.
+        if let Some(recording) = &self.shared.recording
+            && let Err(problem) = recording.with(|history| history.withdraw(number))
+        {
+            tracing::error!(%problem, number, "the history names a generation that has not come into service");
+        }
+        Err(refused.into())
+    }
+
+    /// Makes a candidate durable, if there is a history.
+    fn record(&self, candidate: &Candidate, packed: Option<&Result<Vec<u8>, String>>) -> io::Result<()> {
+        match (&self.shared.recording, packed) {
+            (Some(recording), Some(Ok(packed))) => {
+                recording.with(|history| history.record(candidate.generation(), packed))
+            }
+            (Some(_), Some(Err(problem))) => Err(io::Error::other(problem.clone())),
+            _ => Ok(()),
+        }
     }
 
     /// The pointer itself, with everything off that was.
@@ -174,18 +218,28 @@ impl Waf {
     }
 
     /// Goes back to the generation before, which is still compiled: a pointer is swapped, under a new number. Twice in a row goes
-    /// back two, if so many are [kept](super::WafBuilder::keep_generations). Switches that are off stay off. It waits for no load and
-    /// no disk.
+    /// back two, if so many are [kept](super::WafBuilder::keep_generations). Switches that are off stay off. No load and no disk keeps it from
+    /// being in force; with a [history](super::WafBuilder::history) it is recorded then, before this returns.
     ///
     /// # Errors
     /// There is none, or its serial is below the [minimum](Waf::pin_serial).
     pub fn roll_back(&self) -> Result<Generation, NothingToRollBackTo> {
         let at = self.shared.env.epoch_micros();
-        let mut switching = self.switching();
-        let next = self.shared.slot.roll_back(at, |deployed| switching.prepare(deployed))?;
-        switching.deployed(&next);
-        self.watch_over(&next);
-        Ok(next.about())
+        let generation = {
+            let mut switching = self.switching();
+            let next = self.shared.slot.roll_back(at, |deployed| switching.prepare(deployed))?;
+            switching.deployed(&next);
+            self.watch_over(&next);
+            next.about()
+        };
+        if let Some(recording) = &self.shared.recording {
+            let _deploying = self.deploying();
+            // Whatever has come since has been recorded.
+            if self.shared.slot.current().generation() == generation.number {
+                recording.record_again(generation);
+            }
+        }
+        Ok(generation)
     }
 
     /// What is in service.
@@ -198,19 +252,48 @@ impl Waf {
         self.shared.slot.generations()
     }
 
-    /// Whether the rules in service are those that the process was told to run.
+    /// Whether the rules in service are those that the process was told to run, and outlive it if they are to.
     pub fn health(&self) -> Health {
         let current: Arc<Deployed> = self.shared.slot.current();
-        match current.degraded() {
+        let trouble = || self.shared.recording.as_ref()?.trouble();
+        match current.degraded().cloned().or_else(trouble) {
             None => Health::Healthy,
-            Some(why) => Health::Degraded { why: why.clone(), generation: current.about() },
+            Some(why) => Health::Degraded { why, generation: current.about() },
+        }
+    }
+
+    /// The rulesets that the [history](super::WafBuilder::history) has, the latest first; none without one.
+    ///
+    /// # Errors
+    /// The history cannot be opened.
+    pub fn history(&self) -> io::Result<Vec<Entry>> {
+        match &self.shared.recording {
+            Some(recording) => recording.with(|history| Ok(history.entries().copied().collect())),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// Keeps the ruleset of that generation in the history whatever comes later, or no longer. Answers whether it is there.
+    ///
+    /// # Errors
+    /// The disk.
+    pub fn pin(&self, generation: u64, pinned: bool) -> io::Result<bool> {
+        match &self.shared.recording {
+            Some(recording) => recording.with(|history| history.pin(generation, pinned)),
+            None => Ok(false),
         }
     }
 
     /// From now on nothing comes into service whose serial is lower, or that has none: neither by a promotion nor by a rollback.
-    /// What is in service stays. A minimum is never lowered; answers the one that counts.
+    /// What is in service stays. A minimum is never lowered; answers the one that counts. A history remembers it.
     pub fn pin_serial(&self, minimum: u64) -> u64 {
-        self.shared.slot.pin_serial(minimum)
+        let pinned = self.shared.slot.pin_serial(minimum);
+        if let Some(recording) = &self.shared.recording
+            && let Err(problem) = recording.with(|history| history.raise_minimum(pinned))
+        {
+            tracing::error!(%problem, "the pinned serial is not recorded in the history");
+        }
+        pinned
     }
 
     /// Compares what the ruleset in service has taken ready-made from a bundle or from the cache with what compiling its rules
@@ -225,8 +308,11 @@ impl Waf {
             release.verified();
             return Verification::Same { patterns: unverified.patterns() };
         }
-        let compiled = unverified.compile(&*self.shared.files, &self.shared.loading, false);
-        let compiled = compiled.map(|prepared| Arc::new(prepared.release.with_serial(release.serial())));
+        let compiled = unverified.compile(&*self.shared.files, &self.shared.loading, self.shared.recording.is_some());
+        let compiled = compiled.map(|prepared| {
+            let release = Arc::new(prepared.release.with_serial(release.serial()));
+            Staged { release, report: prepared.report, base: 0, packed: prepared.packed }
+        });
         let _deploying = self.deploying();
         self.shared.slot.forget(&release);
         let replaced = loop {
@@ -234,13 +320,17 @@ impl Waf {
             if !Arc::ptr_eq(current.release(), &release) {
                 break None;
             }
-            let release = match &compiled {
-                Ok(release) => release.clone(),
+            let staged = match &compiled {
+                Ok(staged) => staged,
                 Err(report) => break Some(Err(report.clone())),
             };
             let (number, at) = (self.shared.slot.next_number(), self.shared.env.epoch_micros());
             let origin = Origin::Recompiled(current.generation());
-            let candidate = Candidate { release, number, at, origin };
+            let candidate = Candidate { release: staged.release.clone(), number, at, origin };
+            // What is wrong has to go, whether the disk works or not.
+            if let Err(problem) = self.record(&candidate, staged.packed.as_ref()) {
+                tracing::error!(%problem, number, "this generation is not recorded in the history");
+            }
             // Refused: a rollback was faster.
             if let Ok(generation) = self.put_into_service(candidate, Some(current.generation())) {
                 break Some(Ok(generation.number));

@@ -1,5 +1,10 @@
 //! Generations: what comes into service, what goes back, and what outlives the process.
 
+mod faulty;
+mod folder;
+mod history;
+#[cfg(unix)]
+mod killed;
 mod slot;
 mod staging;
 
@@ -27,6 +32,10 @@ fn waf(word: &str) -> Waf {
 fn get(waf: &Waf, value: &str) -> Transaction {
     let mut transaction = waf.transaction();
     transaction.process_request_line(b"GET", format!("/?x={value}").as_bytes(), b"HTTP/1.1");
+    // The built-in rules have nothing against such a request.
+    transaction.add_request_header(b"Host", b"www.example");
+    transaction.add_request_header(b"User-Agent", b"Mozilla/5.0");
+    transaction.add_request_header(b"Accept", b"*/*");
     transaction.process_request_headers();
     transaction
 }

@@ -31,6 +31,10 @@ pub struct Config {
     pub bundle_key: Option<PathBuf>,
     /// `cache`
     pub cache: Option<PathBuf>,
+    /// `history`
+    pub history: Option<PathBuf>,
+    /// `min_serial`
+    pub min_serial: Option<u64>,
     /// `allow_empty`
     pub allow_empty: bool,
     /// `descriptors`
@@ -74,6 +78,8 @@ impl Default for Config {
             rules: Vec::new(),
             bundle_key: None,
             cache: None,
+            history: None,
+            min_serial: None,
             allow_empty: false,
             descriptors: Vec::new(),
             environment: Vec::new(),
