@@ -7,11 +7,13 @@ mod quarantine;
 mod recording;
 mod switching;
 mod transaction;
+mod verifying;
 
-pub use deploying::{Health, NotPromoted, Staged, Verification};
+pub use deploying::{Health, NotPromoted, Staged};
 pub use recording::HistoryConfig;
 pub use switching::Switch;
 pub use transaction::Transaction;
+pub use verifying::Verification;
 
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::engine::persist::Collections;
@@ -173,7 +175,7 @@ impl WafBuilder {
     }
 
     /// Refuses bundles whose serial is lower, or that have none: what was signed once stays valid, and could be brought back by
-    /// whoever has a copy. The rules of the engine itself need none. [`Waf::pin_serial`] raises it later.
+    /// whoever has a copy. At a start the rules of the engine itself need none. [`Waf::pin_serial`] raises it later.
     #[must_use]
     pub fn min_serial(mut self, minimum: u64) -> Self {
         self.min_serial = Some(minimum);
@@ -317,7 +319,7 @@ impl WafBuilder {
             minimum: self.min_serial,
             at,
         };
-        let started = match self.history {
+        let started = match self.history.filter(|_| !cfg!(fusewall_without = "history")) {
             None => start.configured(),
             Some(history) => start.recorded(history),
         };

@@ -373,7 +373,7 @@ fn while_unpacking<T>(artefacts: &Artefacts, limits: &Limits, work: impl FnOnce(
 /// Plans all that needs no automata; nothing if there is an error already.
 fn draft(ruleset: Ruleset, loading: &Loading, found: &mut Findings) -> Option<Drafted> {
     let sound = found.diagnostics.errors() == 0;
-    if sound && ruleset.rules.is_empty() && !loading.allow_empty {
+    if sound && ruleset.rules.is_empty() && !loading.allow_empty && !cfg!(fusewall_without = "empty") {
         let help = "nothing would be inspected: look whether `Include` finds its files, and what `SecRuleRemove...` removes; if it is \
                     meant, say so: `--allow-empty`, `allow_empty` in the configuration, `WafBuilder::allow_empty`";
         found.diagnostics.push(Diagnostic::error(codes::EMPTY, None, "the ruleset has not a single rule").help(help));

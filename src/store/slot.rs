@@ -241,6 +241,7 @@ impl Slot {
         let mut past = self.past();
         let current = self.current.load_full();
         let number = current.generation();
+        let expected = expected.filter(|_| !cfg!(fusewall_without = "compare"));
         match expected {
             Some(planned) if planned != number => return Err(Refused::Stale { planned, current: number }),
             _ if candidate.number <= number => {

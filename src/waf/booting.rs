@@ -4,7 +4,7 @@
 use super::can_store;
 use super::collections::{Keeping, Kept};
 use super::recording::{HistoryConfig, Recording, said};
-use crate::diag::Diagnostic;
+use crate::diag::{Diagnostic, Severity};
 use crate::engine::upload::UploadSink;
 use crate::files::Files;
 use crate::lang::seclang::codes;
@@ -71,7 +71,7 @@ impl Start<'_> {
         let mut choice = Choice { config: &config, history: &mut history, minimum, why: Vec::new(), failed: None };
         let (usable, origin) = match self.choose(&mut choice) {
             Some(found) => found,
-            None => match self.load(&RuleSource::Builtin, false, None) {
+            None => match self.builtin() {
                 Ok(usable) => (usable, Origin::Builtin),
                 Err(report) => return Err(choice.failed.take().unwrap_or(report)),
             },
@@ -119,9 +119,7 @@ impl Start<'_> {
                 Some(usable)
             }
             Err(report) => {
-                let first = report.diagnostics.iter().find(|found| found.severity == crate::diag::Severity::Error);
-                let reason = first.map(|found| format!(": {}: {}", found.code, found.message)).unwrap_or_default();
-                choice.why.push(format!("the configured rules do not load{reason}"));
+                choice.why.push(format!("the configured rules do not load{}", first_error(&report)));
                 choice.failed = Some(report);
                 None
             }
@@ -153,13 +151,21 @@ impl Start<'_> {
                 Some(usable)
             }
             Err(report) => {
-                choice.why.push(format!("{name} does not load: {report}"));
+                choice.why.push(format!("{name} does not load{}", first_error(&report)));
                 None
             }
         }
     }
 
+    /// The last resort: whatever it costs, and whatever serial is asked for.
+    fn builtin(&self) -> Result<Usable, LoadReport> {
+        let loading = Loading { ceilings: None, ..self.loading.clone() };
+        self.usable(|| prepare(&RuleSource::Builtin, self.files, &loading, false), None)
+    }
+
     fn load(&self, source: &RuleSource, pack: bool, minimum: Option<u64>) -> Result<Usable, LoadReport> {
+        // The rules of the engine are as new as the engine.
+        let minimum = minimum.filter(|_| *source != RuleSource::Builtin);
         self.usable(|| prepare(source, self.files, self.loading, pack), minimum)
     }
 
@@ -232,6 +238,12 @@ impl Choice<'_> {
             tracing::error!(%problem, "a start that does not come through will not be noticed");
         }
     }
+}
+
+/// What a report begins with, behind a colon.
+fn first_error(report: &LoadReport) -> String {
+    let first = report.diagnostics.iter().find(|found| found.severity == Severity::Error);
+    first.map(|found| format!(": {}: {}", found.code, found.message)).unwrap_or_default()
 }
 
 fn in_service(origin: Origin, first: &Candidate) -> String {

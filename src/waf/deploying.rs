@@ -10,11 +10,10 @@ use crate::store::{
     prepare,
 };
 use std::io;
-use std::path::PathBuf;
 use std::sync::{Arc, MutexGuard, PoisonError};
 
 /// Rules that have been loaded, certified, verified and probed, but are not in service.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 #[must_use = "nothing has changed yet"]
 pub struct Staged {
     pub(super) release: Arc<Release>,
@@ -71,28 +70,6 @@ pub enum Health {
         why: Arc<str>,
         /// What is in service instead.
         generation: Generation,
-    },
-}
-
-/// What [`Waf::verify`] has found.
-#[derive(Debug)]
-pub enum Verification {
-    /// The ruleset in service was compiled from its rules, or compared before.
-    Nothing,
-    /// What was loaded ready-made is what compiling makes.
-    Same {
-        /// Patterns compared.
-        patterns: usize,
-    },
-    /// It is not.
-    Different {
-        /// The file that it came from.
-        from: PathBuf,
-        /// The patterns whose automata are others.
-        patterns: Vec<String>,
-        /// The generation of the same rules, compiled, that is in service now; the report if they do not load. None if other
-        /// rules have come into service meanwhile.
-        replaced: Option<Result<u64, LoadReport>>,
     },
 }
 
@@ -179,7 +156,8 @@ impl Waf {
         let (number, at) = (self.shared.slot.next_number(), self.shared.env.epoch_micros());
         let candidate = Candidate { release: staged.release.clone(), number, at, origin: Origin::Promoted };
         let current = self.shared.slot.current().generation();
-        if let Some(planned) = expected.filter(|planned| *planned != current) {
+        let compared = expected.filter(|_| !cfg!(fusewall_without = "compare"));
+        if let Some(planned) = compared.filter(|planned| *planned != current) {
             return Err(Refused::Stale { planned, current }.into());
         }
         self.shared.slot.admits(staged.release.serial())?;
@@ -198,7 +176,7 @@ impl Waf {
     }
 
     /// Makes a candidate durable, if there is a history.
-    fn record(&self, candidate: &Candidate, packed: Option<&Result<Vec<u8>, String>>) -> io::Result<()> {
+    pub(super) fn record(&self, candidate: &Candidate, packed: Option<&Result<Vec<u8>, String>>) -> io::Result<()> {
         match (&self.shared.recording, packed) {
             (Some(recording), Some(Ok(packed))) => {
                 recording.with(|history| history.record(candidate.generation(), packed))
@@ -209,7 +187,7 @@ impl Waf {
     }
 
     /// The pointer itself, with everything off that was.
-    fn put_into_service(&self, candidate: Candidate, expected: Option<u64>) -> Result<Generation, Refused> {
+    pub(super) fn put_into_service(&self, candidate: Candidate, expected: Option<u64>) -> Result<Generation, Refused> {
         let mut switching = self.switching();
         let next = self.shared.slot.apply(candidate, expected, |deployed| switching.prepare(deployed))?;
         switching.deployed(&next);
@@ -294,49 +272,6 @@ impl Waf {
             tracing::error!(%problem, "the pinned serial is not recorded in the history");
         }
         pinned
-    }
-
-    /// Compares what the ruleset in service has taken ready-made from a bundle or from the cache with what compiling its rules
-    /// makes; where that is another, the compiled ruleset replaces it. Takes as long as compiling on one thread: hosts call it
-    /// on a thread of low priority, after the start, after each [`promote`](Self::promote) and each [`roll_back`](Self::roll_back).
-    /// Exchanges that have begun keep their ruleset.
-    pub fn verify(&self) -> Verification {
-        let release = self.shared.slot.current().release().clone();
-        let Some(unverified) = release.unverified() else { return Verification::Nothing };
-        let patterns = unverified.differences();
-        if patterns.is_empty() {
-            release.verified();
-            return Verification::Same { patterns: unverified.patterns() };
-        }
-        let compiled = unverified.compile(&*self.shared.files, &self.shared.loading, self.shared.recording.is_some());
-        let compiled = compiled.map(|prepared| {
-            let release = Arc::new(prepared.release.with_serial(release.serial()));
-            Staged { release, report: prepared.report, base: 0, packed: prepared.packed }
-        });
-        let _deploying = self.deploying();
-        self.shared.slot.forget(&release);
-        let replaced = loop {
-            let current = self.shared.slot.current();
-            if !Arc::ptr_eq(current.release(), &release) {
-                break None;
-            }
-            let staged = match &compiled {
-                Ok(staged) => staged,
-                Err(report) => break Some(Err(report.clone())),
-            };
-            let (number, at) = (self.shared.slot.next_number(), self.shared.env.epoch_micros());
-            let origin = Origin::Recompiled(current.generation());
-            let candidate = Candidate { release: staged.release.clone(), number, at, origin };
-            // What is wrong has to go, whether the disk works or not.
-            if let Err(problem) = self.record(&candidate, staged.packed.as_ref()) {
-                tracing::error!(%problem, number, "this generation is not recorded in the history");
-            }
-            // Refused: a rollback was faster.
-            if let Ok(generation) = self.put_into_service(candidate, Some(current.generation())) {
-                break Some(Ok(generation.number));
-            }
-        };
-        Verification::Different { from: unverified.from().to_path_buf(), patterns, replaced }
     }
 
     /// What loading the first rules found: warnings and notes.

@@ -7,7 +7,8 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Where and how the rulesets that were in service are kept: for a start at which the configured rules do not load.
+/// Where and how the rulesets that were in service are kept: for a start at which the configured rules do not load. A thread that
+/// waits for the start to settle begins in [`build`](crate::WafBuilder::build): a process that forks does so before.
 ///
 /// ```no_run
 /// use fusewall::{HistoryConfig, Waf};
