@@ -350,7 +350,7 @@ impl WafBuilder {
         let waf = Waf { shared: Arc::new(shared) };
         waf.watch_over(&waf.shared.slot.current());
         if let Some(recording) = &waf.shared.recording {
-            recording.settle();
+            recording.wait_to_settle();
         }
         Ok(waf)
     }

@@ -73,7 +73,7 @@ pub fn run(args: &ServeArgs) -> anyhow::Result<ExitCode> {
         tracing::error!(generation = generation.number, origin = ?generation.origin, "degraded: {why}");
     }
     verify_behind(&waf);
-    let reloaded = (waf.clone(), rules);
+    let (reloaded, ending) = ((waf.clone(), rules), waf.clone());
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     if config.threads > 0 {
         runtime.worker_threads(config.threads);
@@ -91,6 +91,8 @@ pub fn run(args: &ServeArgs) -> anyhow::Result<ExitCode> {
             failed = reload_on_hangup(reloaded), if !colours => failed,
         }
     });
+    // Whatever still holds the rules: an end in order is no crash.
+    ending.settled();
     log.flush(LAST_WORDS);
     served.map(|()| ExitCode::SUCCESS)
 }

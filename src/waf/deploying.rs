@@ -251,6 +251,14 @@ impl Waf {
         }
     }
 
+    /// Says that this start has come through, before the [time](super::HistoryConfig::settle_millis) for it is over: the process has
+    /// seen that it works, or ends in order. Without a history it says nothing to anybody.
+    pub fn settled(&self) {
+        if let Some(recording) = &self.shared.recording {
+            recording.settled();
+        }
+    }
+
     /// Keeps the ruleset of that generation in the history whatever comes later, or no longer. Answers whether it is there.
     ///
     /// # Errors

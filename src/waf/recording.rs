@@ -62,8 +62,8 @@ impl HistoryConfig {
         self
     }
 
-    /// When a start counts as settled, in milliseconds after the rules have come into service; 10,000 by default. An orderly end
-    /// before that counts as well.
+    /// When a start counts as settled, in milliseconds after the rules have come into service; 10,000 by default. [`Waf::settled`](crate::Waf::settled)
+    /// and the end of the last [`Waf`](crate::Waf) count as well.
     #[must_use]
     pub fn settle_millis(mut self, millis: u64) -> Self {
         self.settle_millis = millis;
@@ -107,10 +107,15 @@ impl Recording {
         Recording { config, opened, trouble: Mutex::new(trouble), settling: Mutex::new(None) }
     }
 
+    /// The start has come through.
+    pub(super) fn settled(&self) {
+        settled(&self.opened);
+    }
+
     /// Lets the start settle: now, or after a while.
-    pub(super) fn settle(&self) {
+    pub(super) fn wait_to_settle(&self) {
         if self.config.settle_millis == 0 {
-            settled(&self.opened);
+            self.settled();
             return;
         }
         let (opened, mut done) = (self.opened.clone(), false);
@@ -123,7 +128,7 @@ impl Recording {
             Ok(periodic) => *self.settling.lock().unwrap_or_else(PoisonError::into_inner) = Some(periodic),
             Err(problem) => {
                 tracing::error!(%problem, "nobody waits for the start to settle: it counts as settled now");
-                settled(&self.opened);
+                self.settled();
             }
         }
     }

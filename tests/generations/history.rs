@@ -144,6 +144,20 @@ fn rules_that_bring_the_process_down_are_left_after_three_starts() {
 }
 
 #[test]
+fn an_end_in_order_is_no_crash() {
+    let disk = knowing(&["first"]);
+    let noted = || disk.names().iter().any(|name| name == "starts");
+    let waf = start_with(&rules("second"), HistoryConfig::on(disk.clone()).settle_millis(3_600_000));
+    assert!(noted());
+    waf.settled();
+    assert!(!noted());
+    drop(waf);
+    let disk = disk.with_fault(None);
+    drop(start_with(&rules("second"), HistoryConfig::on(disk.clone()).settle_millis(3_600_000)));
+    assert!(!disk.names().iter().any(|name| name == "starts"), "nor is the end of the last clone");
+}
+
+#[test]
 fn only_so_many_are_kept_and_those_that_are_pinned() {
     let disk = Faulty::default();
     let waf = start_with(&rules("w0"), on(&disk).rulesets(3));

@@ -122,6 +122,7 @@ fn with_a_history_it_starts_whatever_the_rules_are() {
     assert_eq!(site.status("/?q=evil"), "403");
     site.signal("-INT");
     assert!(site.child.wait().unwrap().success());
+    assert!(!folder.path().join("history/starts").exists(), "an end in order is no crash");
     for poison in ["SecRule nonsense", "", "SecRuleEngine On\nInclude absent.conf\n"] {
         std::fs::write(&file, poison).unwrap();
         let mut command = serve(&["--listen", "127.0.0.1:0", "--config", config.to_str().unwrap()]);
