@@ -1,12 +1,19 @@
 //! What hosts and users hold: a [`Waf`], and a [`Transaction`] for each exchange.
 
+mod booting;
 mod collections;
+mod deploying;
 mod quarantine;
+mod recording;
 mod switching;
 mod transaction;
+mod verifying;
 
+pub use deploying::{Health, NotPromoted, Staged};
+pub use recording::HistoryConfig;
 pub use switching::Switch;
 pub use transaction::Transaction;
+pub use verifying::Verification;
 
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::engine::persist::Collections;
@@ -18,15 +25,17 @@ use crate::http::Descriptors;
 use crate::lang::seclang::codes;
 use crate::limits::Limits;
 use crate::plan::{Ceilings, Options};
-use crate::program::{Loaded, Program};
+use crate::program::Program;
 use crate::rule::Phase;
-use crate::store::{BundleKey, DiskFiles, LoadReport, Loading, RuleSource, Slot, Unverified, load};
+use crate::store::{BundleKey, DiskFiles, LoadReport, Loading, RuleSource, Slot};
 use arc_swap::ArcSwapOption;
+use booting::{Start, Started};
 use collections::{Keeping, Kept};
 use quarantine::Watch;
+use recording::Recording;
 use std::net::IpAddr;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use switching::Switching;
 
 /// A web application firewall: a ruleset in service and everything that evaluations share. Cheap to clone.
@@ -71,30 +80,9 @@ struct Shared {
     switching: Mutex<Switching>,
     kept: Kept,
     report: LoadReport,
-    /// What the ruleset of a generation has taken ready-made. Whoever puts rules into service holds it.
-    unverified: Mutex<Option<(u64, Arc<Unverified>)>>,
-}
-
-/// What [`Waf::verify`] has found.
-#[derive(Debug)]
-pub enum Verification {
-    /// The ruleset in service was compiled from its rules, or compared before.
-    Nothing,
-    /// What was loaded ready-made is what compiling makes.
-    Same {
-        /// Patterns compared.
-        patterns: usize,
-    },
-    /// It is not.
-    Different {
-        /// The file that it came from.
-        from: PathBuf,
-        /// The patterns whose automata are others.
-        patterns: Vec<String>,
-        /// The generation of the same rules, compiled, that is in service now; the report if they do not load. None if other
-        /// rules have come into service meanwhile.
-        replaced: Option<Result<u64, LoadReport>>,
-    },
+    /// Held by whoever puts rules into service, but for rollbacks.
+    deploying: Mutex<()>,
+    recording: Option<Recording>,
 }
 
 /// Says what a [`Waf`] is made of.
@@ -112,6 +100,9 @@ pub struct WafBuilder {
     policy: Policy,
     rule_policy: RulePolicy,
     collections: Keeping,
+    keep_generations: usize,
+    min_serial: Option<u64>,
+    history: Option<HistoryConfig>,
 }
 
 impl WafBuilder {
@@ -166,6 +157,36 @@ impl WafBuilder {
     #[must_use]
     pub fn ceilings(mut self, ceilings: Ceilings) -> Self {
         self.loading.ceilings = Some(ceilings);
+        self
+    }
+
+    /// Takes a ruleset without a single rule, which is an error otherwise: usually something was lost on the way.
+    #[must_use]
+    pub fn allow_empty(mut self) -> Self {
+        self.loading.allow_empty = true;
+        self
+    }
+
+    /// How many generations stay compiled for [`Waf::roll_back`]; 1 by default. Each takes the memory of a ruleset.
+    #[must_use]
+    pub fn keep_generations(mut self, generations: usize) -> Self {
+        self.keep_generations = generations;
+        self
+    }
+
+    /// Refuses bundles whose serial is lower, or that have none: what was signed once stays valid, and could be brought back by
+    /// whoever has a copy. At a start the rules of the engine itself need none. [`Waf::pin_serial`] raises it later.
+    #[must_use]
+    pub fn min_serial(mut self, minimum: u64) -> Self {
+        self.min_serial = Some(minimum);
+        self
+    }
+
+    /// Records on disk what comes into service, so that a start at which the configured rules do not load goes on with the latest
+    /// that did. `docs/store.md` says how a start chooses; [`Waf::health`] says what it has chosen.
+    #[must_use]
+    pub fn history(mut self, history: HistoryConfig) -> Self {
+        self.history = Some(history);
         self
     }
 
@@ -276,7 +297,8 @@ impl WafBuilder {
     /// Loads the rules.
     ///
     /// # Errors
-    /// The report of everything that was found, if there is an error in it.
+    /// The report of everything that was found, if there is an error in it. With a [`history`](Self::history) something else is in
+    /// service then.
     pub fn build(mut self) -> Result<Waf, LoadReport> {
         if self.resolver.is_some() && self.loading.limits.block_lists == 0 {
             self.loading.limits.block_lists = 16;
@@ -287,18 +309,24 @@ impl WafBuilder {
         if let Some(remote) = self.remote.take() {
             self.files = Box::new(WithRemote { files: self.files, remote });
         }
-        let source = self.source.unwrap_or(RuleSource::Builtin);
-        let (loaded, mut report) = load(&source, &*self.files, &self.loading)?;
-        if !can_store(self.uploads.as_deref(), loaded.program(), &mut report.diagnostics) {
-            return Err(report);
-        }
-        let now = self.env.epoch_micros() / 1_000_000;
-        let Some(kept) = self.collections.open(loaded.program(), now, &mut report.diagnostics) else {
-            return Err(report);
+        let at = self.env.epoch_micros();
+        let start = Start {
+            source: self.source.unwrap_or(RuleSource::Builtin),
+            files: &*self.files,
+            loading: &self.loading,
+            uploads: self.uploads.as_deref(),
+            collections: &self.collections,
+            minimum: self.min_serial,
+            at,
         };
-        let slot = Slot::new(loaded);
+        let started = match self.history.filter(|_| !cfg!(fusewall_without = "history")) {
+            None => start.configured(),
+            Some(history) => start.recorded(history),
+        };
+        let Started { first, degraded, kept, report, recording, minimum } = started?;
+        let slot = Slot::new(first, self.keep_generations, degraded);
+        minimum.map(|minimum| slot.pin_serial(minimum));
         let switching = Mutex::new(Switching::new(&slot.current()));
-        let unverified = report.unverified.take().map(|unverified| (slot.current().generation(), unverified));
         let shared = Shared {
             slot,
             loading: self.loading,
@@ -316,10 +344,14 @@ impl WafBuilder {
             switching,
             kept,
             report,
-            unverified: Mutex::new(unverified),
+            deploying: Mutex::new(()),
+            recording,
         };
         let waf = Waf { shared: Arc::new(shared) };
         waf.watch_over(&waf.shared.slot.current());
+        if let Some(recording) = &waf.shared.recording {
+            recording.wait_to_settle();
+        }
         Ok(waf)
     }
 }
@@ -341,6 +373,9 @@ impl Waf {
             policy: Policy::Block,
             rule_policy: RulePolicy::Match,
             collections: Keeping::Memory,
+            keep_generations: 1,
+            min_serial: None,
+            history: None,
         }
     }
 
@@ -367,6 +402,7 @@ impl Waf {
     /// let governor = Governor::new(&GovernorConfig { share: Some(0.7), ..GovernorConfig::default() });
     /// let waf = Waf::builder()
     ///     .rules_text("example.conf", "SecRuleEngine On")
+    ///     .allow_empty()
     ///     .tenant(governor.tenant("shop", 1))
     ///     .build()
     ///     .expect("the rules load");
@@ -417,55 +453,6 @@ impl Waf {
         inner.set_generation(deployed.generation());
         let watch = self.watch(&deployed).map(|watch| (watch, Network::from(IpAddr::from([0; 4]))));
         Transaction { inner: Some(inner), deployed, failed: None, ticket, phase: Phase::RequestHeaders, watch }
-    }
-
-    /// Loads other rules and puts them into service; answers their generation and what loading them has found. A failure leaves
-    /// the present ones where they are. So do rules of `SecRemoteRules` that cannot be fetched, whatever
-    /// `SecRemoteRulesFailAction` says: it is meant for a start, when the alternative is no service at all.
-    ///
-    /// # Errors
-    /// The report, if there is an error in it, or rules are missing.
-    pub fn replace(&self, source: &RuleSource) -> Result<(u64, LoadReport), LoadReport> {
-        let (loaded, mut report) = load(source, &*self.shared.files, &self.shared.loading)?;
-        let missing = report.diagnostics.has(codes::NOT_FETCHED);
-        if missing || !can_store(self.shared.uploads.as_deref(), loaded.program(), &mut report.diagnostics) {
-            return Err(report);
-        }
-        let mut unverified = self.shared.unverified.lock().unwrap_or_else(PoisonError::into_inner);
-        let generation = self.deploy(loaded);
-        *unverified = report.unverified.take().map(|unverified| (generation, unverified));
-        Ok((generation, report))
-    }
-
-    /// Compares what the ruleset in service has taken ready-made from a bundle or from the cache with what compiling its rules
-    /// makes; where that is another, the compiled ruleset replaces it. Takes as long as compiling on one thread: hosts call it
-    /// on a thread of low priority, after the start and after each [`replace`](Self::replace). Exchanges that have begun keep
-    /// their ruleset.
-    pub fn verify(&self) -> Verification {
-        let pending = || self.shared.unverified.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some((generation, unverified)) = pending().clone() else { return Verification::Nothing };
-        let is_same = |(other, _): &(u64, Arc<Unverified>)| *other == generation;
-        let patterns = unverified.differences();
-        if patterns.is_empty() {
-            // Nothing holds the stored automata any longer.
-            let _compared = pending().take_if(|other| is_same(other));
-            return Verification::Same { patterns: unverified.patterns() };
-        }
-        let compiled = unverified.compile(&*self.shared.files, &self.shared.loading);
-        let mut place = pending();
-        let current = place.take_if(|other| is_same(other)).is_some();
-        let replaced = current.then(|| compiled.map(|(loaded, _)| self.deploy(loaded)));
-        Verification::Different { from: unverified.from().to_path_buf(), patterns, replaced }
-    }
-
-    /// What loading the first rules found: warnings and notes.
-    pub fn report(&self) -> &LoadReport {
-        &self.shared.report
-    }
-
-    /// The program in service and its automata.
-    pub fn loaded(&self) -> Arc<Loaded> {
-        self.shared.slot.current().loaded().clone()
     }
 }
 

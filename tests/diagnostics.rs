@@ -90,6 +90,10 @@ fn every_code_that_can_be_seen_in_one_file_is_seen() {
         codes::RECOMPILED,
         codes::CACHE,
         codes::CEILING,
+        codes::EMPTY,
+        codes::SERIAL,
+        codes::NOT_RECORDED,
+        codes::HISTORY,
     ];
     let missing: Vec<_> = codes::ALL
         .iter()

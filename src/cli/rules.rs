@@ -30,6 +30,9 @@ pub struct RulesArgs {
     /// A folder that remembers what took long to compile; nobody else may write to it
     #[arg(long, value_name = "DIR")]
     pub cache: Option<PathBuf>,
+    /// Take rules without a single one; without it that is an error
+    #[arg(long)]
+    pub allow_empty: bool,
     /// What Protobuf messages look like, as `protoc --descriptor_set_out --include_imports` writes it; may be repeated
     #[arg(long = "descriptors", value_name = "FILE")]
     pub descriptors: Vec<PathBuf>,
@@ -66,7 +69,8 @@ impl RulesArgs {
     /// # Errors
     /// A key that cannot be read.
     pub fn loading(&self, limits: Limits) -> anyhow::Result<Loading> {
-        Ok(Loading { limits, bundle_key: self.key()?, cache: self.cache.clone(), ..Loading::default() })
+        let (bundle_key, cache, allow_empty) = (self.key()?, self.cache.clone(), self.allow_empty);
+        Ok(Loading { limits, bundle_key, cache, allow_empty, ..Loading::default() })
     }
 
     /// A builder with these rules.
@@ -76,6 +80,7 @@ impl RulesArgs {
             Some(folder) => builder.cache(folder),
             None => builder,
         };
+        let builder = if self.allow_empty { builder.allow_empty() } else { builder };
         #[cfg(feature = "serve")]
         let builder = match self.remote() {
             Some(remote) => builder.remote_rules(remote),

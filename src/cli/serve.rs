@@ -7,7 +7,7 @@ use crate::host::audit::AuditLog;
 use crate::host::serve::{Config, ErrorLog, Server, config, raise_descriptor_limit};
 use crate::limits::Limits;
 use crate::store::DiskUploads;
-use crate::waf::{Verification, Waf, WafBuilder};
+use crate::waf::{Health, HistoryConfig, Verification, Waf, WafBuilder};
 use anyhow::Context;
 use std::io::IsTerminal;
 use std::net::SocketAddr;
@@ -63,13 +63,17 @@ pub fn run(args: &ServeArgs) -> anyhow::Result<ExitCode> {
         rules: config.rules.clone(),
         bundle_key: config.bundle_key.clone(),
         cache: config.cache.clone(),
+        allow_empty: config.allow_empty,
         descriptors: config.descriptors.clone(),
         allow_remote_rules: config.remote_rules.allow,
         remote_rules_ca: config.remote_rules.ca.clone(),
     };
     let waf = rules.load(builder(&rules, &config))?;
+    if let Health::Degraded { why, generation } = waf.health() {
+        tracing::error!(generation = generation.number, origin = ?generation.origin, "degraded: {why}");
+    }
     verify_behind(&waf);
-    let reloaded = (waf.clone(), rules);
+    let (reloaded, ending) = ((waf.clone(), rules), waf.clone());
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     if config.threads > 0 {
         runtime.worker_threads(config.threads);
@@ -87,6 +91,8 @@ pub fn run(args: &ServeArgs) -> anyhow::Result<ExitCode> {
             failed = reload_on_hangup(reloaded), if !colours => failed,
         }
     });
+    // Whatever still holds the rules: an end in order is no crash.
+    ending.settled();
     log.flush(LAST_WORDS);
     served.map(|()| ExitCode::SUCCESS)
 }
@@ -107,6 +113,12 @@ fn builder(rules: &RulesArgs, config: &Config) -> WafBuilder {
     let mut builder = builder.env(SystemEnv::with_variables(variables));
     if config.governor.share.is_some() {
         builder = builder.tenant(Governor::new(&config.governor).tenant("serve", 1));
+    }
+    if let Some(folder) = &config.history {
+        builder = builder.history(HistoryConfig::new(folder));
+    }
+    if let Some(minimum) = config.min_serial {
+        builder = builder.min_serial(minimum);
     }
     if config.quarantine {
         builder = builder.quarantine(QuarantineConfig::default());
@@ -141,6 +153,7 @@ fn configuration(args: &ServeArgs) -> anyhow::Result<Option<Config>> {
     if !args.rules.descriptors.is_empty() {
         config.descriptors.clone_from(&args.rules.descriptors);
     }
+    config.allow_empty |= args.rules.allow_empty;
     config.remote_rules.allow |= args.rules.allow_remote_rules;
     if args.rules.remote_rules_ca.is_some() {
         config.remote_rules.ca.clone_from(&args.rules.remote_rules_ca);

@@ -51,7 +51,12 @@ impl Cache {
     }
 
     pub(super) fn path(&self, identity: &Identity) -> PathBuf {
-        self.folder.join(format!("{}.fwb", identity.name()))
+        Cache::place(&self.folder, identity)
+    }
+
+    /// Where a folder has what belongs to a ruleset.
+    pub(super) fn place(folder: &Path, identity: &Identity) -> PathBuf {
+        folder.join(format!("{}.fwb", identity.name()))
     }
 
     /// The artefacts of a ruleset.
@@ -117,7 +122,7 @@ fn read_start(path: &Path) -> io::Result<[u8; 8]> {
 }
 
 /// A file of at most `most` bytes.
-fn read(path: &Path, most: usize) -> io::Result<Vec<u8>> {
+pub(super) fn read(path: &Path, most: usize) -> io::Result<Vec<u8>> {
     let file = File::open(path)?;
     let len = file.metadata()?.len();
     if len > most as u64 {
@@ -154,19 +159,19 @@ fn new_file(path: &Path) -> io::Result<File> {
 }
 
 #[cfg(unix)]
-fn make(folder: &Path) -> io::Result<()> {
+pub(super) fn make(folder: &Path) -> io::Result<()> {
     use std::os::unix::fs::DirBuilderExt;
     fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
 }
 
 #[cfg(not(unix))]
-fn make(folder: &Path) -> io::Result<()> {
+pub(super) fn make(folder: &Path) -> io::Result<()> {
     fs::create_dir_all(folder)
 }
 
 /// Whether the folder is this user's, and nobody else can write to it.
 #[cfg(unix)]
-fn is_private(folder: &Path) -> Result<(), String> {
+pub(super) fn is_private(folder: &Path) -> Result<(), String> {
     use std::os::unix::fs::MetadataExt;
     let metadata = fs::metadata(folder).map_err(|problem| problem.to_string())?;
     if !metadata.is_dir() {
@@ -187,6 +192,6 @@ fn is_private(folder: &Path) -> Result<(), String> {
 }
 
 #[cfg(not(unix))]
-fn is_private(folder: &Path) -> Result<(), String> {
+pub(super) fn is_private(folder: &Path) -> Result<(), String> {
     if folder.is_dir() { Ok(()) } else { Err("it is no folder".to_owned()) }
 }

@@ -4,6 +4,7 @@
 use super::builtin::builtin_files;
 use super::bundle::{self, Bundle, BundleKey, Carried, Identity, Recorder};
 use super::cache::{self, Cache, Found};
+use super::release::{ContentHash, Release};
 use super::unverified::Unverified;
 use crate::diag::{Diagnostic, Diagnostics, Severity, SourceMap, json, text};
 use crate::engine::{FixedEnv, Scratch, Transaction};
@@ -46,6 +47,13 @@ pub struct LoadReport {
 }
 
 impl LoadReport {
+    /// Of one finding that points nowhere.
+    pub fn of(diagnostic: Diagnostic) -> LoadReport {
+        let mut diagnostics = Diagnostics::new(1);
+        diagnostics.push(diagnostic);
+        LoadReport { diagnostics, sources: SourceMap::new(), unverified: None }
+    }
+
     /// The findings for people.
     pub fn render(&self, color: bool) -> String {
         text::render(&self.diagnostics, &self.sources, color)
@@ -90,6 +98,8 @@ pub struct Loading {
     pub cache: Option<PathBuf>,
     /// What the rules may cost at most; without it any amount.
     pub ceilings: Option<Ceilings>,
+    /// Whether a ruleset may be without a single rule: usually something was lost on the way.
+    pub allow_empty: bool,
 }
 
 /// Loads a ruleset. A path may be that of a compiled bundle: all its rules then come out of it, signed by
@@ -102,20 +112,58 @@ pub fn load(
     files: &dyn Files,
     loading: &Loading,
 ) -> Result<(Arc<Loaded>, LoadReport), LoadReport> {
+    let Prepared { release, report, .. } = prepare(source, files, loading, false)?;
+    Ok((release.loaded().clone(), report))
+}
+
+/// A ruleset that can go into service.
+#[derive(Debug)]
+pub struct Prepared {
+    /// The rules, compiled, verified and probed.
+    pub release: Release,
+    /// What loading them has found.
+    pub report: LoadReport,
+    /// All of it as the bytes of a bundle, if they were asked for; or why it cannot be kept so.
+    pub packed: Option<Result<Vec<u8>, String>>,
+}
+
+/// Loads a ruleset as [`load`] does, for service. `pack`: somebody wants to keep it.
+///
+/// # Errors
+/// The report, if there is an error among its findings.
+pub fn prepare(source: &RuleSource, files: &dyn Files, loading: &Loading, pack: bool) -> Result<Prepared, LoadReport> {
     let found = Findings::new(&loading.limits);
     match bundle::find(source, files) {
         Err(error) => Err(found.and(*error).report()),
         Ok(Some(path)) => match bundle::open(&path, files, loading.bundle_key.as_ref(), &loading.limits) {
             Err(error) => Err(found.and(*error).report()),
-            Ok(bundle) => load_bundle(bundle, &path, loading, found),
+            Ok((bundle, serial)) => {
+                let prepared = load_bundle(bundle, &path, loading, found, pack)?;
+                Ok(Prepared { release: prepared.release.with_serial(serial), ..prepared })
+            }
         },
         Ok(None) => match source {
             RuleSource::Builtin => {
                 let (source, files) = builtin();
-                load_source(&source, &files, loading, found)
+                load_source(&source, &files, loading, found, pack)
             }
-            _ => load_source(source, files, loading, found),
+            _ => load_source(source, files, loading, found, pack),
         },
+    }
+}
+
+/// Loads what [`prepare`] has packed before; `path` is where it was found. The caller has seen that the bytes are not damaged.
+///
+/// # Errors
+/// The report, if there is an error among its findings.
+pub fn restore(bytes: Vec<u8>, path: &Path, serial: Option<u64>, loading: &Loading) -> Result<Prepared, LoadReport> {
+    let found = Findings::new(&loading.limits);
+    match Bundle::read(bytes, true, &loading.limits) {
+        Err(problem) => Err(found.and(bundle::damaged(path, problem)).report()),
+        Ok(bundle) => {
+            let prepared = load_bundle(bundle, path, loading, found, false)?;
+            Ok(Prepared { release: prepared.release.with_serial(serial), ..prepared })
+        }
     }
 }
 
@@ -153,7 +201,7 @@ pub fn compile(source: &RuleSource, files: &dyn Files, loading: &Loading) -> Res
         Ok(None) => None,
         Ok(Some(path)) => match bundle::open(&path, files, loading.bundle_key.as_ref(), &loading.limits) {
             Err(error) => return Err(found.and(*error).report()),
-            Ok(bundle) => Some(bundle),
+            Ok((bundle, _)) => Some(bundle),
         },
     };
     let (own, own_files) = builtin();
@@ -213,7 +261,8 @@ fn load_source(
     files: &dyn Files,
     loading: &Loading,
     mut found: Findings,
-) -> Result<(Arc<Loaded>, LoadReport), LoadReport> {
+    pack: bool,
+) -> Result<Prepared, LoadReport> {
     let cache = match loading.cache.as_deref().map(Cache::open).transpose() {
         Ok(cache) => cache,
         Err(warning) => {
@@ -221,43 +270,48 @@ fn load_source(
             None
         }
     };
-    let Some(cache) = cache else {
-        let ruleset = parse(source, files, loading, &Artefacts::new(), &mut found);
-        let drafted = draft(ruleset, loading, &mut found);
-        return finish(drafted, loading, Unpacked::default(), false, found).map(|(loaded, _, report)| (loaded, report));
-    };
-    let recorder = Recorder::new(files, false);
+    let recorder = Recorder::new(files, pack);
     let ruleset = parse(source, &recorder, loading, &Artefacts::new(), &mut found);
     let recorded = recorder.finish();
+    let content = ContentHash::new(source, &recorded.hashes, &loading.limits);
     let identity = Identity::new(source, &recorded.hashes, &loading.limits, loading.options);
-    let known = match cache.find(&identity, &loading.limits) {
-        Found::Artefacts(artefacts) => artefacts,
-        Found::Nothing => Artefacts::new(),
-        Found::Useless(warning) => {
+    let known = match cache.as_ref().map(|cache| cache.find(&identity, &loading.limits)) {
+        Some(Found::Artefacts(artefacts)) => artefacts,
+        Some(Found::Nothing) | None => Artefacts::new(),
+        Some(Found::Useless(warning)) => {
             found.diagnostics.push(warning);
             Artefacts::new()
         }
     };
     let (drafted, unpacked) = while_unpacking(&known, &loading.limits, || draft(ruleset, loading, &mut found));
-    if unpacked.refused > 0 {
+    let damaged = unpacked.refused > 0;
+    if let Some(cache) = cache.as_ref().filter(|_| damaged) {
         found.diagnostics.push(cache::useless(&cache.path(&identity), &"automata in it are damaged"));
     }
-    let keep = (known.is_empty() || unpacked.refused > 0) && recorded.unusable.is_none();
-    let (loaded, artefacts, mut report) = finish(drafted, loading, unpacked, keep, found)?;
-    if keep {
+    let cache = cache.filter(|_| known.is_empty() || damaged).filter(|_| recorded.unusable.is_none());
+    let (loaded, artefacts, mut report) = finish(drafted, loading, unpacked, pack || cache.is_some(), found)?;
+    let bundle = |source, carried, artefacts| {
+        let engine = bundle::ENGINE.to_owned();
+        Bundle { engine, identity, source, carried, artefacts }
+    };
+    if let Some(cache) = &cache {
         // Nothing but what was slow: the rules are read where they are.
-        let (source, carried) = (RuleSource::Paths(Vec::new()), Carried::default());
-        let bundle = Bundle { engine: bundle::ENGINE.to_owned(), identity, source, carried, artefacts };
-        if let Err(warning) = cache.keep(&bundle) {
+        let kept = bundle(RuleSource::Paths(Vec::new()), Carried::default(), artefacts.clone());
+        if let Err(warning) = cache.keep(&kept) {
             report.diagnostics.push(*warning);
         }
     }
+    let packed = pack.then(|| match recorded.unusable {
+        Some(path) => Err(format!("`{}` has changed while it was read, or its name is not Unicode", path.display())),
+        None => Ok(bundle(source.clone(), recorded.carried, artefacts).to_bytes()),
+    });
     if !known.is_empty() {
-        let from = cache.path(&identity);
+        let from = Cache::place(loading.cache.as_deref().unwrap_or(Path::new("")), &identity);
         let (limits, source) = (loading.limits.clone(), source.clone());
         report.unverified = Some(Arc::new(Unverified { artefacts: known, limits, source, carried: None, from }));
     }
-    Ok((loaded, report))
+    let release = Release::new(loaded, content, None, report.unverified.clone());
+    Ok(Prepared { release, report, packed })
 }
 
 /// Loads rules from a bundle. Its automata are unpacked while its rules are read.
@@ -266,20 +320,26 @@ fn load_bundle(
     path: &Path,
     loading: &Loading,
     mut found: Findings,
-) -> Result<(Arc<Loaded>, LoadReport), LoadReport> {
-    let Bundle { engine, identity, source, carried, artefacts } = bundle;
+    pack: bool,
+) -> Result<Prepared, LoadReport> {
+    let hashes = bundle.carried.hashes();
     // Whoever looks for spans compiles the patterns that say less: each artefact knows what it is for.
-    if identity != Identity::new(&source, &carried.hashes(), &loading.limits, Options::default()) {
-        let why = if engine == bundle::ENGINE {
+    if bundle.identity != Identity::new(&bundle.source, &hashes, &loading.limits, Options::default()) {
+        let why = if bundle.engine == bundle::ENGINE {
             "was compiled under other limits".to_owned()
         } else {
-            format!("was compiled by `{engine}`, this is `{}`", bundle::ENGINE)
+            format!("was compiled by `{}`, this is `{}`", bundle.engine, bundle::ENGINE)
         };
         let message = format!("the compiled bundle `{}` {why}: its rules are compiled again", path.display());
         let help = "compile it anew with `fusewall compile --rules` (of the rules, or of the bundle), and sign it";
         found.diagnostics.push(Diagnostic::warning(codes::RECOMPILED, None, message).help(help));
-        return load_source(&source, &carried, loading, found);
+        // What the cache remembers is compared with files that are where they were, which those of a bundle are not.
+        let loading = Loading { cache: None, ..loading.clone() };
+        return load_source(&bundle.source, &bundle.carried, &loading, found, pack);
     }
+    let content = ContentHash::new(&bundle.source, &hashes, &loading.limits);
+    let packed = pack.then(|| Ok(bundle.to_bytes()));
+    let Bundle { source, carried, artefacts, .. } = bundle;
     let limits = &loading.limits;
     let (drafted, unpacked) = while_unpacking(&artefacts, limits, || {
         let ruleset = parse(&source, &carried, loading, &artefacts, &mut found);
@@ -298,7 +358,8 @@ fn load_bundle(
     let (loaded, _, mut report) = finish(drafted, loading, unpacked, false, found)?;
     let (limits, from) = (limits.clone(), path.to_path_buf());
     report.unverified = Some(Arc::new(Unverified { artefacts, limits, source, carried: Some(carried), from }));
-    Ok((loaded, report))
+    let release = Release::new(loaded, content, None, report.unverified.clone());
+    Ok(Prepared { release, report, packed })
 }
 
 /// Does something while artefacts are unpacked.
@@ -312,6 +373,12 @@ fn while_unpacking<T>(artefacts: &Artefacts, limits: &Limits, work: impl FnOnce(
 /// Plans all that needs no automata; nothing if there is an error already.
 fn draft(ruleset: Ruleset, loading: &Loading, found: &mut Findings) -> Option<Drafted> {
     let sound = found.diagnostics.errors() == 0;
+    if sound && ruleset.rules.is_empty() && !loading.allow_empty && !cfg!(fusewall_without = "empty") {
+        let help = "nothing would be inspected: look whether `Include` finds its files, and what `SecRuleRemove...` removes; if it is \
+                    meant, say so: `--allow-empty`, `allow_empty` in the configuration, `WafBuilder::allow_empty`";
+        found.diagnostics.push(Diagnostic::error(codes::EMPTY, None, "the ruleset has not a single rule").help(help));
+        return None;
+    }
     sound.then(|| plan::draft(ruleset, &loading.limits, loading.options, &mut found.diagnostics))
 }
 

@@ -1,38 +1,145 @@
-//! A slot: the one pointer that says which ruleset rules.
+//! A slot: the one pointer that says which ruleset rules, and the generations that it can go back to.
+//!
+//! Reading is one atomic load, and never waits. Whoever changes something holds a lock meanwhile, which readers do not know of: a change
+//! is a few comparisons and one store, compiling and disks stay outside.
 
+use super::release::{ContentHash, Release};
 use crate::engine::Scratch;
 use crate::program::{Loaded, Switches};
 use arc_swap::ArcSwap;
-use std::sync::{Arc, Mutex};
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Scratches kept for reuse, at most.
-const POOL: usize = 64;
+/// What is known about a deployment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Generation {
+    /// Its number. Every deployment has a higher one than all before it, a rollback too.
+    pub number: u64,
+    /// What was deployed. Two generations of the same content decide alike.
+    pub content: ContentHash,
+    /// The number that whoever signed the bundle has given it.
+    pub serial: Option<u64>,
+    /// When it came into service, in microseconds since 1970 as the host's clock has it.
+    pub at: u64,
+    /// How it came.
+    pub origin: Origin,
+}
+
+/// How a ruleset came into service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Origin {
+    /// It is what the process was configured with.
+    Started,
+    /// The history had it when the process started.
+    Restored,
+    /// The rules of the engine itself, where nothing else could be loaded.
+    Builtin,
+    /// Somebody has put it into service.
+    Promoted,
+    /// It was in service before, as the generation of this number.
+    RolledBack(u64),
+    /// It is the generation of this number, compiled: what that one had taken ready-made was wrong.
+    Recompiled(u64),
+}
+
+/// What is to come into service.
+#[derive(Debug, Clone)]
+pub struct Candidate {
+    /// The rules.
+    pub release: Arc<Release>,
+    /// [`Slot::next_number`].
+    pub number: u64,
+    /// Microseconds since 1970.
+    pub at: u64,
+    /// How it comes.
+    pub origin: Origin,
+}
+
+impl Candidate {
+    /// What it will be known as.
+    pub fn generation(&self) -> Generation {
+        let Candidate { release, number, at, origin } = self;
+        let (content, serial) = (release.content(), release.serial());
+        Generation { number: *number, content, serial, at: *at, origin: *origin }
+    }
+}
+
+/// Why a ruleset does not come into service. What is in service stays there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Refused {
+    /// Something else has come into service since.
+    #[error("it was made against generation {planned}, but generation {current} is in service")]
+    Stale {
+        /// The generation that it was made against.
+        planned: u64,
+        /// The one in service.
+        current: u64,
+    },
+    /// It is older than the oldest that may be in service.
+    #[error("{}, at least {minimum} is asked for", serial.map_or("it has no serial".to_owned(), |serial| format!("its serial is {serial}")))]
+    BelowMinimum {
+        /// Its serial; what has none could be any.
+        serial: Option<u64>,
+        /// The pinned minimum.
+        minimum: u64,
+    },
+}
+
+/// Why nothing was rolled back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum NothingToRollBackTo {
+    /// No generation before is kept.
+    #[error("no generation before this one is kept")]
+    Nothing,
+    /// The one before is older than the oldest that may be in service.
+    #[error("the generation before is not taken: {0}")]
+    Refused(#[from] Refused),
+}
 
 /// A ruleset in service. Everything that a request reads hangs off it.
 #[derive(Debug)]
 pub struct Deployed {
-    loaded: Arc<Loaded>,
-    generation: u64,
+    release: Arc<Release>,
+    generation: Generation,
     switches: Arc<Switches>,
-    /// Scratches between requests. The lock is only ever tried: whoever finds it taken makes a new scratch (or drops one).
-    #[allow(clippy::vec_box, reason = "a scratch moves between pool and transaction: one pointer, not kilobytes")]
-    pool: [Mutex<Vec<Box<Scratch>>>; 4],
+    /// Why it is not what the process was told to run.
+    degraded: Option<Arc<str>>,
 }
 
 impl Deployed {
-    fn new(loaded: Arc<Loaded>, generation: u64) -> Self {
-        let switches = Arc::new(Switches::new(loaded.program().rules.len()));
-        Deployed { loaded, generation, switches, pool: Default::default() }
+    fn new(candidate: Candidate, degraded: Option<Arc<str>>) -> Self {
+        let generation = candidate.generation();
+        let switches = Arc::new(Switches::new(candidate.release.loaded().program().rules.len()));
+        Deployed { release: candidate.release, generation, switches, degraded }
+    }
+
+    /// The rules, which other generations may have, too.
+    pub fn release(&self) -> &Arc<Release> {
+        &self.release
     }
 
     /// The program and its automata.
     pub fn loaded(&self) -> &Arc<Loaded> {
-        &self.loaded
+        self.release.loaded()
     }
 
-    /// Its number: 1 for the first ruleset of a slot.
+    /// Its number: 1 for the first ruleset of a slot, unless a history knows of others.
     pub fn generation(&self) -> u64 {
+        self.generation.number
+    }
+
+    /// What is known about it.
+    pub fn about(&self) -> Generation {
         self.generation
+    }
+
+    /// Why it is not what the process was told to run, if it is not.
+    pub fn degraded(&self) -> Option<&Arc<str>> {
+        self.degraded.as_ref()
     }
 
     /// What can be turned off in it while it is in service.
@@ -42,20 +149,12 @@ impl Deployed {
 
     /// Memory for one evaluation.
     pub fn scratch(&self) -> Box<Scratch> {
-        let pooled = self.pool.iter().find_map(|shelf| shelf.try_lock().ok()?.pop());
-        pooled.unwrap_or_else(|| Box::new(Scratch::new(self.loaded.program())))
+        self.release.scratch()
     }
 
     /// Takes memory back.
     pub fn recycle(&self, scratch: Box<Scratch>) {
-        for shelf in &self.pool {
-            if let Ok(mut shelf) = shelf.try_lock()
-                && shelf.len() < POOL / self.pool.len()
-            {
-                shelf.push(scratch);
-                return;
-            }
-        }
+        self.release.recycle(scratch);
     }
 }
 
@@ -63,30 +162,138 @@ impl Deployed {
 #[derive(Debug)]
 pub struct Slot {
     current: ArcSwap<Deployed>,
+    next: AtomicU64,
+    changing: Mutex<Past>,
+}
+
+/// What whoever changes something looks at.
+#[derive(Debug)]
+struct Past {
+    /// What can be rolled back to, the latest last.
+    older: VecDeque<(Arc<Release>, Generation)>,
+    keep: usize,
+    minimum: Option<u64>,
+}
+
+impl Past {
+    fn admits(&self, serial: Option<u64>) -> Result<(), Refused> {
+        match self.minimum {
+            Some(minimum) if serial.is_none_or(|serial| serial < minimum) => {
+                Err(Refused::BelowMinimum { serial, minimum })
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 impl Slot {
-    /// A slot with its first ruleset.
-    pub fn new(loaded: Arc<Loaded>) -> Self {
-        Slot { current: ArcSwap::from_pointee(Deployed::new(loaded, 1)) }
+    /// A slot with its first ruleset, which keeps `keep` generations for rollbacks. `degraded`: why it is another ruleset than
+    /// was asked for.
+    pub fn new(first: Candidate, keep: usize, degraded: Option<Arc<str>>) -> Self {
+        let next = AtomicU64::new(first.number + 1);
+        let changing = Mutex::new(Past { older: VecDeque::with_capacity(keep), keep, minimum: None });
+        Slot { current: ArcSwap::from_pointee(Deployed::new(first, degraded)), next, changing }
     }
 
     /// The ruleset in service now. A request calls this once and keeps the answer.
+    #[inline]
     pub fn current(&self) -> Arc<Deployed> {
         self.current.load_full()
     }
 
-    /// Puts another ruleset into service, after `prepare` has turned the switches that are to be off from the start; requests under
-    /// way finish on theirs. Answers what is in service now.
-    pub fn replace(&self, loaded: Arc<Loaded>, prepare: impl Fn(&Deployed)) -> Arc<Deployed> {
-        loop {
-            let current = self.current.load();
-            let next = Arc::new(Deployed::new(loaded.clone(), current.generation + 1));
-            prepare(&next);
-            let before = self.current.compare_and_swap(&*current, next.clone());
-            if Arc::ptr_eq(&before, &current) {
-                return next;
+    /// A number that no generation has had.
+    pub fn next_number(&self) -> u64 {
+        self.next.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// No generation gets a number up to this one: others have had them.
+    pub fn skip_numbers(&self, last: u64) {
+        self.next.fetch_max(last.saturating_add(1), Ordering::Relaxed);
+    }
+
+    /// Nothing with a lower serial comes into service from now on; a minimum is never lowered. What is in service stays.
+    pub fn pin_serial(&self, minimum: u64) -> u64 {
+        let mut past = self.past();
+        let pinned = past.minimum.map_or(minimum, |before| before.max(minimum));
+        past.minimum = Some(pinned);
+        pinned
+    }
+
+    /// Whether something of this serial may come into service.
+    ///
+    /// # Errors
+    /// It may not.
+    pub fn admits(&self, serial: Option<u64>) -> Result<(), Refused> {
+        self.past().admits(serial)
+    }
+
+    /// Puts a ruleset into service, if `expected` still is: compare and swap. Without one it replaces whatever is there. `prepare`
+    /// turns the switches that are to be off from the start; requests under way finish on theirs.
+    ///
+    /// # Errors
+    /// Another generation is in service, a later one than the candidate's, or its serial is below the minimum.
+    pub fn apply(
+        &self,
+        candidate: Candidate,
+        expected: Option<u64>,
+        prepare: impl FnOnce(&Deployed),
+    ) -> Result<Arc<Deployed>, Refused> {
+        let mut past = self.past();
+        let current = self.current.load_full();
+        let number = current.generation();
+        let expected = expected.filter(|_| !cfg!(fusewall_without = "compare"));
+        match expected {
+            Some(planned) if planned != number => return Err(Refused::Stale { planned, current: number }),
+            _ if candidate.number <= number => {
+                return Err(Refused::Stale { planned: candidate.number, current: number });
             }
+            _ => {}
         }
+        // What has wrong automata has to go, and is never gone back to.
+        if !matches!(candidate.origin, Origin::Recompiled(_)) {
+            past.admits(candidate.release.serial())?;
+            past.older.push_back((current.release.clone(), current.generation));
+            let beyond = past.older.len().saturating_sub(past.keep);
+            past.older.drain(..beyond);
+        }
+        let next = Arc::new(Deployed::new(candidate, None));
+        prepare(&next);
+        self.current.store(next.clone());
+        Ok(next)
+    }
+
+    /// Puts the generation before into service again, under a new number; nothing is compiled. Twice in a row goes back two, if so
+    /// many are kept.
+    ///
+    /// # Errors
+    /// There is none, or its serial is below the minimum.
+    pub fn roll_back(&self, at: u64, prepare: impl FnOnce(&Deployed)) -> Result<Arc<Deployed>, NothingToRollBackTo> {
+        let mut past = self.past();
+        let (release, before) = past.older.pop_back().ok_or(NothingToRollBackTo::Nothing)?;
+        if let Err(refused) = past.admits(release.serial()) {
+            past.older.push_back((release, before));
+            return Err(refused.into());
+        }
+        let origin = Origin::RolledBack(before.number);
+        let next = Arc::new(Deployed::new(Candidate { release, number: self.next_number(), at, origin }, None));
+        prepare(&next);
+        self.current.store(next.clone());
+        Ok(next)
+    }
+
+    /// What is in service, and behind it what can be rolled back to, the latest first.
+    pub fn generations(&self) -> Vec<Generation> {
+        let past = self.past();
+        let older = past.older.iter().rev().map(|(_, generation)| *generation);
+        std::iter::once(self.current.load().generation).chain(older).collect()
+    }
+
+    /// Never goes back to this release.
+    pub fn forget(&self, release: &Arc<Release>) {
+        self.past().older.retain(|(other, _)| !Arc::ptr_eq(other, release));
+    }
+
+    fn past(&self) -> MutexGuard<'_, Past> {
+        self.changing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,13 +1,11 @@
 //! Automata that were loaded ready-made, until somebody has compared them.
 
 use super::bundle::Carried;
-use super::load::{LoadReport, Loading, RuleSource, load};
+use super::load::{LoadReport, Loading, Prepared, RuleSource, prepare};
 use crate::files::Files;
 use crate::limits::Limits;
 use crate::plan::Artefacts;
-use crate::program::Loaded;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 /// What a ruleset has taken from a bundle or from the cache. That bytes are automata can be seen from them; that they are those
 /// of the patterns beside them only compiling shows.
@@ -40,17 +38,18 @@ impl Unverified {
         differs.map(|(pattern, _)| String::from_utf8_lossy(&pattern.text).into_owned()).collect()
     }
 
-    /// Loads the same rules without anything ready-made: of a bundle those that it carries. A file in the cache is removed.
+    /// Loads the same rules without anything ready-made: of a bundle those that it carries. A file in the cache is removed. `pack`
+    /// as [`prepare`] has it.
     ///
     /// # Errors
     /// The report, if there is an error in it.
-    pub fn compile(&self, files: &dyn Files, loading: &Loading) -> Result<(Arc<Loaded>, LoadReport), LoadReport> {
+    pub fn compile(&self, files: &dyn Files, loading: &Loading, pack: bool) -> Result<Prepared, LoadReport> {
         let loading = Loading { cache: None, ..loading.clone() };
         match &self.carried {
-            Some(carried) => load(&self.source, carried, &loading),
+            Some(carried) => prepare(&self.source, carried, &loading, pack),
             None => {
                 let _ = std::fs::remove_file(&self.from);
-                load(&self.source, files, &loading)
+                prepare(&self.source, files, &loading, pack)
             }
         }
     }

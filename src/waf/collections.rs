@@ -45,10 +45,10 @@ impl Kept {
 
 impl Keeping {
     /// Opens the store for that program. `now` is seconds since 1970. `None`: it cannot be opened, which is among the findings.
-    pub(super) fn open(self, program: &Program, now: u64, found: &mut Diagnostics) -> Option<Kept> {
+    pub(super) fn open(&self, program: &Program, now: u64, found: &mut Diagnostics) -> Option<Kept> {
         let in_memory = || Some(Kept::plain(Arc::new(MemoryCollections::new(&program.limits))));
         match self {
-            Keeping::Given(store) => Some(Kept::plain(store)),
+            Keeping::Given(store) => Some(Kept::plain(Arc::clone(store))),
             #[cfg(feature = "persist")]
             Keeping::DataDir => match folder_of(program) {
                 Some(folder) => on_disk(folder, &program.limits, now, found),

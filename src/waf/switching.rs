@@ -137,13 +137,4 @@ impl Waf {
     pub(super) fn switching(&self) -> std::sync::MutexGuard<'_, Switching> {
         self.shared.switching.lock().unwrap_or_else(PoisonError::into_inner)
     }
-
-    /// Puts a ruleset into service, with everything off that was.
-    pub(super) fn deploy(&self, loaded: Arc<crate::program::Loaded>) -> u64 {
-        let mut switching = self.switching();
-        let next = self.shared.slot.replace(loaded, |deployed| switching.prepare(deployed));
-        switching.deployed(&next);
-        self.watch_over(&next);
-        next.generation()
-    }
 }

@@ -13,7 +13,7 @@ pub fn waf_with(rules: &str, limits: Limits) -> Waf {
     let rules =
         format!("SecRuleEngine On\nSecRequestBodyAccess On\nSecResponseBodyAccess On\nSecAuditEngine On\n{rules}");
     let builder = Waf::builder().rules_text("t.conf", rules).limits(limits);
-    builder.env(FixedEnv { epoch_micros: 1_709_210_096_000_000 }).build().unwrap()
+    builder.allow_empty().env(FixedEnv { epoch_micros: 1_709_210_096_000_000 }).build().unwrap()
 }
 
 /// The same for properties: made once for each ruleset and limit.

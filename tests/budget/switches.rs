@@ -104,7 +104,11 @@ fn a_rule_that_runs_is_left_at_once() {
         assert_eq!(transaction.step(20_000), Step::Pending);
     }
     // Requests under way are on the generation before.
-    waf.replace(&RuleSource::Text { name: "n.conf".into(), text: "SecRuleEngine On".into() }).expect("it loads");
+    waf.replace(&RuleSource::Text {
+        name: "n.conf".into(),
+        text: "SecRuleEngine On\nSecAction \"id:9,phase:5,pass\"".into(),
+    })
+    .expect("it loads");
     waf.switch_off(&Switch::Rule(RuleId(1)));
     while transaction.step(u64::MAX) == Step::Pending {}
     assert_eq!(logged(&transaction), [2], "the next rule runs");

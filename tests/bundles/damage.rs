@@ -28,8 +28,17 @@ fn survive(bytes: Vec<u8>) -> Result<(), TestCaseError> {
     Ok(())
 }
 
+/// `FUSEWALL_BUNDLES=full` tries more of them.
+fn cases() -> u32 {
+    match std::env::var("FUSEWALL_BUNDLES").as_deref() {
+        Ok("full") => 512,
+        _ if cfg!(debug_assertions) => 16,
+        _ => 96,
+    }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(if cfg!(debug_assertions) { 16 } else { 512 }))]
+    #![proptest_config(ProptestConfig::with_cases(cases()))]
 
     #[test]
     fn any_byte_may_be_wrong(at in any::<prop::sample::Index>(), bits in 1u8.., more in any::<Option<(prop::sample::Index, u8)>>()) {

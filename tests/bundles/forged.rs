@@ -36,10 +36,14 @@ fn comparing_finds_it_and_the_rules_come_back() {
 
 #[test]
 fn it_stays_away_from_rules_that_came_later() {
-    let files = signed(&forged()).with("later.conf", "SecRuleEngine Off");
+    let files = signed(&forged()).with("later.conf", "SecAction \"id:9,phase:5,pass\"");
     let waf = from_bundle(files).unwrap();
     waf.replace(&RuleSource::Paths(vec!["later.conf".into()])).unwrap();
     assert!(matches!(waf.verify(), Verification::Nothing), "what is not in service is not compared");
+    waf.roll_back().unwrap();
+    assert!(matches!(waf.verify(), Verification::Different { replaced: Some(Ok(4)), .. }), "what comes back is");
+    assert!(get(&waf, "attack1").interruption().is_some());
+    waf.roll_back().expect_err("nobody goes back to wrong automata");
 }
 
 #[test]

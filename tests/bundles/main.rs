@@ -8,6 +8,7 @@ mod damage;
 mod forged;
 mod refused;
 mod round_trip;
+mod serial;
 
 use fusewall::engine::FixedEnv;
 use fusewall::files::MemoryFiles;

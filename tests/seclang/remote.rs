@@ -80,8 +80,9 @@ fn fetched_rules_ask_no_server() {
 #[test]
 fn a_reload_without_fetched_rules_leaves_those_in_service() {
     let text = "SecRemoteRulesFailAction Warn\nSecRemoteRules k https://a.example/";
-    let builder =
-        |path: &str| fusewall::Waf::builder().remote_rules(Shelf).rules_text("r.conf", format!("{text}{path}\n"));
+    let builder = |path: &str| {
+        fusewall::Waf::builder().remote_rules(Shelf).allow_empty().rules_text("r.conf", format!("{text}{path}\n"))
+    };
     let waf = builder("none").build().expect("a start goes without them");
     let source =
         |path: &str| fusewall::store::RuleSource::Text { name: "r.conf".into(), text: format!("{text}{path}\n") };

@@ -111,6 +111,42 @@ fn a_hangup_loads_the_rules_anew_and_keeps_the_old_ones_if_they_are_wrong() {
 }
 
 #[test]
+fn with_a_history_it_starts_whatever_the_rules_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, config) = (folder.path().join("rules.conf"), folder.path().join("serve.toml"));
+    let text = format!("rules = ['{}']\nhistory = '{}'\n", file.display(), folder.path().join("history").display());
+    std::fs::write(&config, text).unwrap();
+    std::fs::write(&file, "SecRuleEngine On\nSecRule ARGS \"@contains evil\" \"id:1,phase:1,deny\"\n").unwrap();
+    let start = || Serving::start(&["--config", config.to_str().unwrap()]);
+    let mut site = start();
+    assert_eq!(site.status("/?q=evil"), "403");
+    site.signal("-INT");
+    assert!(site.child.wait().unwrap().success());
+    assert!(!folder.path().join("history/starts").exists(), "an end in order is no crash");
+    for poison in ["SecRule nonsense", "", "SecRuleEngine On\nInclude absent.conf\n"] {
+        std::fs::write(&file, poison).unwrap();
+        let mut command = serve(&["--listen", "127.0.0.1:0", "--config", config.to_str().unwrap()]);
+        let mut child = command.spawn().unwrap();
+        let mut errors = BufReader::new(child.stderr.take().unwrap());
+        // The log has a thread of its own: either line may come first.
+        let mut told = String::new();
+        while !(told.contains("degraded:") && told.contains("listening on")) {
+            told += &line_with(&mut errors, "");
+        }
+        assert!(told.contains("do not load") && told.contains("Restored"), "{told}");
+        let address = told.split("http://").nth(1).unwrap().split(',').next().unwrap().parse().unwrap();
+        let mut site = Serving { child, errors, address };
+        assert_eq!(site.status("/?q=evil"), "403", "{poison}");
+        site.signal("-INT");
+        assert!(site.child.wait().unwrap().success());
+    }
+    let rules = folder.path().join("none.conf");
+    std::fs::write(&rules, "").unwrap();
+    let output = serve(&["--rules", rules.to_str().unwrap()]).output().unwrap();
+    assert!(!output.status.success(), "without one it does not");
+}
+
+#[test]
 fn what_keeps_it_from_starting_is_said() {
     let holder = TcpListener::bind("127.0.0.1:0").unwrap();
     let taken = holder.local_addr().unwrap().to_string();

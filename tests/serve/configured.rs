@@ -41,7 +41,7 @@ fn block_lists_are_asked_if_they_may_be() {
 fn uploads_are_stored_as_the_rules_say() {
     let (folder, uploads) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let rules = format!("SecUploadDir {}\nSecUploadKeepFiles On\n", uploads.path().display());
-    let site = start(folder.path(), &rules, "", &[]);
+    let site = start(folder.path(), &rules, "allow_empty = true", &[]);
     let body =
         "--B\r\nContent-Disposition: form-data; name=\"f\"; filename=\"../../evil\"\r\n\r\nthe content\r\n--B--\r\n";
     let request = format!(

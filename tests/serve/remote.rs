@@ -75,7 +75,7 @@ impl Server {
 
     fn waf(&self, rules: String) -> Result<Waf, String> {
         let remote = HttpsRules::trusting(&self.ca);
-        let built = Waf::builder().rules_text("local.conf", rules).remote_rules(remote).build();
+        let built = Waf::builder().rules_text("local.conf", rules).remote_rules(remote).allow_empty().build();
         built.map_err(|report| report.to_string())
     }
 }

@@ -4,15 +4,21 @@
 //! A drill proves something only if it can fail: each guard can be taken out of the build (`--cfg fusewall_without="meter"` and
 //! its like), and `.ci/guards` wants to see the drills of that guard fail then.
 
+mod d10_alternating_files;
 mod d12_reports;
+mod d16_poisoned_start;
+mod d19_stale_plans;
 mod d1_dear_regex;
+mod d20_empty_ruleset;
 mod d21_every_pattern;
 mod d22_heavy_bodies;
+mod d23_reloads;
 mod d2_many_rules;
 mod d3_watching_rule;
 mod d4_canary;
 mod d5_ceiling;
 mod d6_kill_switch;
+mod d7_rollback;
 pub(super) mod pumps;
 mod report;
 mod setting;
@@ -59,9 +65,15 @@ const DRILLS: &[Drill] = &[
     d4_canary::DRILL,
     d5_ceiling::DRILL,
     d6_kill_switch::DRILL,
+    d7_rollback::DRILL,
+    d10_alternating_files::DRILL,
     d12_reports::DRILL,
+    d16_poisoned_start::DRILL,
+    d19_stale_plans::DRILL,
+    d20_empty_ruleset::DRILL,
     d21_every_pattern::DRILL,
     d22_heavy_bodies::DRILL,
+    d23_reloads::DRILL,
 ];
 
 /// Runs the command.

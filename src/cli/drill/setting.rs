@@ -6,11 +6,12 @@ use crate::engine::{Decided, FixedEnv, Verdict};
 use crate::files::{Files, MemoryFiles};
 use crate::limits::Limits;
 use crate::rule::EngineMode;
-use crate::store::{DiskFiles, builtin_files};
+use crate::store::{DiskFiles, RuleSource, builtin_files};
 use crate::waf::{Transaction, Waf, WafBuilder};
 use anyhow::Context;
 use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// What every drill is given.
 pub struct Setting<'a> {
@@ -38,6 +39,11 @@ impl<'a> Setting<'a> {
         }
         let names: Vec<_> = self.rules.rules.iter().map(|path| path.display().to_string()).collect();
         names.join(", ")
+    }
+
+    /// Where the ruleset comes from.
+    pub fn source(&self) -> RuleSource {
+        self.rules.source()
     }
 
     /// The ruleset that was asked for, at a fixed time.
@@ -158,4 +164,21 @@ pub fn verdict(waf: &Waf, request: &Prepared) -> anyhow::Result<(Transaction, Ve
     let transaction = request.evaluate(waf);
     let verdict = transaction.verdict().with_context(|| format!("{}: internal error", request.id()))?;
     Ok((transaction, verdict))
+}
+
+/// Milliseconds, as drills tell them.
+pub fn millis(time: Duration) -> f64 {
+    (time.as_secs_f64() * 1e6).round() / 1e3
+}
+
+/// The memory of this process, where the system tells it.
+pub fn resident_kilobytes() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    line.split_whitespace().next()?.parse().ok()
+}
+
+/// The descriptors that this process has open, where the system tells it.
+pub fn open_descriptors() -> Option<usize> {
+    Some(std::fs::read_dir("/proc/self/fd").ok()?.count())
 }

@@ -94,6 +94,10 @@ codes! {
     RECOMPILED "W0909" "A compiled bundle was made by another version of the engine, or under other limits: its rules were compiled again", "Compile it anew to load as fast as before";
     CACHE "W0910" "The cache of compiled rules cannot be used", "See the finding; the rules were compiled all the same";
     CEILING "E0911" "The ruleset may cost more than the ceilings allow that it is loaded under", "The finding names the dearest part: make it look at less, or raise the ceiling";
+    EMPTY "E0912" "The ruleset has not a single rule", "Look what `Include` and `SecRuleRemove...` come to; if it is meant, say so: `--allow-empty`";
+    SERIAL "E0913" "The ruleset is older than the oldest that may be in service", "Sign the current bundle with its serial: `minisign -S -t serial:N`";
+    NOT_RECORDED "E0914" "The ruleset cannot be recorded in the history, and was not put into service", "Look at the disk and at the folder's permissions, and try again";
+    HISTORY "W0915" "The history of rulesets cannot be used, or something in it is damaged", "The finding says what and what comes of it";
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ mod carried;
 mod container;
 mod signature;
 
-pub(super) use carried::{Carried, Recorder};
+pub(super) use carried::{Carried, Hashes, Recorder};
 pub use container::is_bundle;
 pub(super) use container::{Bundle, Identity};
 pub use signature::{BundleKey, NotAKey};
@@ -56,7 +56,7 @@ pub(super) fn find(source: &RuleSource, files: &dyn Files) -> Result<Option<Path
     }
 }
 
-/// Reads a bundle whose signature is that of `key`.
+/// Reads a bundle whose signature is that of `key`, and the serial that was signed with it.
 ///
 /// # Errors
 /// A finding that says what is wrong with it and what to do.
@@ -65,9 +65,10 @@ pub(super) fn open(
     files: &dyn Files,
     key: Option<&BundleKey>,
     limits: &Limits,
-) -> Result<Bundle, Box<Diagnostic>> {
-    let bytes = signed(path, files, key, limits)?;
-    Bundle::read(bytes, true, limits).map_err(|problem| Box::new(damaged(path, problem)))
+) -> Result<(Bundle, Option<u64>), Box<Diagnostic>> {
+    let (bytes, serial) = signed(path, files, key, limits)?;
+    let bundle = Bundle::read(bytes, true, limits).map_err(|problem| Box::new(damaged(path, problem)))?;
+    Ok((bundle, serial))
 }
 
 fn signed(
@@ -75,7 +76,7 @@ fn signed(
     files: &dyn Files,
     key: Option<&BundleKey>,
     limits: &Limits,
-) -> Result<Vec<u8>, Box<Diagnostic>> {
+) -> Result<(Vec<u8>, Option<u64>), Box<Diagnostic>> {
     let shown = path.display();
     let unsigned =
         |message: String, help: String| Box::new(Diagnostic::error(codes::UNSIGNED, None, message).help(help));
@@ -104,12 +105,12 @@ fn signed(
         unsigned(message, format!("sign it: `minisign -S -m {shown}` writes `{}`", beside.display()))
     })?;
     let bytes = files.beginning(path, most).map_err(unreadable)?;
-    key.verify(&bytes, &signature).map_err(|problem| {
+    let serial = key.verify(&bytes, &signature).map_err(|problem| {
         let message = format!("the signature of the compiled bundle `{shown}` is not valid: {problem}");
         let help = "do not use it; get bundle, signature and key again from where they come from, or sign it anew";
         unsigned(message, help.to_owned())
     })?;
-    Ok(bytes)
+    Ok((bytes, serial))
 }
 
 /// Where the signature of a bundle is: beside it, as minisign writes it.
@@ -119,7 +120,7 @@ fn signature_path(path: &Path) -> PathBuf {
     name.into()
 }
 
-fn damaged(path: &Path, problem: Damaged) -> Diagnostic {
+pub(super) fn damaged(path: &Path, problem: Damaged) -> Diagnostic {
     let message = format!("the compiled bundle `{}` cannot be read: {problem}", path.display());
     Diagnostic::error(codes::BUNDLE, None, message)
         .help("compile the rules again: `fusewall compile --rules PATH -o FILE`")

@@ -80,6 +80,27 @@ pub(super) const SITE: &[Key<Config>] = &[
         |config, value| config.cache = Some(path(value)?)
     ),
     key!(
+        "history",
+        PATH,
+        "",
+        "A folder that keeps the last eight rulesets that were in service. If the configured rules do not load at a start, or three starts in a row with them have not lasted ten seconds, the latest of it that does is in service, and the log says so; without it such a start fails. It must belong to the user of the process, and nobody else may write to it. `docs/store.md` has the details.",
+        |config, value| config.history = Some(path(value)?)
+    ),
+    key!(
+        "min_serial",
+        COUNT,
+        "",
+        "Bundles with a lower serial are refused, and rules without one: `minisign -S -t serial:7` signs it with the bundle. With a `history` it cannot be lowered again.",
+        |config, value| config.min_serial = Some(number(value)? as u64)
+    ),
+    key!(
+        "allow_empty",
+        "boolean",
+        "false",
+        "Take rules without a single one, with which nothing would be inspected; otherwise they do not load. The same as `--allow-empty`.",
+        |config, value| config.allow_empty = boolean(value)?
+    ),
+    key!(
         "trusted_proxies",
         "list of addresses or networks (CIDR)",
         "[]",

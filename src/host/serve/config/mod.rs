@@ -31,6 +31,12 @@ pub struct Config {
     pub bundle_key: Option<PathBuf>,
     /// `cache`
     pub cache: Option<PathBuf>,
+    /// `history`
+    pub history: Option<PathBuf>,
+    /// `min_serial`
+    pub min_serial: Option<u64>,
+    /// `allow_empty`
+    pub allow_empty: bool,
     /// `descriptors`
     pub descriptors: Vec<PathBuf>,
     /// `environment`
@@ -72,6 +78,9 @@ impl Default for Config {
             rules: Vec::new(),
             bundle_key: None,
             cache: None,
+            history: None,
+            min_serial: None,
+            allow_empty: false,
             descriptors: Vec::new(),
             environment: Vec::new(),
             block_lists: 0,

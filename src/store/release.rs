@@ -1,0 +1,118 @@
+//! A release: a ruleset that has passed every check, compiled once and deployed as often as anybody wants.
+
+use super::bundle::Hashes;
+use super::load::RuleSource;
+use super::unverified::Unverified;
+use crate::engine::Scratch;
+use crate::limits::Limits;
+use crate::program::Loaded;
+use crate::wire::Writer;
+use sha2::{Digest, Sha256};
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Scratches kept for reuse, at most.
+const POOL: usize = 64;
+
+/// A ruleset that can go into service. What deployments of it share hangs off it: the automata and the pool of scratches.
+#[derive(Debug)]
+pub struct Release {
+    loaded: Arc<Loaded>,
+    content: ContentHash,
+    serial: Option<u64>,
+    /// What was taken ready-made, until somebody has compared it.
+    unverified: Mutex<Option<Arc<Unverified>>>,
+    /// Scratches between requests. The lock is only ever tried: whoever finds it taken makes a new scratch (or drops one).
+    #[allow(clippy::vec_box, reason = "a scratch moves between pool and transaction: one pointer, not kilobytes")]
+    pool: [Mutex<Vec<Box<Scratch>>>; 4],
+}
+
+impl Release {
+    pub(super) fn new(
+        loaded: Arc<Loaded>,
+        content: ContentHash,
+        serial: Option<u64>,
+        unverified: Option<Arc<Unverified>>,
+    ) -> Release {
+        Release { loaded, content, serial, unverified: Mutex::new(unverified), pool: Default::default() }
+    }
+
+    /// The program and its automata.
+    pub fn loaded(&self) -> &Arc<Loaded> {
+        &self.loaded
+    }
+
+    /// What was loaded.
+    pub fn content(&self) -> ContentHash {
+        self.content
+    }
+
+    /// The number that whoever signed the bundle has given it.
+    pub fn serial(&self) -> Option<u64> {
+        self.serial
+    }
+
+    /// The same release under another serial: of a source that has no signature to carry it.
+    #[must_use]
+    pub fn with_serial(self, serial: Option<u64>) -> Release {
+        Release { serial, ..self }
+    }
+
+    /// What nobody has compared yet.
+    pub fn unverified(&self) -> Option<Arc<Unverified>> {
+        self.unverified.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// It was compared: nothing holds the stored automata any longer.
+    pub fn verified(&self) {
+        self.unverified.lock().unwrap_or_else(PoisonError::into_inner).take();
+    }
+
+    /// Memory for one evaluation.
+    pub fn scratch(&self) -> Box<Scratch> {
+        let pooled = self.pool.iter().find_map(|shelf| shelf.try_lock().ok()?.pop());
+        pooled.unwrap_or_else(|| Box::new(Scratch::new(self.loaded.program())))
+    }
+
+    /// Takes memory back.
+    pub fn recycle(&self, scratch: Box<Scratch>) {
+        for shelf in &self.pool {
+            if let Ok(mut shelf) = shelf.try_lock()
+                && shelf.len() < POOL / self.pool.len()
+            {
+                shelf.push(scratch);
+                return;
+            }
+        }
+    }
+}
+
+/// SHA-256 of everything that decides what a ruleset means: where reading begins, every file that was read, the limits. The same
+/// files have the same hash whether they came alone or in a bundle.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ContentHash(pub(super) [u8; 32]);
+
+impl ContentHash {
+    pub(super) fn new(source: &RuleSource, hashes: &Hashes, limits: &Limits) -> ContentHash {
+        let mut writer = Writer::default();
+        writer.bytes(format!("{source:?}").as_bytes());
+        writer.bytes(format!("{limits:?}").as_bytes());
+        for (name, hash) in hashes {
+            writer.bytes(name.as_bytes());
+            writer.raw(hash);
+        }
+        ContentHash(Sha256::digest(writer.into_bytes()).into())
+    }
+}
+
+impl fmt::Display for ContentHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for ContentHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
