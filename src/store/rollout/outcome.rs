@@ -89,10 +89,9 @@ impl Outcome {
             Some(ended) => match &ended.action {
                 InterruptionAction::Deny => Action::Deny { status: ended.status },
                 InterruptionAction::Drop => Action::Drop { status: ended.status },
-                InterruptionAction::Redirect(location) => Action::Redirect {
-                    status: ended.status,
-                    location: String::from_utf8_lossy(location).into_owned(),
-                },
+                InterruptionAction::Redirect(location) => {
+                    Action::Redirect { status: ended.status, location: String::from_utf8_lossy(location).into_owned() }
+                }
             },
         };
         let failed = verdict.interruption.as_ref().is_some_and(|ended| ended.reason == Reason::InternalError);
