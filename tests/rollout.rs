@@ -362,6 +362,21 @@ fn a_tenth_of_a_full_sample_forges_no_promotion() {
 }
 
 #[test]
+fn the_table_of_the_documentation_is_true() {
+    let gates = Gates::default();
+    for (sources, hostile, passes, fails) in [(2000, 500, 13, 547), (5000, 500, 61, 619), (20_000, 2000, 303, 2417)] {
+        assert_eq!(gates.hostile(sources), hostile);
+        let found = |newly_blocked| {
+            let figures = Figures { sources, hostile, newly_blocked, counted: 60_000, ..rollout().figures() };
+            let judged = gates.judge(Stage::Shadow, &figures);
+            judged.iter().find(|judged| judged.gate == Gate::NewlyBlocked).map(|judged| judged.finding)
+        };
+        let around = [passes, passes + 1, fails - 1, fails].map(found);
+        assert_eq!(around, [Finding::Passed, Finding::Open, Finding::Open, Finding::Failed].map(Some), "{sources}");
+    }
+}
+
+#[test]
 fn five_hundred_that_come_first_gain_nothing_by_the_first_honest_one() {
     for kind in HARM {
         let mut rollout = promoted();
