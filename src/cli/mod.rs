@@ -5,6 +5,7 @@
 mod bench;
 mod check;
 mod compile;
+mod diff;
 mod drill;
 mod explain;
 mod ftw;
@@ -39,6 +40,8 @@ enum Command {
     Run(run::RunArgs),
     /// Measure what rules cost on given traffic
     Bench(bench::BenchArgs),
+    /// Compare two rulesets on the same traffic: verdicts that change, matches, fuel
+    Diff(diff::DiffArgs),
     /// Run go-ftw regression tests in process
     Ftw(ftw::FtwArgs),
     /// Protect a web server: a reverse proxy that blocks
@@ -66,6 +69,7 @@ pub fn main() -> ExitCode {
         Command::Compile(args) => compile::run(args),
         Command::Run(args) => run::run(args),
         Command::Bench(args) => bench::run(args),
+        Command::Diff(args) => diff::run(args),
         Command::Ftw(args) => ftw::run(args),
         #[cfg(feature = "serve")]
         Command::Serve(args) => serve::run(args),

@@ -12,6 +12,7 @@ mod files;
 pub mod history;
 mod load;
 mod release;
+pub mod rollout;
 mod slot;
 mod unverified;
 mod uploads;
