@@ -48,3 +48,23 @@ fn a_file_without_requests_is_an_error() {
     assert_eq!(answer.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&answer.stderr).contains("no requests in it"));
 }
+
+#[test]
+fn settings_without_a_rule_can_be_tried_but_not_checked() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (rules, requests) = (folder.path().join("settings.conf"), folder.path().join("requests.jsonl"));
+    std::fs::write(&rules, "SecRuleEngine On\n").expect("a file");
+    std::fs::write(&requests, r#"{"id":"a","method":"GET","uri":"/","headers":[],"body_b64":null}"#).expect("a file");
+    let answer = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_fusewall"));
+        command.args(arguments).arg("--rules").arg(&rules).output().expect("it runs")
+    };
+    let file = requests.to_str().expect("a name");
+    let run = answer(&["run", "--json", "--requests", file]);
+    assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
+    let line: Value = serde_json::from_slice(&run.stdout).expect("JSON");
+    assert_eq!(line["action"], "pass");
+    assert!(answer(&["explain"]).status.success());
+    assert_eq!(answer(&["check"]).status.code(), Some(1));
+    assert!(answer(&["check", "--allow-empty"]).status.success());
+}

@@ -30,7 +30,7 @@ pub struct ExplainArgs {
 /// Rules that do not load, a request file that cannot be read.
 pub fn run(args: &ExplainArgs) -> anyhow::Result<ExitCode> {
     let options = Options { spans: args.request.is_some(), ..Options::default() };
-    let waf = args.rules.load(args.rules.builder().planner(options))?;
+    let waf = args.rules.load(args.rules.builder().allow_empty().planner(options))?;
     let Some(path) = &args.request else {
         let text = program::explain(waf.loaded().program());
         if args.json {

@@ -53,7 +53,7 @@ pub struct FtwArgs {
 /// # Errors
 /// Rules or tests that cannot be loaded.
 pub fn run(args: &FtwArgs) -> Result<ExitCode> {
-    let waf = args.rules.load(args.rules.builder())?;
+    let waf = args.rules.load(args.rules.builder().allow_empty())?;
     let report = run_on(&waf, args)?;
     if args.json {
         say(serde_json::to_string(&report)?)?;

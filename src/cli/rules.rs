@@ -30,7 +30,7 @@ pub struct RulesArgs {
     /// A folder that remembers what took long to compile; nobody else may write to it
     #[arg(long, value_name = "DIR")]
     pub cache: Option<PathBuf>,
-    /// Take rules without a single one; without it that is an error
+    /// Check, compile, compare or serve rules without a single one; without it that is an error
     #[arg(long)]
     pub allow_empty: bool,
     /// What Protobuf messages look like, as `protoc --descriptor_set_out --include_imports` writes it; may be repeated

@@ -62,7 +62,7 @@ struct Exhausted {
 /// # Errors
 /// Rules that do not load, a request file that cannot be read, an audit log that cannot be written.
 pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
-    let waf = args.rules.load(args.rules.builder())?;
+    let waf = args.rules.load(args.rules.builder().allow_empty())?;
     let mut out = BufWriter::new(std::io::stdout().lock());
     let mut audit = match &args.audit_log {
         Some(path) => {

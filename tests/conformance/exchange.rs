@@ -65,7 +65,8 @@ impl Data {
     /// A builder that loads the defaults, then these rules as a file of that name.
     fn builder(&self, name: &str, rules: String, probes: bool) -> WafBuilder {
         let files = Data { folder: self.folder.clone(), name: name.to_owned(), rules, probes };
-        Waf::builder().files(files).rules_path(DEFAULTS_NAME).rules_path(name)
+        // Some cases are about settings alone.
+        Waf::builder().files(files).rules_path(DEFAULTS_NAME).rules_path(name).allow_empty()
     }
 
     fn place(&self, path: &Path) -> PathBuf {

@@ -45,7 +45,7 @@ pub struct BenchArgs {
 pub fn run(args: &BenchArgs) -> anyhow::Result<ExitCode> {
     let Some(file) = args.requests.as_ref().filter(|_| !args.worst) else { return worst(args) };
     let started = Instant::now();
-    let waf = args.rules.load(args.rules.builder())?;
+    let waf = args.rules.load(args.rules.builder().allow_empty())?;
     let load = started.elapsed();
     let mut traffic = Vec::new();
     for request in requests::read(file)? {
@@ -67,7 +67,7 @@ pub fn run(args: &BenchArgs) -> anyhow::Result<ExitCode> {
 
 /// Searches for the dearest request.
 fn worst(args: &BenchArgs) -> anyhow::Result<ExitCode> {
-    let waf = args.rules.load(args.rules.builder().limits(worst::unbounded()))?;
+    let waf = args.rules.load(args.rules.builder().allow_empty().limits(worst::unbounded()))?;
     let found = worst::search(&waf)?;
     if args.json {
         say(serde_json::to_string(&found)?)?;
