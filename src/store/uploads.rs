@@ -21,7 +21,12 @@ const ATTEMPTS: u32 = 3;
 /// use fusewall::Waf;
 /// use fusewall::store::DiskUploads;
 ///
-/// let rules = "SecRuleEngine On\nSecRequestBodyAccess On\nSecTmpSaveUploadedFiles On\n";
+/// let rules = r#"
+///     SecRuleEngine On
+///     SecRequestBodyAccess On
+///     SecTmpSaveUploadedFiles On
+///     SecRule FILES_TMP_CONTENT "@contains <?php" "id:1,phase:2,deny"
+/// "#;
 /// let waf = Waf::builder().rules_text("my.conf", rules).uploads(DiskUploads::new()).build().expect("the rules load");
 /// # drop(waf);
 /// ```

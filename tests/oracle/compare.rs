@@ -110,7 +110,8 @@ impl Forms {
                 limits.fuel_rule = u64::MAX;
             }
             let options = Options { fold: on, prefilter: on, spans: false };
-            let builder = Waf::builder().env(clock.clone()).uploads(Lengths).planner(options).limits(limits);
+            let builder =
+                Waf::builder().env(clock.clone()).uploads(Lengths).planner(options).limits(limits).allow_empty();
             rules(builder).build().map_err(|report| report.to_string())
         };
         let names = written_names(&ruleset).collect();
