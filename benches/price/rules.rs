@@ -289,7 +289,7 @@ fn waf(text: &str) -> Waf {
     (limits.fuel_base, limits.fuel_cap, limits.fuel_rule) = (u64::MAX, u64::MAX, u64::MAX);
     let rules = format!("SecRuleEngine On\nSecRequestBodyAccess On\nSecArgumentsLimit 20000\n{text}");
     let waf = Waf::builder().env(FixedEnv::default()).resolver(Silence).limits(limits).rules_text("bench.conf", rules);
-    waf.build().unwrap_or_else(|report| panic!("{report}"))
+    waf.allow_empty().build().unwrap_or_else(|report| panic!("{report}"))
 }
 
 /// Evaluates a request; answers its fuel.
