@@ -5,7 +5,7 @@ use super::rules::{RulesArgs, print_findings};
 use super::say;
 use crate::diag::json::JsonDiagnostic;
 use crate::limits::Limits;
-use crate::plan::{Ceilings, bound, cost, largest_proven};
+use crate::plan::{Ceilings, bounds, cost, largest_proven};
 use crate::program::Loaded;
 use crate::store::load;
 use serde::Serialize;
@@ -155,7 +155,8 @@ fn table(loaded: &Loaded) -> Cost {
     let program = loaded.program();
     let limits = &program.limits;
     let cost = cost(program);
-    let usual = bound(loaded, SIZE);
+    let bound = bounds(loaded);
+    let usual = bound(SIZE);
     let of_request: HashMap<u64, u64> = usual.rules.iter().map(|(id, fuel)| (id.0, *fuel)).collect();
     let rules = cost.rules.iter().map(|rule| RuleCost {
         id: rule.id.0,
@@ -166,7 +167,7 @@ fn table(loaded: &Loaded) -> Cost {
     });
     let largest = usize::try_from(program.ruleset.settings.request_body_limit).unwrap_or(usize::MAX);
     let largest = largest.saturating_add(limits.header_bytes);
-    let requests = [bound(loaded, 1 << 10), usual, bound(loaded, largest)].map(|bound| RequestCost {
+    let requests = [bound(1 << 10), usual, bound(largest)].map(|bound| RequestCost {
         bytes: bound.bytes,
         fuel: bound.fuel,
         effective_fuel: bound.fuel.min(limits.budget(bound.bytes)),

@@ -20,7 +20,7 @@ mod tightens;
 
 pub use artefact::{Artefact, Artefacts, Unpacked, unpack};
 pub use ceiling::Ceilings;
-pub use certificate::{Bound, bound, largest_proven};
+pub use certificate::{Bound, bound, bounds, largest_proven};
 pub use price::{RuleCost, RulesetCost, cost};
 
 use crate::diag::Diagnostics;

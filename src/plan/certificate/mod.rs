@@ -33,9 +33,15 @@ pub struct Bound {
     pub rules: Vec<(RuleId, u64)>,
 }
 
-/// Bounds the fuel of requests of `bytes` bytes, phases 1, 2 and 5.
+/// Bounds the fuel of requests of `bytes` bytes, phases 1, 2 and 5. Who asks for many sizes asks [`bounds`].
 pub fn bound(loaded: &Loaded, bytes: usize) -> Bound {
-    bound_with(loaded, &looks(loaded), bytes)
+    bounds(loaded)(bytes)
+}
+
+/// [`bound`] for any number of sizes: what does not depend on them is worked out once.
+pub fn bounds(loaded: &Loaded) -> impl Fn(usize) -> Bound {
+    let looks = looks(loaded);
+    move |bytes| bound_with(loaded, &looks, bytes)
 }
 
 /// What a look at a value costs for the sieve of each phase.
@@ -72,8 +78,8 @@ fn bound_with(loaded: &Loaded, looks: &[LookPrice], bytes: usize) -> Bound {
 /// The largest size, in bytes, of which no request can spend the budget that it earns under these limits; `None` if not even an empty
 /// one is safe.
 pub fn largest_proven(loaded: &Loaded, limits: &Limits) -> Option<usize> {
-    let looks = looks(loaded);
-    let holds = |bytes: usize| bound_with(loaded, &looks, bytes).fuel <= limits.budget(bytes);
+    let bound = bounds(loaded);
+    let holds = |bytes: usize| bound(bytes).fuel <= limits.budget(bytes);
     // Sizes above one that is not proven may be, where the budget grows faster than the bound: they are not asked for.
     let (mut proven, mut open) = (0, 1);
     while open <= 64 << 20 && holds(open) {

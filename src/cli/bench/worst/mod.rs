@@ -12,7 +12,7 @@ use crate::cli::say;
 use crate::http::{NAMES_CONSTANT, NAMES_PER_BYTE};
 use crate::lang::pcre;
 use crate::limits::Limits;
-use crate::plan::{bound, largest_proven};
+use crate::plan::{Bound, bounds, largest_proven};
 use crate::waf::Waf;
 use anyhow::Context;
 use serde::Serialize;
@@ -164,6 +164,7 @@ struct RuleFuel {
 
 struct Search<'w> {
     waf: &'w Waf,
+    certified: &'w dyn Fn(usize) -> Bound,
     requests: usize,
     left: u64,
     elite: Vec<Found>,
@@ -183,7 +184,9 @@ pub fn unbounded() -> Limits {
 pub fn search(waf: &Waf) -> anyhow::Result<Worst> {
     let loaded = waf.loaded();
     let program = loaded.program();
-    let mut search = Search { waf, requests: 0, left: FUEL, elite: Vec::new(), chance: 0x5EED_F05E };
+    let certified = bounds(&loaded);
+    let mut search =
+        Search { waf, certified: &certified, requests: 0, left: FUEL, elite: Vec::new(), chance: 0x5EED_F05E };
     for plan in &program.patterns {
         let Ok(tree) = pcre::parse_tree(&plan.pattern.text, plan.pattern.fold_case, &program.limits) else { continue };
         for pump in pumps(&tree, PUMPS) {
@@ -232,7 +235,7 @@ impl Search<'_> {
         let transaction = request.evaluate(self.waf);
         let verdict = transaction.verdict().context("the engine has failed on a request")?;
         let bytes = request.bytes();
-        let certified = bound(&self.waf.loaded(), bytes).fuel;
+        let certified = (self.certified)(bytes).fuel;
         let shown = text.body.escape_ascii();
         anyhow::ensure!(
             verdict.fuel <= certified,
@@ -338,7 +341,7 @@ impl Search<'_> {
     }
 
     fn told(&self, found: &Found) -> Dearest {
-        let certified = bound(&self.waf.loaded(), found.bytes).fuel;
+        let certified = (self.certified)(found.bytes).fuel;
         let usual = Limits::default();
         Dearest {
             bytes: found.bytes,
