@@ -5,6 +5,7 @@ use crate::diag::Diagnostic;
 use crate::lang::seclang::codes;
 use crate::program::Loaded;
 use crate::store::history::Entry;
+use crate::store::rollout::Pinned;
 use crate::store::{
     Candidate, Deployed, Generation, LoadReport, NothingToRollBackTo, Origin, Prepared, Refused, Release, RuleSource,
     prepare,
@@ -56,6 +57,9 @@ pub enum NotPromoted {
     /// They could not be made to outlive the process.
     #[error("they cannot be recorded in the history: {0}")]
     NotRecorded(#[from] io::Error),
+    /// What is in service stays there until somebody [lets go of it](Waf::release_hold).
+    #[error("{0}")]
+    Pinned(#[from] Pinned),
 }
 
 /// Whether the rules in service are those that the process was told to run.
@@ -113,7 +117,7 @@ impl Waf {
     /// be recorded. What is in service stays.
     pub fn promote(&self, staged: Staged) -> Result<Generation, NotPromoted> {
         let _deploying = self.deploying();
-        self.deploy(&staged, Some(staged.base))
+        self.deploy(&staged, Some(staged.base), None)
     }
 
     /// Loads other rules and puts them into service, whatever is there now; answers their generation and what loading them has
@@ -129,6 +133,7 @@ impl Waf {
                 let code = match error {
                     NotPromoted::Refused(_) => codes::SERIAL,
                     NotPromoted::NotRecorded(_) => codes::NOT_RECORDED,
+                    NotPromoted::Pinned(_) => codes::PINNED,
                 };
                 staged.report.diagnostics.push(Diagnostic::error(code, None, error.to_string()));
                 Err(staged.report)
@@ -140,20 +145,26 @@ impl Waf {
     fn promote_over_all(&self, staged: &Staged) -> Result<Generation, NotPromoted> {
         let _deploying = self.deploying();
         loop {
-            match self.deploy(staged, None) {
+            match self.deploy(staged, None, None) {
                 Err(NotPromoted::Refused(Refused::Stale { .. })) => {}
                 other => return other,
             }
         }
     }
 
-    /// The caller holds [`deploying`](Waf::deploying).
-    fn deploy(&self, staged: &Staged, expected: Option<u64>) -> Result<Generation, NotPromoted> {
+    /// Puts rules into service under a new number, or one that they have been tried as. The caller holds [`deploying`](Waf::deploying).
+    pub(super) fn deploy(
+        &self,
+        staged: &Staged,
+        expected: Option<u64>,
+        number: Option<u64>,
+    ) -> Result<Generation, NotPromoted> {
         if let Some(recording) = &self.shared.recording {
             // One that could be opened only now may know of higher numbers.
             self.shared.slot.skip_numbers(recording.with(|history| Ok(history.last_number()))?);
         }
-        let (number, at) = (self.shared.slot.next_number(), self.shared.env.epoch_micros());
+        let (number, at) = (number.unwrap_or_else(|| self.shared.slot.next_number()), self.shared.env.epoch_micros());
+        self.shared.rollouts.admits(number)?;
         let candidate = Candidate { release: staged.release.clone(), number, at, origin: Origin::Promoted };
         let current = self.shared.slot.current().generation();
         let compared = expected.filter(|_| !cfg!(fusewall_without = "compare"));
@@ -200,12 +211,19 @@ impl Waf {
     /// being in force; with a [history](super::WafBuilder::history) it is recorded then, before this returns.
     ///
     /// # Errors
-    /// There is none, or its serial is below the [minimum](Waf::pin_serial).
+    /// There is none, its serial is below the [minimum](Waf::pin_serial), or what is in service is [held](Waf::hold_in_service).
     pub fn roll_back(&self) -> Result<Generation, NothingToRollBackTo> {
+        self.roll_back_from(None)
+    }
+
+    /// The same, if `expected` is in service; without one whatever is.
+    pub(super) fn roll_back_from(&self, expected: Option<u64>) -> Result<Generation, NothingToRollBackTo> {
+        // It comes under a number that nobody can have pinned.
+        self.shared.rollouts.admits(0)?;
         let at = self.shared.env.epoch_micros();
         let generation = {
             let mut switching = self.switching();
-            let next = self.shared.slot.roll_back(at, |deployed| switching.prepare(deployed))?;
+            let next = self.shared.slot.roll_back_from(expected, at, |deployed| switching.prepare(deployed))?;
             switching.deployed(&next);
             self.watch_over(&next);
             next.about()
