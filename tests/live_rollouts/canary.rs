@@ -1,8 +1,8 @@
 //! A part of the clients, about whom both rulesets decide.
 
 use super::*;
+use fusewall::Switch;
 use fusewall::engine::{Answer, Resolver};
-use fusewall::{Switch, limits::Limits};
 
 /// A rollout in its canary, for half of the clients.
 fn in_canary(waf: &Waf, words: &[&str], waive_loosening: bool) {
@@ -60,7 +60,7 @@ fn what_one_of_the_two_refuses_early_the_other_still_gets_to_know() {
     let staged = waf.stage(&source(early.to_owned())).expect("it loads");
     waf.begin_rollout(staged, RolloutConfig { plan, ..RolloutConfig::default() }).expect("it begins");
     waf.approve_rollout().expect("it is under way");
-    let send = |rest: bool| {
+    let send = |rest: bool, stepwise: bool| {
         let mut transaction = waf.transaction();
         transaction.process_connection(client(1), 4000, Ipv4Addr::LOCALHOST.into(), 80);
         transaction.process_request_line(b"POST", b"/probe", b"HTTP/1.1");
@@ -71,14 +71,21 @@ fn what_one_of_the_two_refuses_early_the_other_still_gets_to_know() {
         if rest {
             transaction.rest_of_request_body(b"x=attack");
         }
-        transaction.process_logging();
+        if stepwise {
+            transaction.start(fusewall::Phase::Logging);
+            while transaction.step(1) == fusewall::Step::Pending {}
+        } else {
+            transaction.process_logging();
+        }
     };
-    send(true);
-    let seen = wait_until(&waf, |status| status.comparison.requests == 1);
-    assert_eq!((seen.comparison.changes, seen.incomplete), (0, 0), "both refuse it");
-    send(false);
+    for (stepwise, requests) in [(false, 1), (true, 2)] {
+        send(true, stepwise);
+        let seen = wait_until(&waf, |status| status.comparison.requests == requests);
+        assert_eq!((seen.comparison.changes, seen.incomplete), (0, 0), "both refuse it");
+    }
+    send(false, false);
     let seen = wait_until(&waf, |status| status.incomplete == 1);
-    assert_eq!(seen.comparison.requests, 1, "nobody knows what the other would have said");
+    assert_eq!(seen.comparison.requests, 2, "nobody knows what the other would have said");
 }
 
 #[test]
@@ -156,8 +163,7 @@ impl Resolver for Faulty {
 
 #[test]
 fn a_candidate_that_fails_is_not_heard_and_holds_the_rollout() {
-    let limits = Limits { block_lists: 1, ..Limits::default() };
-    let waf = builder(&["old"]).limits(limits).resolver(Faulty).build().expect("it loads");
+    let waf = builder(&["old"]).resolver(Faulty).build().expect("it loads");
     let faulty = format!("{}SecRule REMOTE_ADDR \"@rbl list.example\" \"id:7,phase:2,deny\"", rules(&["new"]));
     let step = Step { share: Share::ALL, least_millis: 0 };
     let config = RolloutConfig { plan: Plan { canary: vec![step], ..Plan::default() }, ..quick() };

@@ -17,7 +17,7 @@ fn what_is_held_is_replaced_by_nobody() {
     assert!(waf.release_hold(1).is_err(), "whoever lets go knows what is held");
     assert_eq!(waf.held().map(|held| held.generation), Some(2));
     waf.release_hold(2).expect("it was held");
-    assert_eq!(waf.roll_back().expect("nothing is held").number, 3);
+    assert_eq!(waf.roll_back().expect("nothing is held").origin, fusewall::store::Origin::RolledBack(1));
 }
 
 #[test]

@@ -43,12 +43,12 @@ fn staged(waf: &Waf, words: &[&str]) -> Staged {
     waf.stage(&source(rules(words))).expect("it loads")
 }
 
-/// Stages without a least time, looked at often, on a site of 800 networks of which 80 may be hostile.
+/// Stages without a least time, looked at often, on a site of 1,200 networks of which 120 may be hostile.
 fn quick() -> RolloutConfig {
     let step = |percent| Step { share: Share::percent(percent), least_millis: 0 };
     let plan = Plan { shadow_millis: 0, canary: vec![step(10), step(50)], ..Plan::default() };
     let gates =
-        Gates { min_requests: 600, min_sources: 600, min_canary_sources: 5, hostile_sources: 20, ..Gates::default() };
+        Gates { min_requests: 1100, min_sources: 1100, min_canary_sources: 5, hostile_sources: 20, ..Gates::default() };
     RolloutConfig { plan, gates, tick_millis: 5, ..RolloutConfig::default() }
 }
 
@@ -95,7 +95,7 @@ fn traffic_until(waf: &Waf, words: &[&str], is: impl Fn(&RolloutStatus) -> bool)
     let begun = Instant::now();
     for number in 0.. {
         let word = words[number as usize % words.len()];
-        ask(waf, client(number % 800), word);
+        ask(waf, client(number % 1200), word);
         if number % 200 == 0 {
             let status = status(waf);
             if is(&status) {

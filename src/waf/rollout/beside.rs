@@ -21,13 +21,28 @@ pub(in crate::waf) struct Beside {
     announced: bool,
     /// All of the request has been told.
     told: bool,
+    /// Phase 2 has been asked for.
+    body: bool,
+    /// Phase 5 has been asked for, and waits until both know all of the request.
+    waits: bool,
     logged: bool,
 }
 
 impl Beside {
     /// An exchange that begins while a rollout is under way.
     pub(in crate::waf) fn new(trial: Arc<Trial>, at: u64) -> Beside {
-        Beside { trial, at, part: None, second: None, recorded: None, announced: false, told: false, logged: false }
+        Beside {
+            trial,
+            at,
+            part: None,
+            second: None,
+            recorded: None,
+            announced: false,
+            told: false,
+            body: false,
+            waits: false,
+            logged: false,
+        }
     }
 
     /// Now the client is known, and with it what part the exchange takes.
@@ -69,7 +84,31 @@ impl Beside {
     /// A phase begins: what is told later is not part of what came before.
     pub(in crate::waf) fn begin(&mut self, phase: Phase) {
         self.told |= phase == Phase::RequestBody;
+        self.body |= phase == Phase::RequestBody;
         self.logged |= phase == Phase::Logging;
+    }
+
+    /// Whether one of two rulesets has turned the request away before phase 2, which the other one has still to see; `false` from the
+    /// second time on.
+    pub(in crate::waf) fn lags(&mut self) -> bool {
+        let lags = self.second.is_some() && !self.body && self.is_whole();
+        self.body |= lags;
+        lags
+    }
+
+    /// Phase 5 comes after the phase that is under way.
+    pub(in crate::waf) fn wait(&mut self) {
+        self.waits = true;
+    }
+
+    /// Whether it is time for phase 5.
+    pub(in crate::waf) fn waited(&mut self) -> bool {
+        std::mem::take(&mut self.waits)
+    }
+
+    /// Whether all of the request is known.
+    fn is_whole(&self) -> bool {
+        self.told || !self.announced
     }
 
     /// The rest of a request that was turned away.
@@ -135,7 +174,7 @@ impl Beside {
             (None, Some(recorded)) => Other::ToAsk { recorded, at: self.at },
             (None, None) => return,
         };
-        let whole = self.told || !self.announced;
+        let whole = self.is_whole();
         let (id, source) = (id.to_owned(), Source::from(client));
         self.trial.leave(Ended { id, source, stage, whole, first: first(), other });
     }
