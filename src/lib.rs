@@ -31,7 +31,10 @@ pub use engine::{
 };
 pub use limits::Limits;
 pub use rule::Phase;
-pub use waf::{Health, HistoryConfig, NotPromoted, Staged, Switch, Transaction, Verification, Waf, WafBuilder};
+pub use waf::{
+    FallBack, Health, HistoryConfig, NotAdded, NotPromoted, NotQueued, QueueCounts, Reload, Reloaded, Staged, Switch,
+    Tenants, TenantsBuilder, Transaction, Verification, Waf, WafBuilder,
+};
 
 /// The examples of the README, run as tests.
 #[cfg(doctest)]

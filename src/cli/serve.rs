@@ -198,9 +198,7 @@ async fn reload_on_hangup((waf, rules): (Waf, RulesArgs)) -> anyhow::Result<()> 
 fn verify_behind(waf: &Waf) {
     let waf = waf.clone();
     let verify = move || {
-        // On Linux it counts for the thread alone; elsewhere the comparison runs as everything else does.
-        #[cfg(target_os = "linux")]
-        let _ = rustix::process::setpriority_process(None, 19);
+        crate::governor::lowest_priority();
         match waf.verify() {
             Verification::Nothing => {}
             Verification::Same { patterns } => {

@@ -13,7 +13,8 @@
 //! | `reports` | so many reports of a kind in a second |
 //! | `bucket`, `decaying`, `atomic` | numbers that threads share without a lock |
 //! | `network`, `clock`, `cpu` | networks of clients; time; CPU time of a thread |
-//! | `env`, `identity`, `periodic` | what rules see of the world; transaction ids; work beside the requests |
+//! | `env`, `identity` | what rules see of the world; transaction ids |
+//! | `periodic`, `priority` | work beside the requests, and behind them |
 
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 
@@ -31,6 +32,7 @@ mod level;
 mod metrics;
 mod network;
 mod periodic;
+mod priority;
 mod quarantine;
 mod reports;
 mod share;
@@ -46,6 +48,7 @@ pub use level::Level;
 pub use metrics::{Metrics, TenantMetrics};
 pub use network::Network;
 pub use periodic::Periodic;
+pub use priority::lowest_priority;
 pub use quarantine::{Account, Change, Decision, Observation, Outcome, Quarantine, QuarantineConfig, State, Why};
 pub use reports::{LeftOut, Report};
 pub use share::{Governor, GovernorConfig};

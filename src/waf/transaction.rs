@@ -1,5 +1,6 @@
 //! One exchange, as hosts and users hold it: every call of the engine is guarded.
 
+use super::Waf;
 use super::quarantine::Watch;
 use crate::engine::{
     self, AuditRecord, Event, Interruption, InterruptionAction, MatchRecord, Policy, Reason, RulePolicy, Step, Verdict,
@@ -23,6 +24,8 @@ pub struct Transaction {
     pub(super) phase: Phase,
     /// The breakers of its rules, and the client's network.
     pub(super) watch: Option<(Arc<Watch>, Network)>,
+    /// Who is told of a fault, if anybody wants to know.
+    pub(super) owner: Option<Waf>,
 }
 
 /// Calls of [`Transaction`] that run the engine: guarded, each answers an interruption.
@@ -322,10 +325,7 @@ impl Transaction {
         match catch_unwind(AssertUnwindSafe(|| call(inner))) {
             Ok(answer) => answer,
             Err(_) => {
-                if let Some(left_out) = Report::InternalError.admit() {
-                    let left_out = left_out.count();
-                    tracing::error!(unique_id = inner.unique_id(), phase = phase.number(), left_out, "internal error");
-                }
+                self.report_fault(phase);
                 self.failed = Some(Interruption {
                     action: InterruptionAction::Deny,
                     status: 500,
