@@ -1,7 +1,7 @@
 //! A release: a ruleset that has passed every check, compiled once and deployed as often as anybody wants.
 
 use super::bundle::Hashes;
-use super::load::{LoadReport, Loading, RuleSource};
+use super::loading::{LoadReport, Loading, RuleSource};
 use super::unverified::Unverified;
 use crate::engine::Scratch;
 use crate::lang::seclang::Rights;

@@ -1,6 +1,6 @@
 //! The releases of a trust domain by content: what several have loaded is compiled once, and in memory once.
 
-use super::load::{LoadReport, Loading};
+use super::loading::{LoadReport, Loading};
 use super::release::{Compilation, ContentHash, Release};
 use std::collections::HashMap;
 use std::sync::{Arc, Condvar, LazyLock, Mutex, MutexGuard, PoisonError, Weak};

@@ -1,7 +1,8 @@
 //! Automata that were loaded ready-made, until somebody has compared them.
 
 use super::bundle::Carried;
-use super::load::{LoadReport, Loading, Prepared, RuleSource, load_again, prepare};
+use super::load::{Prepared, load_again, prepare};
+use super::loading::{LoadReport, Loading, RuleSource};
 use crate::files::Files;
 use crate::limits::Limits;
 use crate::plan::Artefacts;

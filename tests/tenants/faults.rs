@@ -149,12 +149,7 @@ fn many_requests_that_fail_at_once_undo_one_generation() {
                 })
             })
             .collect();
-        threads
-            .into_iter()
-            .filter(|_| true)
-            .map(|thread| thread.join().expect("no panic"))
-            .filter(|failed| *failed)
-            .count()
+        threads.into_iter().map(|thread| thread.join().expect("no panic")).filter(|failed| *failed).count()
     });
     assert_eq!((failed, a.generation().number), (8, 3));
 }
