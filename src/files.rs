@@ -49,6 +49,18 @@ pub trait Files {
     }
 }
 
+/// Why a file is not read that lies outside of the folder to which its readers are confined. Inside of an [`io::Error`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("these rules are confined to their own folder")]
+pub struct Outside;
+
+impl Outside {
+    /// Whether that is the problem.
+    pub fn of(problem: &io::Error) -> Option<Outside> {
+        problem.get_ref()?.downcast_ref().copied()
+    }
+}
+
 /// Who fetches rules from elsewhere: `SecRemoteRules`.
 pub trait RemoteRules: Send + Sync {
     /// The text behind an `https` URL, at most `most` bytes of it. `key` is for the server that has it: ModSecurity sends it as

@@ -3,17 +3,21 @@
 mod booting;
 mod collections;
 mod deploying;
+mod falling_back;
 mod quarantine;
 mod recording;
 mod rollout;
 mod switching;
+mod tenants;
 mod transaction;
 mod verifying;
 
 pub use deploying::{Health, NotPromoted, Staged};
+pub use falling_back::FallBack;
 pub use recording::HistoryConfig;
 pub use rollout::{NoRollout, NotBegun, NotHeld, Probe, Recorded, RolloutConfig, RolloutStatus};
 pub use switching::Switch;
+pub use tenants::{NotAdded, NotQueued, QueueCounts, Reload, Reloaded, Tenants, TenantsBuilder};
 pub use transaction::Transaction;
 pub use verifying::Verification;
 
@@ -29,7 +33,7 @@ use crate::limits::Limits;
 use crate::plan::{Ceilings, Options};
 use crate::program::Program;
 use crate::rule::Phase;
-use crate::store::{BundleKey, DiskFiles, LoadReport, Loading, RuleSource, Slot};
+use crate::store::{BundleKey, Capabilities, DiskFiles, LoadReport, Loading, Releases, RuleSource, Slot};
 use arc_swap::ArcSwapOption;
 use booting::{Start, Started};
 use collections::{Keeping, Kept};
@@ -75,6 +79,9 @@ struct Shared {
     uploads: Option<Arc<dyn UploadSink>>,
     ids: Identities,
     tenant: Option<Arc<Tenant>>,
+    /// What it is called where faults are told.
+    name: Option<Arc<str>>,
+    fall_back: Option<FallBack>,
     quarantine: Option<QuarantineConfig>,
     /// The breakers of the ruleset in service, if there are to be any.
     watch: Option<ArcSwapOption<Watch>>,
@@ -100,6 +107,8 @@ pub struct WafBuilder {
     uploads: Option<Arc<dyn UploadSink>>,
     descriptors: Option<Arc<Descriptors>>,
     tenant: Option<Arc<Tenant>>,
+    name: Option<Arc<str>>,
+    fall_back: Option<FallBack>,
     quarantine: Option<QuarantineConfig>,
     policy: Policy,
     rule_policy: RulePolicy,
@@ -168,6 +177,29 @@ impl WafBuilder {
     #[must_use]
     pub fn allow_empty(mut self) -> Self {
         self.loading.allow_empty = true;
+        self
+    }
+
+    /// What the rule files may do: everything by default, little for [those of a tenant](Capabilities::tenant).
+    #[must_use]
+    pub fn capabilities(mut self, capabilities: Capabilities) -> Self {
+        self.loading.capabilities = capabilities;
+        self
+    }
+
+    /// Shares equal rulesets with others of a trust domain: compiled once, and in memory once, here and at each
+    /// [`Waf::replace`].
+    #[must_use]
+    pub fn releases(mut self, domain: Arc<Releases>) -> Self {
+        self.loading.releases = Some(domain);
+        self
+    }
+
+    /// Goes back to the generation before when one fails that has just been promoted: [`Waf::health`] says so then. Off by default.
+    /// Needs a generation that is [kept](Self::keep_generations).
+    #[must_use]
+    pub fn fall_back_on_fault(mut self, config: FallBack) -> Self {
+        self.fall_back = Some(config);
         self
     }
 
@@ -347,7 +379,9 @@ impl WafBuilder {
             surroundings,
             uploads: self.uploads,
             ids: Identities::new(),
+            name: self.name.or_else(|| self.tenant.as_ref().map(|tenant| tenant.name().into())),
             tenant: self.tenant,
+            fall_back: self.fall_back,
             watch: self.quarantine.as_ref().map(|_| ArcSwapOption::empty()),
             quarantine: self.quarantine,
             policy: self.policy,
@@ -380,6 +414,8 @@ impl Waf {
             uploads: None,
             descriptors: None,
             tenant: None,
+            name: None,
+            fall_back: None,
             quarantine: None,
             policy: Policy::Block,
             rule_policy: RulePolicy::Match,
@@ -453,7 +489,9 @@ impl Waf {
         let beside = shared.rollouts.trial.load();
         let beside = beside.as_ref().map(|trial| Box::new(Beside::new(trial.clone(), shared.env.epoch_micros())));
         let watch = self.watch(&deployed).map(|watch| (watch, Network::from(IpAddr::from([0; 4]))));
-        Transaction { inner: Some(inner), deployed, failed: None, ticket, phase: Phase::RequestHeaders, watch, beside }
+        let owner = (shared.name.is_some() || shared.fall_back.is_some()).then(|| self.clone());
+        let phase = Phase::RequestHeaders;
+        Transaction { inner: Some(inner), deployed, failed: None, ticket, phase, watch, beside, owner }
     }
 }
 

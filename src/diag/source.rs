@@ -50,10 +50,10 @@ struct Source {
     lines: Vec<u32>,
 }
 
-/// All files of one load.
+/// All files of one load. Clones share them.
 #[derive(Debug, Clone, Default)]
 pub struct SourceMap {
-    sources: Vec<Source>,
+    sources: Arc<Vec<Source>>,
 }
 
 impl SourceMap {
@@ -67,13 +67,13 @@ impl SourceMap {
         let text: Arc<[u8]> = text.into();
         let mut lines = vec![0];
         lines.extend(memchr::memchr_iter(b'\n', &text).map(|at| at as u32 + 1));
-        self.sources.push(Source { name: name.into(), text, lines });
+        Arc::make_mut(&mut self.sources).push(Source { name: name.into(), text, lines });
         SourceId((self.sources.len() - 1) as u32)
     }
 
     /// Covers a range with asterisks, for whoever is shown its line.
     pub fn hide(&mut self, span: Span) {
-        let Some(source) = self.sources.get_mut(span.source.0 as usize) else { return };
+        let Some(source) = Arc::make_mut(&mut self.sources).get_mut(span.source.0 as usize) else { return };
         let mut text = source.text.to_vec();
         if let Some(range) = text.get_mut(span.start as usize..span.end as usize) {
             range.fill(b'*');

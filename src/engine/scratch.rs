@@ -287,7 +287,14 @@ impl Scratch {
 
     /// Forgets what grows with a request, and gives back what is more than an ordinary one needs: a pool of these must not keep
     /// the memory of the longest bodies that were ever seen.
+    ///
+    /// Nor does it keep what belongs to whoever the request was for: the next one may be somebody else's.
     pub(super) fn rest(&mut self) {
+        self.opened.clear();
+        self.environment.clear();
+        self.collections = self.forgetful.clone();
+        (self.descriptors, self.resolver, self.geo, self.switches, self.trace) = (None, None, None, None, None);
+        self.state.unique_id.clear();
         self.memory.clear();
         self.memory.shrink_to(KEPT);
         self.buffers.clear();

@@ -15,6 +15,7 @@
 //! | `network`, `clock`, `cpu` | networks of clients; time; CPU time of a thread |
 //! | `env`, `identity` | what rules see of the world; transaction ids |
 //! | `periodic`, `worker` | work beside the requests: again and again; handed over one by one |
+//! | `priority` | work behind them |
 
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 
@@ -32,6 +33,7 @@ mod level;
 mod metrics;
 mod network;
 mod periodic;
+mod priority;
 mod quarantine;
 mod reports;
 mod share;
@@ -48,6 +50,7 @@ pub use level::Level;
 pub use metrics::{Metrics, TenantMetrics};
 pub use network::Network;
 pub use periodic::Periodic;
+pub use priority::lowest_priority;
 pub use quarantine::{Account, Change, Decision, Observation, Outcome, Quarantine, QuarantineConfig, State, Why};
 pub use reports::{LeftOut, Report};
 pub use share::{Governor, GovernorConfig};

@@ -2,105 +2,25 @@
 //! with everything that was found.
 
 use super::builtin::builtin_files;
-use super::bundle::{self, Bundle, BundleKey, Carried, Identity, Recorder};
+use super::bundle::{self, Bundle, Carried, Hashes, Identity, Recorder};
 use super::cache::{self, Cache, Found};
-use super::release::{ContentHash, Release};
+use super::confined::{Capabilities, Confined};
+use super::loading::{LoadReport, Loading, RuleSource};
+use super::release::{Compilation, ContentHash, Release};
+use super::releases::Releases;
 use super::unverified::Unverified;
-use crate::diag::{Diagnostic, Diagnostics, Severity, SourceMap, json, text};
+use crate::diag::{Diagnostic, Diagnostics, SourceMap};
 use crate::engine::{FixedEnv, Scratch, Transaction};
 use crate::files::{Files, MemoryFiles};
-use crate::lang::seclang::{self, Accepted, Entry, codes};
+use crate::lang::seclang::{self, Accepted, Entry, Part, Rights, codes};
 use crate::limits::Limits;
 use crate::parallel::threads;
-use crate::plan::{self, Artefacts, Ceilings, Drafted, Options, Unpacked};
+use crate::plan::{self, Artefacts, Drafted, Options, Unpacked};
 use crate::program::{Loaded, verify};
 use crate::rule::{Pattern, Ruleset};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-
-/// Where rules come from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum RuleSource {
-    /// Files or folders, in order.
-    Paths(Vec<PathBuf>),
-    /// A text; relative includes are looked for beside `name`.
-    Text {
-        /// Its name in diagnostics.
-        name: String,
-        /// SecLang.
-        text: String,
-    },
-    /// The rules that come with the binary.
-    Builtin,
-}
-
-/// What a load found, whether it succeeded or not.
-#[derive(Debug, Clone)]
-pub struct LoadReport {
-    /// All findings.
-    pub diagnostics: Diagnostics,
-    /// The texts that they point into.
-    pub sources: SourceMap,
-    /// What was not compiled but taken from a bundle or from the cache, and should be compared some time.
-    pub unverified: Option<Arc<Unverified>>,
-}
-
-impl LoadReport {
-    /// Of one finding that points nowhere.
-    pub fn of(diagnostic: Diagnostic) -> LoadReport {
-        let mut diagnostics = Diagnostics::new(1);
-        diagnostics.push(diagnostic);
-        LoadReport { diagnostics, sources: SourceMap::new(), unverified: None }
-    }
-
-    /// The findings for people.
-    pub fn render(&self, color: bool) -> String {
-        text::render(&self.diagnostics, &self.sources, color)
-    }
-
-    /// The same report without notes (directives that are accepted without effect).
-    #[must_use]
-    pub fn without_notes(&self) -> LoadReport {
-        let mut diagnostics = Diagnostics::new(usize::MAX);
-        self.diagnostics
-            .iter()
-            .filter(|found| found.severity != Severity::Note)
-            .cloned()
-            .for_each(|d| diagnostics.push(d));
-        LoadReport { diagnostics, sources: self.sources.clone(), unverified: self.unverified.clone() }
-    }
-
-    /// The findings for machines.
-    pub fn json(&self) -> Vec<json::JsonDiagnostic> {
-        json::to_json(&self.diagnostics, &self.sources)
-    }
-}
-
-impl std::fmt::Display for LoadReport {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.render(false))
-    }
-}
-
-impl std::error::Error for LoadReport {}
-
-/// How to load.
-#[derive(Debug, Clone, Default)]
-pub struct Loading {
-    /// Limits of both sides.
-    pub limits: Limits,
-    /// Switches of the planner.
-    pub options: Options,
-    /// Whose bundles are trusted; without it none.
-    pub bundle_key: Option<BundleKey>,
-    /// A folder that remembers what took long to compile.
-    pub cache: Option<PathBuf>,
-    /// What the rules may cost at most; without it any amount.
-    pub ceilings: Option<Ceilings>,
-    /// Whether a ruleset may be without a single rule: usually something was lost on the way.
-    pub allow_empty: bool,
-}
 
 /// Loads a ruleset. A path may be that of a compiled bundle: all its rules then come out of it, signed by
 /// [`Loading::bundle_key`].
@@ -133,23 +53,41 @@ pub struct Prepared {
 /// The report, if there is an error among its findings.
 pub fn prepare(source: &RuleSource, files: &dyn Files, loading: &Loading, pack: bool) -> Result<Prepared, LoadReport> {
     let found = Findings::new(&loading.limits);
+    let (host, confined) = (files, loading.capabilities.folder().map(|folder| Confined::new(files, folder)));
+    let files = confined.as_ref().map_or(host, |confined| confined as &dyn Files);
     match bundle::find(source, files) {
         Err(error) => Err(found.and(*error).report()),
         Ok(Some(path)) => match bundle::open(&path, files, loading.bundle_key.as_ref(), &loading.limits) {
             Err(error) => Err(found.and(*error).report()),
             Ok((bundle, serial)) => {
-                let prepared = load_bundle(bundle, &path, loading, found, pack)?;
+                let prepared = load_bundle(bundle, &path, Some(host), loading, found, pack)?;
                 Ok(Prepared { release: prepared.release.with_serial(serial), ..prepared })
             }
         },
         Ok(None) => match source {
             RuleSource::Builtin => {
                 let (source, files) = builtin();
-                load_source(&source, &files, loading, found, pack)
+                let releases =
+                    loading.releases.as_ref().map(|own| if loading.base.is_none() { Releases::public() } else { own });
+                // The rules of the engine are nobody's: they say themselves that it is on.
+                let capabilities = Capabilities::all();
+                let loading = Loading { capabilities, releases: releases.cloned(), ..loading.clone() };
+                load_source(Reading { source: &source, files: &files, host: Some(host) }, &loading, found, pack)
             }
-            _ => load_source(source, files, loading, found, pack),
+            _ => load_source(Reading { source, files, host: Some(host) }, loading, found, pack),
         },
     }
+}
+
+/// Loads rules from files that were read before.
+pub(super) fn load_again(
+    source: &RuleSource,
+    carried: &Carried,
+    host: &dyn Files,
+    loading: &Loading,
+    pack: bool,
+) -> Result<Prepared, LoadReport> {
+    load_source(Reading { source, files: carried, host: Some(host) }, loading, Findings::new(&loading.limits), pack)
 }
 
 /// Loads what [`prepare`] has packed before; `path` is where it was found. The caller has seen that the bytes are not damaged.
@@ -158,10 +96,15 @@ pub fn prepare(source: &RuleSource, files: &dyn Files, loading: &Loading, pack: 
 /// The report, if there is an error among its findings.
 pub fn restore(bytes: Vec<u8>, path: &Path, serial: Option<u64>, loading: &Loading) -> Result<Prepared, LoadReport> {
     let found = Findings::new(&loading.limits);
+    if loading.base.is_some() {
+        let message = format!("`{}` holds no rules of the base that these are to stand behind", path.display());
+        let help = "load them from where they are written";
+        return Err(found.and(Diagnostic::error(codes::BUNDLE, None, message).help(help)).report());
+    }
     match Bundle::read(bytes, true, &loading.limits) {
         Err(problem) => Err(found.and(bundle::damaged(path, problem)).report()),
         Ok(bundle) => {
-            let prepared = load_bundle(bundle, path, loading, found, false)?;
+            let prepared = load_bundle(bundle, path, None, loading, found, false)?;
             Ok(Prepared { release: prepared.release.with_serial(serial), ..prepared })
         }
     }
@@ -212,7 +155,8 @@ pub fn compile(source: &RuleSource, files: &dyn Files, loading: &Loading) -> Res
         (None, other) => (other.clone(), files),
     };
     let recorder = Recorder::new(files, true);
-    let ruleset = parse(&source, &recorder, loading, &Artefacts::new(), &mut found);
+    let reading = Reading { source: &source, files: &recorder, host: None };
+    let ruleset = parse(reading, loading, &Artefacts::new(), &mut found);
     let recorded = recorder.finish();
     let drafted = draft(ruleset, loading, &mut found);
     let (_, artefacts, mut report) = finish(drafted, loading, Unpacked::default(), true, found)?;
@@ -255,10 +199,18 @@ impl Findings {
     }
 }
 
+/// What a load reads.
+#[derive(Clone, Copy)]
+struct Reading<'a> {
+    source: &'a RuleSource,
+    files: &'a dyn Files,
+    /// How the base is reached; what is restored has none.
+    host: Option<&'a dyn Files>,
+}
+
 /// Loads rules from where they are written, with the help of the cache if there is one.
 fn load_source(
-    source: &RuleSource,
-    files: &dyn Files,
+    Reading { source, files, host }: Reading<'_>,
     loading: &Loading,
     mut found: Findings,
     pack: bool,
@@ -271,53 +223,112 @@ fn load_source(
         }
     };
     let recorder = Recorder::new(files, pack);
-    let ruleset = parse(source, &recorder, loading, &Artefacts::new(), &mut found);
-    let recorded = recorder.finish();
-    let content = ContentHash::new(source, &recorded.hashes, &loading.limits);
+    let base = host.map(|host| Recorder::new(host, false));
+    let host = base.as_ref().map(|base| base as &dyn Files);
+    let ruleset = parse(Reading { source, files: &recorder, host }, loading, &Artefacts::new(), &mut found);
+    let mut recorded = recorder.finish();
+    recorded.hashes.extend(base.map(|base| base.finish().hashes).into_iter().flatten().map(behind));
+    let content = ContentHash::new(source, &recorded.hashes, loading);
     let identity = Identity::new(source, &recorded.hashes, &loading.limits, loading.options);
-    let known = match cache.as_ref().map(|cache| cache.find(&identity, &loading.limits)) {
-        Some(Found::Artefacts(artefacts)) => artefacts,
-        Some(Found::Nothing) | None => Artefacts::new(),
-        Some(Found::Useless(warning)) => {
-            found.diagnostics.push(warning);
-            Artefacts::new()
+    // Of what has changed while it was read the hash says little.
+    let releases = loading.releases.as_deref().filter(|_| recorded.unusable.is_none());
+    let make = move || {
+        let known = match cache.as_ref().map(|cache| cache.find(&identity, &loading.limits)) {
+            Some(Found::Artefacts(artefacts)) => artefacts,
+            Some(Found::Nothing) | None => Artefacts::new(),
+            Some(Found::Useless(warning)) => {
+                found.diagnostics.push(warning);
+                Artefacts::new()
+            }
+        };
+        let (drafted, unpacked) = while_unpacking(&known, &loading.limits, || draft(ruleset, loading, &mut found));
+        let damaged = unpacked.refused > 0;
+        if let Some(cache) = cache.as_ref().filter(|_| damaged) {
+            found.diagnostics.push(cache::useless(&cache.path(&identity), &"automata in it are damaged"));
         }
-    };
-    let (drafted, unpacked) = while_unpacking(&known, &loading.limits, || draft(ruleset, loading, &mut found));
-    let damaged = unpacked.refused > 0;
-    if let Some(cache) = cache.as_ref().filter(|_| damaged) {
-        found.diagnostics.push(cache::useless(&cache.path(&identity), &"automata in it are damaged"));
-    }
-    let cache = cache.filter(|_| known.is_empty() || damaged).filter(|_| recorded.unusable.is_none());
-    let (loaded, artefacts, mut report) = finish(drafted, loading, unpacked, pack || cache.is_some(), found)?;
-    let bundle = |source, carried, artefacts| {
-        let engine = bundle::ENGINE.to_owned();
-        Bundle { engine, identity, source, carried, artefacts }
-    };
-    if let Some(cache) = &cache {
-        // Nothing but what was slow: the rules are read where they are.
-        let kept = bundle(RuleSource::Paths(Vec::new()), Carried::default(), artefacts.clone());
-        if let Err(warning) = cache.keep(&kept) {
-            report.diagnostics.push(*warning);
+        let cache = cache.filter(|_| known.is_empty() || damaged).filter(|_| recorded.unusable.is_none());
+        let (loaded, artefacts, mut report) = finish(drafted, loading, unpacked, pack || cache.is_some(), found)?;
+        let bundle = |source, carried, artefacts| {
+            let engine = bundle::ENGINE.to_owned();
+            Bundle { engine, identity, source, carried, artefacts }
+        };
+        if let Some(cache) = &cache {
+            // Nothing but what was slow: the rules are read where they are.
+            let kept = bundle(RuleSource::Paths(Vec::new()), Carried::default(), artefacts.clone());
+            if let Err(warning) = cache.keep(&kept) {
+                report.diagnostics.push(*warning);
+            }
         }
+        let packed = pack.then(|| match recorded.unusable {
+            _ if loading.base.is_some() => Err("rules that stand behind a base are not kept without it".to_owned()),
+            Some(path) => {
+                Err(format!("`{}` has changed while it was read, or its name is not Unicode", path.display()))
+            }
+            None => Ok(bundle(source.clone(), recorded.carried, artefacts).to_bytes()),
+        });
+        if !known.is_empty() {
+            let from = Cache::place(loading.cache.as_deref().unwrap_or(Path::new("")), &identity);
+            let (limits, source) = (loading.limits.clone(), source.clone());
+            report.unverified = Some(Arc::new(Unverified { artefacts: known, limits, source, carried: None, from }));
+        }
+        Ok(Made { loaded, report, packed })
+    };
+    share(releases, content, loading, pack, make)
+}
+
+/// What a load has made.
+struct Made {
+    loaded: Arc<Loaded>,
+    report: LoadReport,
+    packed: Option<Result<Vec<u8>, String>>,
+}
+
+/// Takes what is shared of this content, or makes it.
+fn share(
+    releases: Option<&Releases>,
+    content: ContentHash,
+    loading: &Loading,
+    pack: bool,
+    make: impl FnOnce() -> Result<Made, LoadReport>,
+) -> Result<Prepared, LoadReport> {
+    let compiled = |made: Made| (Compilation::new(made.loaded, made.report.unverified.clone()), made.report);
+    let prepared =
+        |(compiled, report), packed| Prepared { release: Release::new(compiled, content, None), report, packed };
+    match releases {
+        None => {
+            let mut made = make()?;
+            let packed = made.packed.take();
+            let (compiled, report) = compiled(made);
+            Ok(prepared((Arc::new(compiled), report), packed))
+        }
+        // Nobody has kept what is to be packed: it is made again, and still in memory once.
+        Some(releases) if pack => {
+            let mut made = make()?;
+            let packed = made.packed.take();
+            Ok(prepared(releases.once(content, loading, || Ok(compiled(made)))?, packed))
+        }
+        Some(releases) => Ok(prepared(releases.once(content, loading, || make().map(compiled))?, None)),
     }
-    let packed = pack.then(|| match recorded.unusable {
-        Some(path) => Err(format!("`{}` has changed while it was read, or its name is not Unicode", path.display())),
-        None => Ok(bundle(source.clone(), recorded.carried, artefacts).to_bytes()),
-    });
-    if !known.is_empty() {
-        let from = Cache::place(loading.cache.as_deref().unwrap_or(Path::new("")), &identity);
-        let (limits, source) = (loading.limits.clone(), source.clone());
-        report.unverified = Some(Arc::new(Unverified { artefacts: known, limits, source, carried: None, from }));
-    }
-    let release = Release::new(loaded, content, None, report.unverified.clone());
-    Ok(Prepared { release, report, packed })
+}
+
+/// What the files of the base are, without the rules behind it being loaded.
+fn hashes_of_base(reading: Reading<'_>, loading: &Loading, known: &Artefacts) -> Hashes {
+    let Some(host) = reading.host else { return Hashes::new() };
+    let recorder = Recorder::new(host, false);
+    parse(Reading { host: Some(&recorder), ..reading }, loading, known, &mut Findings::new(&loading.limits));
+    recorder.finish().hashes.into_iter().map(behind).collect()
+}
+
+/// A file of the base, among those of the other rules.
+fn behind((name, hash): (String, [u8; 32])) -> (String, [u8; 32]) {
+    (format!("base:{name}"), hash)
 }
 
 /// Loads rules from a bundle. Its automata are unpacked while its rules are read.
 fn load_bundle(
     bundle: Bundle,
     path: &Path,
+    host: Option<&dyn Files>,
     loading: &Loading,
     mut found: Findings,
     pack: bool,
@@ -335,31 +346,42 @@ fn load_bundle(
         found.diagnostics.push(Diagnostic::warning(codes::RECOMPILED, None, message).help(help));
         // What the cache remembers is compared with files that are where they were, which those of a bundle are not.
         let loading = Loading { cache: None, ..loading.clone() };
-        return load_source(&bundle.source, &bundle.carried, &loading, found, pack);
+        let reading = Reading { source: &bundle.source, files: &bundle.carried, host };
+        return load_source(reading, &loading, found, pack);
     }
-    let content = ContentHash::new(&bundle.source, &hashes, &loading.limits);
-    let packed = pack.then(|| Ok(bundle.to_bytes()));
-    let Bundle { source, carried, artefacts, .. } = bundle;
-    let limits = &loading.limits;
-    let (drafted, unpacked) = while_unpacking(&artefacts, limits, || {
-        let ruleset = parse(&source, &carried, loading, &artefacts, &mut found);
-        draft(ruleset, loading, &mut found)
+    let packed = pack.then(|| match loading.base {
+        Some(_) => Err("rules that stand behind a base are not kept without it".to_owned()),
+        None => Ok(bundle.to_bytes()),
     });
-    if unpacked.refused > 0 {
-        let (refused, all) = (unpacked.refused, artefacts.len());
-        let message = format!(
-            "{refused} of {all} automata in the compiled bundle `{}` are damaged: these are compiled again",
-            path.display()
-        );
-        found
-            .diagnostics
-            .push(Diagnostic::warning(codes::RECOMPILED, None, message).help("compile it anew, and sign it"));
-    }
-    let (loaded, _, mut report) = finish(drafted, loading, unpacked, false, found)?;
-    let (limits, from) = (limits.clone(), path.to_path_buf());
-    report.unverified = Some(Arc::new(Unverified { artefacts, limits, source, carried: Some(carried), from }));
-    let release = Release::new(loaded, content, None, report.unverified.clone());
-    Ok(Prepared { release, report, packed })
+    let Bundle { source, carried, artefacts, .. } = bundle;
+    let base = match loading.base {
+        Some(_) => hashes_of_base(Reading { source: &source, files: &carried, host }, loading, &artefacts),
+        None => Hashes::new(),
+    };
+    let content = ContentHash::new(&source, &hashes.into_iter().chain(base).collect(), loading);
+    let limits = &loading.limits;
+    let make = move || {
+        let reading = Reading { source: &source, files: &carried, host };
+        let (drafted, unpacked) = while_unpacking(&artefacts, limits, || {
+            let ruleset = parse(reading, loading, &artefacts, &mut found);
+            draft(ruleset, loading, &mut found)
+        });
+        if unpacked.refused > 0 {
+            let (refused, all) = (unpacked.refused, artefacts.len());
+            let message = format!(
+                "{refused} of {all} automata in the compiled bundle `{}` are damaged: these are compiled again",
+                path.display()
+            );
+            found
+                .diagnostics
+                .push(Diagnostic::warning(codes::RECOMPILED, None, message).help("compile it anew, and sign it"));
+        }
+        let (loaded, _, mut report) = finish(drafted, loading, unpacked, false, found)?;
+        let (limits, from) = (limits.clone(), path.to_path_buf());
+        report.unverified = Some(Arc::new(Unverified { artefacts, limits, source, carried: Some(carried), from }));
+        Ok(Made { loaded, report, packed })
+    };
+    share(loading.releases.as_deref(), content, loading, pack, make)
 }
 
 /// Does something while artefacts are unpacked.
@@ -409,22 +431,32 @@ fn finish(
     Ok((loaded, artefacts, found.report()))
 }
 
+/// Reads the base, if there is one, and the rules behind it.
 fn parse(
-    source: &RuleSource,
-    files: &dyn Files,
+    Reading { source, files, host }: Reading<'_>,
     loading: &Loading,
     known: &Artefacts,
     found: &mut Findings,
 ) -> Ruleset {
-    let entry = match source {
+    let (own, own_files) = builtin();
+    let part = |source, files, rights| match source {
+        &RuleSource::Builtin => Part { entry: entry(&own), files: &own_files as &dyn Files, rights: Rights::All },
+        other => Part { entry: entry(other), files, rights },
+    };
+    let base = loading.base.as_deref().zip(host).map(|(base, host)| part(base, host, Rights::All));
+    let parts: Vec<_> = base.into_iter().chain([part(source, files, loading.capabilities.rights())]).collect();
+    let known =
+        |pattern: &Pattern| known.get(pattern).map(|artefact| Accepted { back_reference: artefact.back_reference });
+    seclang::read(&parts, &loading.limits, &known, &mut found.sources, &mut found.diagnostics)
+}
+
+fn entry(source: &RuleSource) -> Entry<'_> {
+    match source {
         RuleSource::Paths(paths) => Entry::Paths(paths),
         RuleSource::Text { name, text } => Entry::Text { name, text: text.as_bytes() },
         // `builtin` has made files of it.
         RuleSource::Builtin => Entry::Paths(&[]),
-    };
-    let known =
-        |pattern: &Pattern| known.get(pattern).map(|artefact| Accepted { back_reference: artefact.back_reference });
-    seclang::read(entry, files, &loading.limits, &known, &mut found.sources, &mut found.diagnostics)
+    }
 }
 
 /// Evaluates a plain exchange in a throw-away scratch: a ruleset that cannot take it must never go live.

@@ -1,10 +1,11 @@
 //! A release: a ruleset that has passed every check, compiled once and deployed as often as anybody wants.
 
 use super::bundle::Hashes;
-use super::load::RuleSource;
+use super::loading::{LoadReport, Loading, RuleSource};
 use super::unverified::Unverified;
 use crate::engine::Scratch;
-use crate::limits::Limits;
+use crate::lang::seclang::Rights;
+use crate::plan::Options;
 use crate::program::Loaded;
 use crate::wire::Writer;
 use sha2::{Digest, Sha256};
@@ -14,32 +15,51 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// Scratches kept for reuse, at most.
 const POOL: usize = 64;
 
-/// A ruleset that can go into service. What deployments of it share hangs off it: the automata and the pool of scratches.
+/// A ruleset that can go into service: what it is, and what was made of it, which [other releases](super::Releases) of the same
+/// content may have as well.
 #[derive(Debug)]
 pub struct Release {
-    loaded: Arc<Loaded>,
+    compiled: Arc<Compilation>,
     content: ContentHash,
     serial: Option<u64>,
+}
+
+/// What is made of rules once. What all deployments of them share hangs off it: the automata and the pool of scratches.
+#[derive(Debug)]
+pub(super) struct Compilation {
+    loaded: Arc<Loaded>,
     /// What was taken ready-made, until somebody has compared it.
     unverified: Mutex<Option<Arc<Unverified>>>,
-    /// Scratches between requests. The lock is only ever tried: whoever finds it taken makes a new scratch (or drops one).
+    /// What loading it has found, for whoever else loads the same.
+    findings: Option<LoadReport>,
+    /// Scratches between requests. The lock is only ever tried: whoever finds it taken makes a new scratch (or drops one). What a
+    /// request has left in one is cleared before it goes back, and again before the next request, which may be of another tenant.
     #[allow(clippy::vec_box, reason = "a scratch moves between pool and transaction: one pointer, not kilobytes")]
     pool: [Mutex<Vec<Box<Scratch>>>; 4],
 }
 
+impl Compilation {
+    pub(super) fn new(loaded: Arc<Loaded>, unverified: Option<Arc<Unverified>>) -> Compilation {
+        Compilation { loaded, unverified: Mutex::new(unverified), findings: None, pool: Default::default() }
+    }
+
+    pub(super) fn with_findings(self, findings: LoadReport) -> Compilation {
+        Compilation { findings: Some(findings), ..self }
+    }
+
+    pub(super) fn findings(&self) -> Option<&LoadReport> {
+        self.findings.as_ref()
+    }
+}
+
 impl Release {
-    pub(super) fn new(
-        loaded: Arc<Loaded>,
-        content: ContentHash,
-        serial: Option<u64>,
-        unverified: Option<Arc<Unverified>>,
-    ) -> Release {
-        Release { loaded, content, serial, unverified: Mutex::new(unverified), pool: Default::default() }
+    pub(super) fn new(compiled: Arc<Compilation>, content: ContentHash, serial: Option<u64>) -> Release {
+        Release { compiled, content, serial }
     }
 
     /// The program and its automata.
     pub fn loaded(&self) -> &Arc<Loaded> {
-        &self.loaded
+        &self.compiled.loaded
     }
 
     /// What was loaded.
@@ -58,27 +78,33 @@ impl Release {
         Release { serial, ..self }
     }
 
+    /// What was made of the rules.
+    pub(super) fn compiled(&self) -> &Arc<Compilation> {
+        &self.compiled
+    }
+
     /// What nobody has compared yet.
     pub fn unverified(&self) -> Option<Arc<Unverified>> {
-        self.unverified.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.compiled.unverified.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// It was compared: nothing holds the stored automata any longer.
     pub fn verified(&self) {
-        self.unverified.lock().unwrap_or_else(PoisonError::into_inner).take();
+        self.compiled.unverified.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
 
     /// Memory for one evaluation.
     pub fn scratch(&self) -> Box<Scratch> {
-        let pooled = self.pool.iter().find_map(|shelf| shelf.try_lock().ok()?.pop());
-        pooled.unwrap_or_else(|| Box::new(Scratch::new(self.loaded.program())))
+        let pooled = self.compiled.pool.iter().find_map(|shelf| shelf.try_lock().ok()?.pop());
+        pooled.unwrap_or_else(|| Box::new(Scratch::new(self.loaded().program())))
     }
 
     /// Takes memory back.
     pub fn recycle(&self, scratch: Box<Scratch>) {
-        for shelf in &self.pool {
+        let pool = &self.compiled.pool;
+        for shelf in pool {
             if let Ok(mut shelf) = shelf.try_lock()
-                && shelf.len() < POOL / self.pool.len()
+                && shelf.len() < POOL / pool.len()
             {
                 shelf.push(scratch);
                 return;
@@ -87,16 +113,23 @@ impl Release {
     }
 }
 
-/// SHA-256 of everything that decides what a ruleset means: where reading begins, every file that was read, the limits. The same
-/// files have the same hash whether they came alone or in a bundle.
+/// SHA-256 of everything that decides what a ruleset means: where reading begins, every file that was read, the limits, what the
+/// rules may do, the switches of the planner. The same files have the same hash whether they came alone or in a bundle.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ContentHash(pub(super) [u8; 32]);
 
 impl ContentHash {
-    pub(super) fn new(source: &RuleSource, hashes: &Hashes, limits: &Limits) -> ContentHash {
+    pub(super) fn new(source: &RuleSource, hashes: &Hashes, loading: &Loading) -> ContentHash {
+        let Loading { limits, options, capabilities, base, .. } = loading;
         let mut writer = Writer::default();
         writer.bytes(format!("{source:?}").as_bytes());
         writer.bytes(format!("{limits:?}").as_bytes());
+        // The folder that rules are confined to is not seen in them. What goes without saying is not written: whoever has these
+        // rules in a history knows them by their hash.
+        let other = (capabilities.rights(), base.as_deref(), *options);
+        if other != (Rights::All, None, Options::default()) {
+            writer.bytes(format!("{other:?}").as_bytes());
+        }
         for (name, hash) in hashes {
             writer.bytes(name.as_bytes());
             writer.raw(hash);

@@ -314,6 +314,31 @@ impl Slot {
         Ok(next)
     }
 
+    /// Puts the generation before into service again because `faulty` has failed, if that one still is in service. `why` is what
+    /// it is [degraded](Deployed::degraded) by. `helps` says whether the one before is any better. Nothing happens otherwise.
+    pub fn fall_back(
+        &self,
+        faulty: u64,
+        at: u64,
+        why: Arc<str>,
+        helps: impl FnOnce(&Release) -> bool,
+        prepare: impl FnOnce(&Deployed),
+    ) -> Option<Arc<Deployed>> {
+        let mut past = self.past();
+        if self.current.load().generation() != faulty {
+            return None;
+        }
+        let (release, before) = past.older.back().filter(|(release, _)| helps(release))?;
+        past.admits(release.serial()).ok()?;
+        let origin = Origin::RolledBack(before.number);
+        let candidate = Candidate { release: release.clone(), number: self.next_number(), at, origin };
+        past.older.pop_back();
+        let next = Arc::new(Deployed::new(candidate, Some(why)));
+        prepare(&next);
+        self.current.store(next.clone());
+        Some(next)
+    }
+
     /// What is in service, and behind it what can be rolled back to, the latest first.
     pub fn generations(&self) -> Vec<Generation> {
         let past = self.past();

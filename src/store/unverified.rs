@@ -1,7 +1,8 @@
 //! Automata that were loaded ready-made, until somebody has compared them.
 
 use super::bundle::Carried;
-use super::load::{LoadReport, Loading, Prepared, RuleSource, prepare};
+use super::load::{Prepared, load_again, prepare};
+use super::loading::{LoadReport, Loading, RuleSource};
 use crate::files::Files;
 use crate::limits::Limits;
 use crate::plan::Artefacts;
@@ -44,9 +45,10 @@ impl Unverified {
     /// # Errors
     /// The report, if there is an error in it.
     pub fn compile(&self, files: &dyn Files, loading: &Loading, pack: bool) -> Result<Prepared, LoadReport> {
-        let loading = Loading { cache: None, ..loading.clone() };
+        // Nor anything that others have: it is theirs that is doubted.
+        let loading = Loading { cache: None, releases: None, ..loading.clone() };
         match &self.carried {
-            Some(carried) => prepare(&self.source, carried, &loading, pack),
+            Some(carried) => load_again(&self.source, carried, files, &loading, pack),
             None => {
                 let _ = std::fs::remove_file(&self.from);
                 prepare(&self.source, files, &loading, pack)

@@ -228,6 +228,12 @@ impl Waf {
             self.watch_over(&next);
             next.about()
         };
+        self.record_rollback(generation);
+        Ok(generation)
+    }
+
+    /// Makes durable that a generation came back, if there is a history.
+    pub(super) fn record_rollback(&self, generation: Generation) {
         if let Some(recording) = &self.shared.recording {
             let _deploying = self.deploying();
             // Whatever has come since has been recorded.
@@ -235,7 +241,6 @@ impl Waf {
                 recording.record_again(generation);
             }
         }
-        Ok(generation)
     }
 
     /// What is in service.

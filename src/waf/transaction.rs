@@ -2,6 +2,7 @@
 
 mod ask;
 
+use super::Waf;
 use super::quarantine::Watch;
 use super::rollout::{Beside, Recorded};
 use crate::engine::{self, Interruption, InterruptionAction, Policy, Reason, RulePolicy, Step};
@@ -26,6 +27,8 @@ pub struct Transaction {
     pub(super) watch: Option<(Arc<Watch>, Network)>,
     /// What a rollout adds, if one is under way.
     pub(super) beside: Option<Box<Beside>>,
+    /// Who is told of a fault, if anybody wants to know.
+    pub(super) owner: Option<Waf>,
 }
 
 /// Calls of [`Transaction`] that run the engine: guarded, each answers an interruption.
@@ -274,10 +277,7 @@ impl Transaction {
         match catch_unwind(AssertUnwindSafe(|| call(inner))) {
             Ok(answer) => answer,
             Err(_) => {
-                if let Some(left_out) = Report::InternalError.admit() {
-                    let left_out = left_out.count();
-                    tracing::error!(unique_id = inner.unique_id(), phase = phase.number(), left_out, "internal error");
-                }
+                self.report_fault(phase);
                 self.failed = Some(Interruption {
                     action: InterruptionAction::Deny,
                     status: 500,

@@ -40,6 +40,9 @@ impl Waf {
             release.verified();
             return Verification::Same { patterns: unverified.patterns() };
         }
+        if let Some(releases) = &self.shared.loading.releases {
+            releases.forget(&release);
+        }
         let compiled = unverified.compile(&*self.shared.files, &self.shared.loading, self.shared.recording.is_some());
         let compiled =
             compiled.map(|prepared| (Arc::new(prepared.release.with_serial(release.serial())), prepared.packed));

@@ -7,6 +7,7 @@
 mod d10_alternating_files;
 mod d12_reports;
 mod d16_poisoned_start;
+mod d17_herd;
 mod d19_stale_plans;
 mod d1_dear_regex;
 mod d20_empty_ruleset;
@@ -19,6 +20,7 @@ mod d4_canary;
 mod d5_ceiling;
 mod d6_kill_switch;
 mod d7_rollback;
+mod d8_one_of_many;
 mod d9_lost_condition;
 pub(super) mod pumps;
 mod report;
@@ -67,10 +69,12 @@ const DRILLS: &[Drill] = &[
     d5_ceiling::DRILL,
     d6_kill_switch::DRILL,
     d7_rollback::DRILL,
+    d8_one_of_many::DRILL,
     d9_lost_condition::DRILL,
     d10_alternating_files::DRILL,
     d12_reports::DRILL,
     d16_poisoned_start::DRILL,
+    d17_herd::DRILL,
     d19_stale_plans::DRILL,
     d20_empty_ruleset::DRILL,
     d21_every_pattern::DRILL,

@@ -12,9 +12,7 @@ pub fn behind<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> io::Result<std::thread::JoinHandle<T>> {
     std::thread::Builder::new().name(name.to_owned()).spawn(move || {
-        // To be nicer than others needs no permission.
-        #[cfg(target_os = "linux")]
-        let _ = rustix::process::setpriority_process(None, 19);
+        crate::governor::lowest_priority();
         work()
     })
 }

@@ -206,6 +206,10 @@ fn apply(item: Item, all: &mut Actions, reader: &mut Reader<'_>) {
                 reader.error(codes::ACTION_ARGUMENT, item.span, format!("`{shown}` {wrong}"), help);
                 return;
             }
+            let withheld = kind.withheld();
+            if !reader.may(withheld, codes::WITHHELD_ACTION, item.name.span(), &format!("`{}`", row.name)) {
+                return;
+            }
             let value = item.value.unwrap_or_else(|| item.name.slice(item.name.len()..item.name.len()));
             all.seen.push((kind, item.span));
             // An action with a finding is left out; the ruleset will not be used.

@@ -33,12 +33,14 @@ codes! {
     REMOTE_FILE "E0108" "A data file is named by URL, or by rules that were fetched themselves", "Fetch it before loading and name the local file";
     QUOTE "E0110" "A quote is never closed, because a backslash that should join the next line does not end its own", "Close it; inside quotes write `\\\"` for a quote that belongs to the text";
     SECTION "E0111" "A section of the Apache configuration other than `<IfModule security2_module>`", "Rules apply to all requests: move conditions into rules, or choose rule files per host";
+    OUTSIDE "E0112" "A rule or data file lies outside of the folder that the rules are confined to", "Name a file in that folder, without `..` and without links that lead out of it";
     UNKNOWN_DIRECTIVE "E0201" "The directive is unknown", "Correct the name";
     REFUSED_DIRECTIVE "E0202" "The directive is known but not supported, and leaving it out would change what the ruleset does", "See the help of the finding";
     ARGUMENTS "E0203" "Too few or too many arguments", "Quote arguments that contain blanks";
     ARGUMENT "E0204" "An argument has a value that the directive does not take", "Use one of the values named";
     CHAIN_OPEN "E0205" "A rule with `chain` is not followed by the next link", "Remove `chain`, or add the `SecRule` that continues it";
     DEFAULT_ACTION "E0206" "`SecDefaultAction` lacks the phase or the disruptive action, or has an action that no default can have", "Write for example `SecDefaultAction \"phase:2,log,auditlog,pass\"`";
+    WITHHELD_DIRECTIVE "E0207" "A directive that the rules of a tenant may not use: it decides for the host, writes, or asks other machines", "Leave it out; who runs the host sets it for all tenants";
     UNKNOWN_VARIABLE "E0301" "The variable is unknown", "Correct the name";
     REFUSED_VARIABLE "E0302" "The variable is known but not supported", "See the help of the finding";
     NO_MEMBERS "E0303" "A selector or `&` on a variable that has no members", "Remove `:...` or `&`";
@@ -52,6 +54,7 @@ codes! {
     PATTERN "E0405" "The pattern is not accepted", "See the help of the finding";
     TOO_LONG "E0406" "A pattern or list is too long", "Split it, or raise the limit named";
     MACRO_VARIABLE "E0407" "A macro names an unknown variable", "Correct the name; a literal `%{` cannot be followed by a name and `}`";
+    WITHHELD_OPERATOR "E0408" "An operator that the rules of a tenant may not use", "See the help of the finding";
     UNKNOWN_ACTION "E0501" "The action is unknown", "Correct the name; quote values that contain commas";
     REFUSED_ACTION "E0502" "The action is known but not supported, and leaving it out would change what the rule does", "See the help of the finding";
     ACTION_ARGUMENT "E0503" "The action lacks its argument, has one that it does not take, or has a wrong one", "Use one of the values named";
@@ -63,6 +66,8 @@ codes! {
     CTL "E0509" "The `ctl` option is unknown or not supported, or its value is wrong", "Use one of the values named";
     SETVAR "E0510" "`setvar`, `setenv`, `initcol`, `expirevar` or `deprecatevar` is malformed", "Write `setvar:tx.name=value`, `=+value`, `=-value` or `setvar:!tx.name`";
     LOGGING_PHASE "E0511" "A disruptive action in phase 5, when the response has been sent", "Use `pass`, or an earlier phase";
+    WITHHELD_ACTION "E0512" "An action that the rules of a tenant may not use", "See the help of the finding";
+    WITHHELD_CTL "E0513" "A `ctl` option that the rules of a tenant may not use", "See the help of the finding";
     UPDATE "E0601" "An update of a rule is malformed or changes what it cannot change", "See the help of the finding";
     NO_EFFECT "W0701" "Accepted, but it has no effect here", "Remove it, or provide for what it did";
     EMPTY_OPERATOR "W0702" "The operator is empty and matches every value", "Write `@unconditionalMatch` if that is meant";

@@ -5,7 +5,7 @@ use super::names::{Support, find, offered};
 use super::reader::Reader;
 use super::text::Text;
 use super::{codes, ids, pattern, settings, target};
-use crate::diag::Diagnostic;
+use crate::diag::{Diagnostic, Span};
 use crate::rule::{Action, BodyProcessor, Ctl, PartsMode};
 
 /// Reads one `ctl`. One that names several targets becomes several actions.
@@ -24,6 +24,7 @@ pub(super) fn read(text: &Text, reader: &mut Reader<'_>) -> Vec<Action> {
         return Vec::new();
     };
     let found = match row.support {
+        Support::Yes(kind) if !may(kind, row.name, name.span(), reader) => None,
         Support::Yes(kind) => option(kind, row.name, &value, reader),
         Support::Ignored(why) => {
             let message = format!("`ctl:{}` has no effect: {why}", row.name);
@@ -46,6 +47,11 @@ pub(super) fn read(text: &Text, reader: &mut Reader<'_>) -> Vec<Action> {
         }
     };
     found.unwrap_or_default().into_iter().map(Action::Ctl).collect()
+}
+
+/// Whether the rules being read may use it.
+fn may(kind: CtlKind, name: &str, span: Span, reader: &mut Reader<'_>) -> bool {
+    reader.may(kind.withheld(), codes::WITHHELD_CTL, span, &format!("`ctl:{name}`"))
 }
 
 fn option(kind: CtlKind, name: &str, value: &Text, reader: &mut Reader<'_>) -> Option<Vec<Ctl>> {

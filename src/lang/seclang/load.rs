@@ -2,6 +2,7 @@
 
 use super::lexer::{Directive, Word, directives};
 use super::names::directives::{Kind, TABLE};
+use super::names::rights::Rights;
 use super::names::{Support, find, offered};
 use super::reader::Reader;
 use super::rules::Drafts;
@@ -48,6 +49,7 @@ impl<'a> Loader<'a> {
             looks_up_places: None,
             names_stored_uploads: None,
             fetched: false,
+            rights: Rights::All,
         };
         let settings = Settings {
             request_body_limit: limits.request_body,
@@ -58,6 +60,12 @@ impl<'a> Loader<'a> {
             ..Settings::default()
         };
         Loader { reader, settings, pending: Pending::default(), drafts: Drafts::default(), stack: Vec::new() }
+    }
+
+    /// Goes on to rules that are reached otherwise and may do other things. A chain does not go on from one part into the next.
+    pub fn part(&mut self, files: &'a dyn Files, rights: Rights) {
+        self.drafts.end_of_rules(&mut self.reader);
+        (self.reader.files, self.reader.rights) = (files, rights);
     }
 
     /// Everything read: resolves, checks, and hands the ruleset over.
@@ -77,8 +85,7 @@ impl<'a> Loader<'a> {
             }
             Err(problem) => {
                 if !self.folder(path, None) {
-                    let message = format!("cannot read `{}`: {problem}", path.display());
-                    self.reader.out.push(Diagnostic::error(codes::UNREADABLE, None, message));
+                    self.unreadable(&path.display().to_string(), &problem, None);
                 }
             }
         }
@@ -105,8 +112,7 @@ impl<'a> Loader<'a> {
     }
 
     fn unreadable(&mut self, path: &str, problem: &Error, span: Option<Span>) {
-        let message = format!("cannot read `{path}`: {problem}");
-        self.reader.out.push(Diagnostic::error(codes::UNREADABLE, span, message));
+        self.reader.unreadable(path, "", problem, span, "");
     }
 
     /// Reads a rule text.
@@ -214,6 +220,13 @@ impl<'a> Loader<'a> {
             self.reader.error(codes::REFUSED_DIRECTIVE, directive.name.span(), message, help);
             return;
         }
+        if !self.reader.may(kind.withheld(), codes::WITHHELD_DIRECTIVE, directive.name.span(), &format!("`{name}`")) {
+            // Findings show the line.
+            if kind == Kind::RemoteRules {
+                self.hide_key(directive);
+            }
+            return;
+        }
         match kind {
             Kind::RemoteRules => self.remote(directive),
             Kind::Include | Kind::IncludeOptional => self.include(directive, kind == Kind::IncludeOptional),
@@ -249,13 +262,17 @@ impl<'a> Loader<'a> {
         }
     }
 
-    /// `SecRemoteRules`: what stands behind the URL is read in the place of the directive.
-    fn remote(&mut self, directive: &Directive) {
-        // Findings show the line: the key is nobody's business.
+    /// Findings show the line of `SecRemoteRules`: the key in it is nobody's business.
+    fn hide_key(&mut self, directive: &Directive) {
         if let [first, others @ ..] = directive.arguments.as_slice() {
             let key = if first.text.show().eq_ignore_ascii_case("crypto") { others.first() } else { Some(first) };
             key.into_iter().for_each(|key| self.reader.sources.hide(key.span));
         }
+    }
+
+    /// `SecRemoteRules`: what stands behind the URL is read in the place of the directive.
+    fn remote(&mut self, directive: &Directive) {
+        self.hide_key(directive);
         let Some(remote) = self.reader.files.remote() else {
             let message = "`SecRemoteRules` is not allowed: nothing is fetched while loading";
             let help = "fetch the file beforehand, check it, and Include it; or allow it: `--allow-remote-rules`";

@@ -31,7 +31,9 @@ mod text;
 mod update;
 
 use crate::diag::{Diagnostics, SourceMap};
-use crate::files::Files;
+pub use names::rights::Rights;
+
+use crate::files::{Files, MemoryFiles};
 use crate::limits::Limits;
 use crate::rule::{Pattern, Ruleset};
 use std::path::PathBuf;
@@ -60,19 +62,33 @@ pub enum Entry<'a> {
     },
 }
 
-/// Reads rules. All findings of all files go to `diagnostics`; after an error the ruleset must not be used.
+/// Rules of one origin: where reading begins, how files are reached from there, and what these rules may do.
+#[derive(Clone, Copy)]
+pub struct Part<'a> {
+    /// Where reading begins.
+    pub entry: Entry<'a>,
+    /// How files are reached.
+    pub files: &'a dyn Files,
+    /// What the rules may do.
+    pub rights: Rights,
+}
+
+/// Reads rules, part by part: one ruleset. All findings of all files go to `diagnostics`; after an error the ruleset must not be used.
 pub fn read(
-    entry: Entry<'_>,
-    files: &dyn Files,
+    parts: &[Part<'_>],
     limits: &Limits,
     known: Known<'_>,
     sources: &mut SourceMap,
     diagnostics: &mut Diagnostics,
 ) -> Ruleset {
-    let mut loader = load::Loader::new(files, limits, known, sources, diagnostics);
-    match entry {
-        Entry::Paths(paths) => paths.iter().for_each(|path| loader.top(path)),
-        Entry::Text { name, text } => loader.text(name, text),
+    let nowhere = MemoryFiles::new();
+    let mut loader = load::Loader::new(&nowhere, limits, known, sources, diagnostics);
+    for part in parts {
+        loader.part(part.files, part.rights);
+        match part.entry {
+            Entry::Paths(paths) => paths.iter().for_each(|path| loader.top(path)),
+            Entry::Text { name, text } => loader.text(name, text),
+        }
     }
     loader.finish()
 }
@@ -87,7 +103,8 @@ pub fn load(
     sources: &mut SourceMap,
     diagnostics: &mut Diagnostics,
 ) -> Ruleset {
-    read(Entry::Paths(paths), files, limits, &|_| None, sources, diagnostics)
+    let part = Part { entry: Entry::Paths(paths), files, rights: Rights::All };
+    read(&[part], limits, &|_| None, sources, diagnostics)
 }
 
 /// Reads rules from a text. Relative paths in it start at the folder of `name`.
@@ -110,5 +127,6 @@ pub fn load_text(
     sources: &mut SourceMap,
     diagnostics: &mut Diagnostics,
 ) -> Ruleset {
-    read(Entry::Text { name, text }, files, limits, &|_| None, sources, diagnostics)
+    let part = Part { entry: Entry::Text { name, text }, files, rights: Rights::All };
+    read(&[part], limits, &|_| None, sources, diagnostics)
 }

@@ -46,7 +46,13 @@ pub(super) fn read(word: &Word, reader: &mut Reader<'_>) -> Option<Test> {
         return None;
     };
     match row.support {
-        Support::Yes(kind) => Some(Test { negated, operator: operator(kind, row.name, &argument, word, reader)? }),
+        Support::Yes(kind) => {
+            let (withheld, span) = (kind.withheld(), text.span_of(after_sign..name_end));
+            if !reader.may(withheld, codes::WITHHELD_OPERATOR, span, &format!("`@{}`", row.name)) {
+                return None;
+            }
+            Some(Test { negated, operator: operator(kind, row.name, &argument, word, reader)? })
+        }
         Support::Refused(why, help) => {
             let span = text.span_of(after_sign..name_end);
             reader.error(codes::REFUSED_OPERATOR, span, format!("`@{}` is not supported: {why}", row.name), help);

@@ -1,14 +1,15 @@
 //! What reading a part of a rule needs: files, limits, and where findings go.
 
 use super::codes;
+use super::names::rights::{Rights, Withheld};
 use super::names::variables::Remark;
 use super::nearest::nearest;
 use super::text::Text;
 use crate::diag::{Diagnostic, Diagnostics, SourceMap, Span};
-use crate::files::Files;
+use crate::files::{Files, Outside};
 use crate::limits::Limits;
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 /// Shared by all readers of one load.
@@ -35,6 +36,8 @@ pub(super) struct Reader<'a> {
     pub names_stored_uploads: Option<Span>,
     /// The text being read was fetched (`SecRemoteRules`): it names no place on this machine.
     pub fetched: bool,
+    /// What the rules being read may do.
+    pub rights: Rights,
 }
 
 impl Reader<'_> {
@@ -48,6 +51,27 @@ impl Reader<'_> {
         let help = help.into();
         let found = Diagnostic::error(code, span, message);
         self.out.push(if help.is_empty() { found } else { found.help(help) });
+    }
+
+    /// Whether the rules being read may use something that tenants may not; pushes an error if not.
+    pub fn may(&mut self, withheld: Option<Withheld>, code: &'static str, span: Span, what: &str) -> bool {
+        let Some(Withheld { why, instead }) = withheld.filter(|_| self.rights == Rights::Tenant) else { return true };
+        self.error(code, span, format!("{what} is not for the rules of a tenant: {why}"), instead);
+        false
+    }
+
+    /// Pushes an error about a file that cannot be read: `place` says where it was looked for.
+    pub fn unreadable(&mut self, shown: &str, place: &str, problem: &io::Error, span: Option<Span>, help: &str) {
+        let found = match Outside::of(problem) {
+            Some(outside) => Diagnostic::error(codes::OUTSIDE, span, format!("`{shown}` is not read: {outside}"))
+                .help("name a file in that folder, without `..` and without links that lead out of it"),
+            None => {
+                let found =
+                    Diagnostic::error(codes::UNREADABLE, span, format!("cannot read `{shown}`{place}: {problem}"));
+                if help.is_empty() { found } else { found.help(help) }
+            }
+        };
+        self.out.push(found);
     }
 
     /// Pushes a warning.
@@ -118,12 +142,8 @@ impl Reader<'_> {
             Err(problem) => {
                 let folder = self.folder.display().to_string();
                 let place = if folder.is_empty() { String::new() } else { format!(" in `{folder}`") };
-                self.error(
-                    codes::UNREADABLE,
-                    name.span(),
-                    format!("cannot read `{shown}`{place}: {problem}"),
-                    "relative paths start at the folder of the file that names them",
-                );
+                let help = "relative paths start at the folder of the file that names them";
+                self.unreadable(&shown, &place, &problem, Some(name.span()), help);
                 None
             }
         }

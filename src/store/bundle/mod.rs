@@ -22,7 +22,7 @@ pub use container::is_bundle;
 pub(super) use container::{Bundle, Identity};
 pub use signature::{BundleKey, NotAKey};
 
-use super::load::RuleSource;
+use super::loading::RuleSource;
 use crate::diag::Diagnostic;
 use crate::files::Files;
 use crate::lang::seclang::codes;

@@ -8,6 +8,7 @@ mod document;
 pub(super) mod operators;
 #[cfg(test)]
 mod peers;
+pub(super) mod rights;
 pub(super) mod variables;
 
 /// What becomes of a name.
