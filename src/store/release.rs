@@ -1,6 +1,7 @@
 //! A release: a ruleset that has passed every check, compiled once and deployed as often as anybody wants.
 
 use super::bundle::Hashes;
+use super::checked::Checked;
 use super::load::RuleSource;
 use super::unverified::Unverified;
 use crate::engine::Scratch;
@@ -17,7 +18,7 @@ const POOL: usize = 64;
 /// A ruleset that can go into service. What deployments of it share hangs off it: the automata and the pool of scratches.
 #[derive(Debug)]
 pub struct Release {
-    loaded: Arc<Loaded>,
+    checked: Checked,
     content: ContentHash,
     serial: Option<u64>,
     /// What was taken ready-made, until somebody has compared it.
@@ -29,17 +30,17 @@ pub struct Release {
 
 impl Release {
     pub(super) fn new(
-        loaded: Arc<Loaded>,
+        checked: Checked,
         content: ContentHash,
         serial: Option<u64>,
         unverified: Option<Arc<Unverified>>,
     ) -> Release {
-        Release { loaded, content, serial, unverified: Mutex::new(unverified), pool: Default::default() }
+        Release { checked, content, serial, unverified: Mutex::new(unverified), pool: Default::default() }
     }
 
     /// The program and its automata.
     pub fn loaded(&self) -> &Arc<Loaded> {
-        &self.loaded
+        self.checked.loaded()
     }
 
     /// What was loaded.
@@ -71,7 +72,7 @@ impl Release {
     /// Memory for one evaluation.
     pub fn scratch(&self) -> Box<Scratch> {
         let pooled = self.pool.iter().find_map(|shelf| shelf.try_lock().ok()?.pop());
-        pooled.unwrap_or_else(|| Box::new(Scratch::new(self.loaded.program())))
+        pooled.unwrap_or_else(|| Box::new(Scratch::new(self.loaded().program())))
     }
 
     /// Takes memory back.

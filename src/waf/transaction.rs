@@ -291,6 +291,11 @@ impl Transaction {
         Some(verdict)
     }
 
+    /// Bytes that it has allocated for head, bodies and values.
+    pub fn memory(&self) -> usize {
+        self.inner.as_ref().map_or(0, engine::Transaction::memory)
+    }
+
     /// Whether work may be done for this exchange that decides nothing about it. Always, without a tenant.
     pub fn shadow(&self) -> bool {
         self.ticket.as_ref().is_none_or(Ticket::shadow)
@@ -341,6 +346,7 @@ impl Transaction {
 impl Drop for Transaction {
     fn drop(&mut self) {
         let Some(inner) = self.inner.take() else { return };
+        super::missing::report(&inner);
         if let Some(ticket) = self.ticket.take() {
             ticket.settle(inner.fuel());
         }

@@ -15,6 +15,7 @@
 //! | `incident` | one exchange and its log lines |
 //! | `fetch` | rules that stand on other servers (`SecRemoteRules`) |
 //! | `page` | what a client sees that is turned away |
+//! | `watch` | rules that follow their files |
 
 mod channel;
 pub mod config;
@@ -33,11 +34,13 @@ mod proxy;
 mod response;
 mod tls;
 mod upstream;
+mod watch;
 
 pub use config::Config;
 pub use descriptors::raise_descriptor_limit;
 pub use fetch::HttpsRules;
 pub use log::ErrorLog;
+pub use watch::{Followed, WatchConfig, Watching};
 
 use crate::host::audit::{AuditLog, AuditLogError};
 use crate::waf::Waf;
