@@ -182,7 +182,9 @@ const LOSSES: &[Loss] = &[
     ("what its rules mean", |program| Arc::make_mut(&mut program.ruleset).rules.clear()),
     ("what its last rule means", |program| drop(Arc::make_mut(&mut program.ruleset).rules.pop())),
     ("its schedule", |program| program.schedule.iter_mut().for_each(Vec::clear)),
-    ("the last rule of its schedule", |program| program.schedule.iter_mut().for_each(|phase| drop(phase.pop()))),
+    ("the last rule of its schedule", |program| {
+        program.schedule.iter_mut().for_each(|phase| phase.truncate(phase.len().saturating_sub(1)))
+    }),
     ("its selections", |program| program.selections.clear()),
     ("its last selection", |program| drop(program.selections.pop())),
     ("its pipelines", |program| program.nodes.clear()),
