@@ -4,6 +4,7 @@ mod booting;
 mod collections;
 mod deploying;
 mod falling_back;
+mod missing;
 mod quarantine;
 mod recording;
 mod rollout;
@@ -32,7 +33,7 @@ use crate::lang::seclang::codes;
 use crate::limits::Limits;
 use crate::plan::{Ceilings, Options};
 use crate::program::Program;
-use crate::rule::Phase;
+use crate::rule::{Field, Phase, Supplies};
 use crate::store::{BundleKey, Capabilities, DiskFiles, LoadReport, Loading, Releases, RuleSource, Slot};
 use arc_swap::ArcSwapOption;
 use booting::{Start, Started};
@@ -203,6 +204,24 @@ impl WafBuilder {
         self
     }
 
+    /// What this host tells the engine. Rules that look at anything else are found whenever rules are loaded: warnings (W0916), or
+    /// errors (E0917) if it is [strict](Supplies::strict). Without this: everything that `serve` supplies. A resolver, a place for
+    /// uploads and environment variables count if they are there.
+    ///
+    /// ```
+    /// use fusewall::{Waf, rule::{Field, Supplies}};
+    /// let rules = "SecRuleEngine On\nSecRule RESPONSE_BODY \"@contains secret\" \"id:7,phase:4,deny\"";
+    /// let supplies = Supplies::all().without(Field::ResponseBody);
+    /// let waf = Waf::builder().rules_text("r.conf", rules).supplies(supplies.clone()).build().expect("it loads");
+    /// assert!(waf.report().diagnostics.has("W0916"));
+    /// assert!(Waf::builder().rules_text("r.conf", rules).supplies(supplies.strict()).build().is_err());
+    /// ```
+    #[must_use]
+    pub fn supplies(mut self, supplies: Supplies) -> Self {
+        self.loading.supplies = supplies;
+        self
+    }
+
     /// How many generations stay compiled for [`Waf::roll_back`]; 1 by default. Each takes the memory of a ruleset.
     #[must_use]
     pub fn keep_generations(mut self, generations: usize) -> Self {
@@ -342,6 +361,7 @@ impl WafBuilder {
         if self.uploads.is_some() && self.loading.limits.upload_bytes == 0 {
             self.loading.limits.upload_bytes = Limits::UPLOAD_BYTES;
         }
+        self.loading.supplies = self.supplied();
         if let Some(remote) = self.remote.take() {
             self.files = Box::new(WithRemote { files: self.files, remote });
         }
@@ -398,6 +418,21 @@ impl WafBuilder {
             recording.wait_to_settle();
         }
         Ok(waf)
+    }
+
+    /// What the host says that it supplies, as far as it has brought it.
+    fn supplied(&self) -> Supplies {
+        let mut supplies = self.loading.supplies.clone();
+        if self.resolver.is_none() {
+            supplies = supplies.without(Field::BlockLists);
+        }
+        if self.uploads.is_none() {
+            supplies = supplies.without(Field::StoredUploads);
+        }
+        if supplies.knows_environment() {
+            return supplies;
+        }
+        supplies.environment(self.env.variables().iter().map(|variable| variable.name.clone()))
     }
 }
 

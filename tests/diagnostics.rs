@@ -102,6 +102,8 @@ fn every_code_that_can_be_seen_in_one_file_is_seen() {
         codes::SERIAL,
         codes::NOT_RECORDED,
         codes::HISTORY,
+        codes::NOT_SUPPLIED,
+        codes::CONTRACT,
     ];
     let missing: Vec<_> = codes::ALL
         .iter()

@@ -5,6 +5,8 @@ mod traffic;
 
 #[path = "naive/corpus.rs"]
 mod corpus;
+#[path = "naive/disabled.rs"]
+mod disabled;
 #[path = "naive/names.rs"]
 mod names;
 #[path = "naive/packages.rs"]

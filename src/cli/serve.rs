@@ -1,12 +1,14 @@
 //! `fusewall serve`: the reverse proxy.
 
+mod watching;
+
 use super::rules::{RulesArgs, print_findings};
 use crate::governor::{Governor, QuarantineConfig, SystemEnv};
 use crate::host::NameLookUps;
 use crate::host::audit::AuditLog;
 use crate::host::serve::{Config, ErrorLog, Server, behind, config, raise_descriptor_limit};
 use crate::limits::Limits;
-use crate::store::DiskUploads;
+use crate::store::{DiskUploads, WatchedFiles};
 use crate::waf::{Health, HistoryConfig, Verification, Waf, WafBuilder};
 use anyhow::Context;
 use std::io::IsTerminal;
@@ -31,6 +33,9 @@ pub struct ServeArgs {
     /// The web server to protect. Without it a built-in page answers
     #[arg(long, value_name = "URL")]
     upstream: Option<String>,
+    /// Put rules into service when their files change
+    #[arg(long)]
+    watch: bool,
     #[command(flatten)]
     rules: RulesArgs,
 }
@@ -68,11 +73,14 @@ pub fn run(args: &ServeArgs) -> anyhow::Result<ExitCode> {
         allow_remote_rules: config.remote_rules.allow,
         remote_rules_ca: config.remote_rules.ca.clone(),
     };
-    let waf = rules.load(builder(&rules, &config))?;
+    let files = WatchedFiles::default();
+    let builder = builder(&rules, &config);
+    let waf = rules.load(if config.watch { builder.files(files.clone()) } else { builder })?;
     if let Health::Degraded { why, generation } = waf.health() {
         tracing::error!(generation = generation.number, origin = ?generation.origin, "degraded: {why}");
     }
     verify_behind(&waf);
+    let watching = if config.watch { Some(watching::start(&waf, &rules, files)?) } else { None };
     let (reloaded, ending) = ((waf.clone(), rules), waf.clone());
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     if config.threads > 0 {
@@ -91,6 +99,7 @@ pub fn run(args: &ServeArgs) -> anyhow::Result<ExitCode> {
             failed = reload_on_hangup(reloaded), if !colours => failed,
         }
     });
+    drop(watching);
     // Whatever still holds the rules: an end in order is no crash.
     ending.settled();
     log.flush(LAST_WORDS);
@@ -106,7 +115,13 @@ fn builder(rules: &RulesArgs, config: &Config) -> WafBuilder {
         tracing::warn!("{opening}");
     }
     let variables = config.environment.iter().filter_map(|name| {
-        let value = std::env::var_os(name)?;
+        let Some(value) = std::env::var_os(name) else {
+            tracing::warn!(
+                name,
+                "`environment` names a variable that the process does not have: rules find no ENV:{name}"
+            );
+            return None;
+        };
         Some((name.as_bytes(), value.into_encoded_bytes()))
     });
     let builder = rules.builder().limits(limits).data_dir().uploads(DiskUploads::new());
@@ -154,6 +169,7 @@ fn configuration(args: &ServeArgs) -> anyhow::Result<Option<Config>> {
         config.descriptors.clone_from(&args.rules.descriptors);
     }
     config.allow_empty |= args.rules.allow_empty;
+    config.watch |= args.watch;
     config.remote_rules.allow |= args.rules.allow_remote_rules;
     if args.rules.remote_rules_ca.is_some() {
         config.remote_rules.ca.clone_from(&args.rules.remote_rules_ca);

@@ -26,8 +26,10 @@ pub trait Env: Send + Sync {
 /// What is known about a name that a block list is asked with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Answer {
-    /// Nothing yet: no match, and the verdict says so.
+    /// Nothing yet: no match, and the verdict says so (`name look-up`).
     Unknown,
+    /// Nothing, because nobody answers: no match, and the verdict says so (`name look-up failed`).
+    Unavailable,
     /// The list does not have it.
     NotListed,
     /// The list has it; the address says why.

@@ -219,8 +219,8 @@ pub(super) fn live_scalar(
             return scratch.memory.keep(text.as_bytes()).map(Some);
         }
         Variable::CollectionLimit => {
-            let what = scratch.opened.notes().first().copied().unwrap_or("");
-            return Ok(Some(Slice::Static(what.as_bytes())));
+            let all = scratch.opened.notes().join(", ");
+            return scratch.memory.keep(all.as_bytes()).map(Some);
         }
         Variable::Duration => scratch.now().saturating_sub(scratch.state.started),
         other if let Some(micros) = super::performance::micros(other, &scratch.state.phase_fuel) => micros,

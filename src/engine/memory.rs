@@ -41,6 +41,18 @@ impl Body {
         if self.is_decoded { &self.decoded } else { &self.received }
     }
 
+    /// Keeps another piece of it, of which the limit admits all. A vector doubles when it grows: here it grows no further than the
+    /// limit, so that a limit of bodies is one of memory.
+    pub(super) fn receive(&mut self, piece: &[u8], limit: usize) {
+        let len = self.received.len() + piece.len();
+        // Without this guard D14 must be seen to fail.
+        if len > self.received.capacity() && !cfg!(fusewall_without = "memory") {
+            let room = len.max(2 * self.received.capacity()).min(limit.max(len));
+            self.received.reserve_exact(room - self.received.len());
+        }
+        self.received.extend_from_slice(piece);
+    }
+
     fn clear(&mut self) {
         self.received.clear();
         self.decoded.clear();

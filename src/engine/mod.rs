@@ -20,6 +20,7 @@ mod expand;
 mod expanded;
 mod matched;
 mod memory;
+pub mod missing;
 mod operator;
 mod performance;
 pub mod persist;

@@ -5,6 +5,7 @@ use super::env::Answer;
 use super::expand::{borrowed, expand};
 use super::expanded;
 use super::memory::{Memory, Slice};
+use super::missing;
 use super::scratch::Scratch;
 use crate::detect;
 use crate::meter::{Exhausted, Meter};
@@ -113,21 +114,31 @@ pub(super) fn run(
         }
         Test::Rbl(zone) => {
             meter.charge_rule(block_list::PRICE.of(len))?;
-            let Some(resolver) = &scratch.resolver else { return Ok(Tested::Miss) };
             let settings = &loaded.program().ruleset.settings;
-            let key = settings.http_bl_key.as_deref().filter(|_| zone.ends_with("httpbl.org"));
+            let wants_key = zone.ends_with("httpbl.org");
+            let key = settings.http_bl_key.as_deref().filter(|_| wants_key);
+            let resolver = scratch.resolver.as_ref().filter(|_| key.is_some() || !wants_key);
+            let Some(resolver) = resolver else {
+                scratch.flags.miss(missing::NAME_LOOK_UP_FAILED);
+                return Ok(Tested::Miss);
+            };
             let value = scratch.memory.get(slice);
             let Some(name) = block_list::query(value, parse_address(value), zone, key) else { return Ok(Tested::Miss) };
             let answer = resolver.answer(&name);
-            if answer == Answer::Unknown {
-                scratch.flags.note("name look-up");
+            match answer {
+                Answer::Unknown => scratch.flags.miss(missing::NAME_LOOK_UP),
+                Answer::Unavailable => scratch.flags.miss(missing::NAME_LOOK_UP_FAILED),
+                Answer::NotListed | Answer::Listed(_) => {}
             }
             Ok(Tested::when(matches!(answer, Answer::Listed(_))))
         }
         Test::GeoLookup => {
             scratch.geo = None;
             meter.charge_rule(1)?;
-            let Some(database) = &loaded.program().ruleset.settings.geo else { return Ok(Tested::Miss) };
+            let Some(database) = &loaded.program().ruleset.settings.geo else {
+                scratch.flags.miss(missing::PLACE_LOOK_UP);
+                return Ok(Tested::Miss);
+            };
             if let Some(address) = parse_address(scratch.memory.get(slice)) {
                 scratch.geo = database.find(address, meter)?;
             }

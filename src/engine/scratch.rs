@@ -124,6 +124,14 @@ impl Flags {
         }
     }
 
+    /// Notes that data was not there which a rule has asked for.
+    pub(super) fn miss(&mut self, what: &'static str) {
+        // Without this guard D11 must be seen to fail.
+        if !cfg!(fusewall_without = "missing") {
+            self.note(what);
+        }
+    }
+
     pub(super) fn uninspected(&self) -> &[&'static str] {
         &self.notes
     }

@@ -99,7 +99,10 @@ mod tests {
     #[test]
     fn a_full_queue_gives_back_what_it_does_not_take() {
         let (go, wait) = channel::<()>();
-        let worker = Worker::start("test", 1, 60_000, move |_| drop(wait.recv())).expect("a thread");
+        let work = move |_| {
+            let _ = wait.recv();
+        };
+        let worker = Worker::start("test", 1, 60_000, work).expect("a thread");
         let refused = (0..100).filter(|&number| worker.hand_over(number).is_err()).count();
         // One is in the queue, and one at work.
         assert!(refused >= 98, "{refused} refused");

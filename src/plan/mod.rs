@@ -3,11 +3,12 @@
 //! One file per pass: `fold` decides constant conditions and finds rules that no path leads to, `keys` collects TX names,
 //! `draft` interns selections, pipelines and operators, `patterns` compiles expressions and chooses their engine, `price`
 //! adds up what rules may cost, `ceiling` says which cost too much (and `heaviest` what in a pattern), `sieves` finds tests that look
-//! at the same values, `certificate` bounds whole requests. Each pass explains itself in `fusewall explain`.
+//! at the same values, `certificate` bounds whole requests, `contract` finds rules that use what the host does not supply. Each pass explains itself in `fusewall explain`.
 
 mod artefact;
 mod ceiling;
 mod certificate;
+mod contract;
 mod draft;
 mod fold;
 mod heaviest;
@@ -21,6 +22,7 @@ mod tightens;
 pub use artefact::{Artefact, Artefacts, Unpacked, unpack};
 pub use ceiling::Ceilings;
 pub use certificate::{Bound, bound, bounds, largest_proven};
+pub use contract::contract;
 pub use price::{RuleCost, RulesetCost, cost};
 
 use crate::diag::Diagnostics;

@@ -9,6 +9,7 @@ mod macros;
 mod operator;
 mod print;
 mod settings;
+mod supplies;
 mod target;
 mod upload;
 mod variable;
@@ -18,6 +19,7 @@ pub use audit::{AuditEngine, AuditFormat, AuditPart, AuditParts, AuditSettings, 
 pub use macros::{Macro, MacroPart};
 pub use operator::{Operator, Pattern, Phrases, Test};
 pub use settings::{BodyProcessor, Dataset, EngineMode, LimitAction, Settings, XmlIntoArgs};
+pub use supplies::{Field, Supplies};
 pub use target::{Selector, Target};
 pub use upload::{KeepFiles, UploadSettings};
 pub use variable::Variable;

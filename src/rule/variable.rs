@@ -168,7 +168,7 @@ variables! {
     Uninspected "FUSEWALL_UNINSPECTED" Scalar;
     /// Ours: which budget ran dry (`request`, `rule`, `memory`; empty if none).
     BudgetExhausted "FUSEWALL_BUDGET_EXHAUSTED" Scalar;
-    /// Ours: the first limit that persistent collections ran into (`store full`, `record limit`, `key too long`,
+    /// Ours: the limits that persistent collections ran into (`store full`, `record limit`, `key too long`,
     /// `store unavailable`; empty if none).
     CollectionLimit "FUSEWALL_COLLECTION_LIMIT" Scalar;
 }

@@ -4,21 +4,20 @@
 use super::builtin::builtin_files;
 use super::bundle::{self, Bundle, Carried, Hashes, Identity, Recorder};
 use super::cache::{self, Cache, Found};
+use super::checked::Checked;
 use super::confined::{Capabilities, Confined};
 use super::loading::{LoadReport, Loading, RuleSource};
 use super::release::{Compilation, ContentHash, Release};
 use super::releases::Releases;
 use super::unverified::Unverified;
 use crate::diag::{Diagnostic, Diagnostics, SourceMap};
-use crate::engine::{FixedEnv, Scratch, Transaction};
 use crate::files::{Files, MemoryFiles};
 use crate::lang::seclang::{self, Accepted, Entry, Part, Rights, codes};
 use crate::limits::Limits;
 use crate::parallel::threads;
 use crate::plan::{self, Artefacts, Drafted, Options, Unpacked};
-use crate::program::{Loaded, verify};
+use crate::program::Loaded;
 use crate::rule::{Pattern, Ruleset};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -247,7 +246,7 @@ fn load_source(
             found.diagnostics.push(cache::useless(&cache.path(&identity), &"automata in it are damaged"));
         }
         let cache = cache.filter(|_| known.is_empty() || damaged).filter(|_| recorded.unusable.is_none());
-        let (loaded, artefacts, mut report) = finish(drafted, loading, unpacked, pack || cache.is_some(), found)?;
+        let (checked, artefacts, mut report) = finish(drafted, loading, unpacked, pack || cache.is_some(), found)?;
         let bundle = |source, carried, artefacts| {
             let engine = bundle::ENGINE.to_owned();
             Bundle { engine, identity, source, carried, artefacts }
@@ -271,14 +270,14 @@ fn load_source(
             let (limits, source) = (loading.limits.clone(), source.clone());
             report.unverified = Some(Arc::new(Unverified { artefacts: known, limits, source, carried: None, from }));
         }
-        Ok(Made { loaded, report, packed })
+        Ok(Made { checked, report, packed })
     };
     share(releases, content, loading, pack, make)
 }
 
 /// What a load has made.
 struct Made {
-    loaded: Arc<Loaded>,
+    checked: Checked,
     report: LoadReport,
     packed: Option<Result<Vec<u8>, String>>,
 }
@@ -291,7 +290,7 @@ fn share(
     pack: bool,
     make: impl FnOnce() -> Result<Made, LoadReport>,
 ) -> Result<Prepared, LoadReport> {
-    let compiled = |made: Made| (Compilation::new(made.loaded, made.report.unverified.clone()), made.report);
+    let compiled = |made: Made| (Compilation::new(made.checked, made.report.unverified.clone()), made.report);
     let prepared =
         |(compiled, report), packed| Prepared { release: Release::new(compiled, content, None), report, packed };
     match releases {
@@ -376,10 +375,10 @@ fn load_bundle(
                 .diagnostics
                 .push(Diagnostic::warning(codes::RECOMPILED, None, message).help("compile it anew, and sign it"));
         }
-        let (loaded, _, mut report) = finish(drafted, loading, unpacked, false, found)?;
+        let (checked, _, mut report) = finish(drafted, loading, unpacked, false, found)?;
         let (limits, from) = (limits.clone(), path.to_path_buf());
         report.unverified = Some(Arc::new(Unverified { artefacts, limits, source, carried: Some(carried), from }));
-        Ok(Made { loaded, report, packed })
+        Ok(Made { checked, report, packed })
     };
     share(loading.releases.as_deref(), content, loading, pack, make)
 }
@@ -401,6 +400,10 @@ fn draft(ruleset: Ruleset, loading: &Loading, found: &mut Findings) -> Option<Dr
         found.diagnostics.push(Diagnostic::error(codes::EMPTY, None, "the ruleset has not a single rule").help(help));
         return None;
     }
+    if sound && !cfg!(fusewall_without = "contract") {
+        plan::contract(&ruleset, &loading.supplies, &loading.limits, &mut found.diagnostics);
+    }
+    let sound = found.diagnostics.errors() == 0;
     sound.then(|| plan::draft(ruleset, &loading.limits, loading.options, &mut found.diagnostics))
 }
 
@@ -411,24 +414,16 @@ fn finish(
     unpacked: Unpacked,
     keep: bool,
     mut found: Findings,
-) -> Result<(Arc<Loaded>, Artefacts, LoadReport), LoadReport> {
+) -> Result<(Checked, Artefacts, LoadReport), LoadReport> {
     let planned = drafted.and_then(|drafted| drafted.compile(&loading.limits, unpacked, keep, &mut found.diagnostics));
-    let Some(plan::Planned { program, loaded, artefacts }) = planned else { return Err(found.report()) };
-    if let Err(fault) = verify(&program) {
-        let message = format!("the compiled ruleset is inconsistent: {fault}");
-        return Err(found.and(Diagnostic::error(codes::INCONSISTENT, None, message)).report());
+    let Some(plan::Planned { loaded, artefacts, .. }) = planned else { return Err(found.report()) };
+    match Checked::new(loaded, loading.ceilings) {
+        Ok(checked) => Ok((checked, artefacts, found.report())),
+        Err(errors) => {
+            errors.into_iter().for_each(|error| found.diagnostics.push(error));
+            Err(found.report())
+        }
     }
-    let exceeded = loading.ceilings.map(|ceilings| ceilings.exceeded(&program)).unwrap_or_default();
-    if !exceeded.is_empty() {
-        exceeded.into_iter().for_each(|error| found.diagnostics.push(error));
-        return Err(found.report());
-    }
-    let loaded = Arc::new(loaded);
-    if !probe(&loaded) {
-        let error = Diagnostic::error(codes::PROBE, None, "the compiled ruleset fails on a plain request");
-        return Err(found.and(error.help("this is a fault of the engine: report it together with the rules")).report());
-    }
-    Ok((loaded, artefacts, found.report()))
 }
 
 /// Reads the base, if there is one, and the rules behind it.
@@ -457,26 +452,4 @@ fn entry(source: &RuleSource) -> Entry<'_> {
         // `builtin` has made files of it.
         RuleSource::Builtin => Entry::Paths(&[]),
     }
-}
-
-/// Evaluates a plain exchange in a throw-away scratch: a ruleset that cannot take it must never go live.
-fn probe(loaded: &Arc<Loaded>) -> bool {
-    catch_unwind(AssertUnwindSafe(|| {
-        let scratch = Box::new(Scratch::new(loaded.program()));
-        let mut probe = Transaction::new(loaded.clone(), scratch, Arc::new(FixedEnv::default()), "probe");
-        probe.process_connection([192, 0, 2, 1].into(), 40000, [192, 0, 2, 2].into(), 80);
-        probe.process_request_line(b"POST", b"/?probe=1", b"HTTP/1.1");
-        probe.add_request_header(b"Host", b"probe.example");
-        probe.add_request_header(b"Content-Type", b"application/x-www-form-urlencoded");
-        probe.process_request_headers();
-        probe.write_request_body(b"name=value");
-        probe.process_request_body();
-        probe.add_response_header(b"Content-Type", b"text/html");
-        probe.process_response_headers(200, b"HTTP/1.1");
-        probe.write_response_body(b"<p>probe</p>");
-        probe.process_response_body();
-        probe.process_logging();
-        probe.verdict()
-    }))
-    .is_ok()
 }

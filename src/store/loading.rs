@@ -7,6 +7,7 @@ use super::unverified::Unverified;
 use crate::diag::{Diagnostic, Diagnostics, Severity, SourceMap, json, text};
 use crate::limits::Limits;
 use crate::plan::{Ceilings, Options};
+use crate::rule::Supplies;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -91,6 +92,8 @@ pub struct Loading {
     pub ceilings: Option<Ceilings>,
     /// Whether a ruleset may be without a single rule: usually something was lost on the way.
     pub allow_empty: bool,
+    /// What the host tells the engine: rules that look at anything else are found.
+    pub supplies: Supplies,
     /// What the rule files may do.
     pub capabilities: Capabilities,
     /// Rules that stand before all others, and may do everything: those of whoever runs the host, where the others are a tenant's.

@@ -7,6 +7,7 @@
 mod builtin;
 mod bundle;
 mod cache;
+mod checked;
 mod collections;
 mod confined;
 mod files;
@@ -20,6 +21,7 @@ pub mod rollout;
 mod slot;
 mod unverified;
 mod uploads;
+mod watch;
 
 pub use builtin::builtin_files;
 pub use bundle::{BundleKey, ENGINE, NotAKey, is_bundle};
@@ -36,3 +38,4 @@ pub use releases::{Counts, Releases};
 pub use slot::{Candidate, Deployed, Generation, NothingToRollBackTo, Origin, Refused, Slot};
 pub use unverified::Unverified;
 pub use uploads::DiskUploads;
+pub use watch::{Inventory, WatchedFiles};

@@ -1,6 +1,7 @@
 //! A release: a ruleset that has passed every check, compiled once and deployed as often as anybody wants.
 
 use super::bundle::Hashes;
+use super::checked::Checked;
 use super::loading::{LoadReport, Loading, RuleSource};
 use super::unverified::Unverified;
 use crate::engine::Scratch;
@@ -27,7 +28,7 @@ pub struct Release {
 /// What is made of rules once. What all deployments of them share hangs off it: the automata and the pool of scratches.
 #[derive(Debug)]
 pub(super) struct Compilation {
-    loaded: Arc<Loaded>,
+    checked: Checked,
     /// What was taken ready-made, until somebody has compared it.
     unverified: Mutex<Option<Arc<Unverified>>>,
     /// What loading it has found, for whoever else loads the same.
@@ -39,8 +40,8 @@ pub(super) struct Compilation {
 }
 
 impl Compilation {
-    pub(super) fn new(loaded: Arc<Loaded>, unverified: Option<Arc<Unverified>>) -> Compilation {
-        Compilation { loaded, unverified: Mutex::new(unverified), findings: None, pool: Default::default() }
+    pub(super) fn new(checked: Checked, unverified: Option<Arc<Unverified>>) -> Compilation {
+        Compilation { checked, unverified: Mutex::new(unverified), findings: None, pool: Default::default() }
     }
 
     pub(super) fn with_findings(self, findings: LoadReport) -> Compilation {
@@ -59,7 +60,7 @@ impl Release {
 
     /// The program and its automata.
     pub fn loaded(&self) -> &Arc<Loaded> {
-        &self.compiled.loaded
+        self.compiled.checked.loaded()
     }
 
     /// What was loaded.

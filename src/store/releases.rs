@@ -85,7 +85,7 @@ impl Releases {
         loading: &Loading,
         make: impl FnOnce() -> Result<(Compilation, LoadReport), LoadReport>,
     ) -> Result<(Arc<Compilation>, LoadReport), LoadReport> {
-        let key = (content, format!("{:?} {}", loading.ceilings, loading.allow_empty));
+        let key = (content, format!("{:?} {} {:?}", loading.ceilings, loading.allow_empty, loading.supplies));
         if let Some(found) = self.find_or_begin(&key) {
             return Ok(found);
         }

@@ -78,7 +78,8 @@ impl Switching {
 
 impl Waf {
     /// Turns rules off, now and in rulesets to come, until [`switch_on`](Self::switch_on). Requests under way obey before their next
-    /// rule. Chains, skips and scores stay as they are for rules that `ctl:ruleRemoveById` removes. Answers how many rules of the
+    /// rule. Chains, skips and scores stay as they are for rules that `ctl:ruleRemoveById` removes; and what was worked out when the rules
+    /// were loaded stays as well: rules behind a gate that was always closed stay out when whoever closed it is off. Answers how many rules of the
     /// ruleset in service are concerned: none is no error, a later one may have some.
     ///
     /// ```

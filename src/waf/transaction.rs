@@ -6,7 +6,7 @@ use super::Waf;
 use super::quarantine::Watch;
 use super::rollout::{Beside, Recorded};
 use crate::engine::{self, Interruption, InterruptionAction, Policy, Reason, RulePolicy, Step};
-use crate::governor::{Network, Report, Started, Ticket};
+use crate::governor::{Network, Started, Ticket};
 use crate::rule::{LimitAction, Phase};
 use crate::store::Deployed;
 use crate::store::rollout::Outcome;
@@ -295,6 +295,7 @@ impl Drop for Transaction {
         let fuel = self.fuel();
         let beside = self.beside.take();
         let Some(inner) = self.inner.take() else { return };
+        super::missing::report(&inner);
         if let Some(ticket) = self.ticket.take() {
             ticket.settle(fuel);
         }

@@ -5,9 +5,14 @@
 //! its like), and `.ci/guards` wants to see the drills of that guard fail then.
 
 mod d10_alternating_files;
+mod d11_missing_data;
 mod d12_reports;
+mod d13_disabled_rules;
+mod d14_larger_bodies;
+mod d15_blank_fields;
 mod d16_poisoned_start;
 mod d17_herd;
+mod d18_contract;
 mod d19_stale_plans;
 mod d1_dear_regex;
 mod d20_empty_ruleset;
@@ -72,9 +77,14 @@ const DRILLS: &[Drill] = &[
     d8_one_of_many::DRILL,
     d9_lost_condition::DRILL,
     d10_alternating_files::DRILL,
+    d11_missing_data::DRILL,
     d12_reports::DRILL,
+    d13_disabled_rules::DRILL,
+    d14_larger_bodies::DRILL,
+    d15_blank_fields::DRILL,
     d16_poisoned_start::DRILL,
     d17_herd::DRILL,
+    d18_contract::DRILL,
     d19_stale_plans::DRILL,
     d20_empty_ruleset::DRILL,
     d21_every_pattern::DRILL,

@@ -5,7 +5,7 @@ use crate::cli::rules::RulesArgs;
 use crate::engine::{Decided, FixedEnv, Verdict};
 use crate::files::{Files, MemoryFiles};
 use crate::limits::Limits;
-use crate::rule::EngineMode;
+use crate::rule::{EngineMode, Supplies};
 use crate::store::{DiskFiles, RuleSource, builtin_files};
 use crate::waf::{Transaction, Waf, WafBuilder};
 use anyhow::Context;
@@ -64,6 +64,16 @@ impl<'a> Setting<'a> {
     /// Rules that do not load.
     pub fn ruleset_within(&self, limits: Limits) -> anyhow::Result<Waf> {
         self.rules.load(self.rules.builder().env(FixedEnv::default()).limits(limits))
+    }
+
+    /// The same ruleset on a host that supplies this.
+    ///
+    /// # Errors
+    /// Rules that do not load.
+    pub fn ruleset_supplied(&self, supplies: Supplies) -> anyhow::Result<Waf> {
+        // Findings are counted, not printed.
+        let builder = self.rules.builder().env(FixedEnv::default()).supplies(supplies);
+        builder.build().map_err(|report| anyhow::anyhow!("the rules do not load:\n{report}"))
     }
 
     /// The same ruleset, and other rules behind it.

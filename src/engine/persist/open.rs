@@ -3,6 +3,7 @@
 
 use super::record::{Change, Entry, Record, RecordLimits, Update, What};
 use super::{Collections, Committed, RecordId};
+use crate::engine::missing;
 use crate::rule::Variable;
 
 /// Changes that are collected before they are committed, phase over or not.
@@ -50,6 +51,14 @@ impl Opened {
         }
     }
 
+    /// The store does not answer.
+    fn miss(&mut self) {
+        // Drill D11.
+        if !cfg!(fusewall_without = "missing") {
+            self.note(missing::STORE);
+        }
+    }
+
     pub(in crate::engine) fn notes(&self) -> &[&'static str] {
         &self.notes
     }
@@ -76,7 +85,7 @@ impl Opened {
         now: u64,
     ) -> usize {
         let loaded = store.load(id, now).unwrap_or_else(|_| {
-            self.note("store unavailable");
+            self.miss();
             None
         });
         let copied = loaded.as_ref().map_or(0, Record::bytes);
@@ -157,7 +166,7 @@ impl Opened {
 
     /// Commits what was changed since the last commit.
     pub(in crate::engine) fn commit(&mut self, store: &dyn Collections, now: u64) {
-        let mut noted = None;
+        let (mut noted, mut unavailable) = (None, false);
         for open in self.all.iter_mut().filter(|open| !open.changes.is_empty()) {
             let id = RecordId { collection: open.collection, scope: &open.scope, key: &open.key };
             let update =
@@ -166,13 +175,14 @@ impl Opened {
                 Ok(Committed::Whole) => {}
                 Ok(Committed::Displaced) => noted = Some("store full"),
                 Ok(Committed::Cut) => noted = Some("record limit"),
-                Err(_) => noted = Some("store unavailable"),
+                Err(_) => unavailable = true,
             }
             open.counted = true;
             open.changes.clear();
         }
-        if let Some(what) = noted {
-            self.note(what);
+        noted.into_iter().for_each(|what| self.note(what));
+        if unavailable {
+            self.miss();
         }
     }
 }

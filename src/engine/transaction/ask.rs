@@ -1,9 +1,11 @@
 //! What the host asks: interruption, records, bodies, the verdict.
 
 use super::Transaction;
+use crate::engine::missing;
 use crate::engine::prepare;
 use crate::engine::record::MatchRecord;
 use crate::engine::trace::{Event, Trace};
+use crate::engine::upload::NotStored;
 use crate::engine::verdict::{Interruption, Score, Verdict};
 use crate::http::coding::{self, Undecodable};
 use crate::ops::numeric;
@@ -72,6 +74,19 @@ impl Transaction {
     /// What happens when the request body is longer than its limit; overrides `SecRequestBodyLimitAction`.
     pub fn set_request_body_limit_action(&mut self, action: LimitAction) {
         self.scratch.state.request_body_limit_action = action;
+    }
+
+    /// Bytes that are allocated for head, bodies and values, in use or not.
+    pub fn memory(&self) -> usize {
+        self.scratch.memory()
+    }
+
+    /// Data that rules have asked for and that was not there because something is broken: [`missing::BROKEN`], with the reason where
+    /// there is one.
+    pub fn missing(&self) -> impl Iterator<Item = (&'static str, Option<&NotStored>)> {
+        let notes = self.scratch.flags.uninspected().iter().chain(self.scratch.opened.notes());
+        let broken = notes.filter(|note| missing::BROKEN.contains(*note));
+        broken.map(move |note| (*note, self.scratch.uploads.failed.as_ref().filter(|_| *note == missing::UPLOAD)))
     }
 
     /// Notes in the verdict that the host lets something pass without inspection.

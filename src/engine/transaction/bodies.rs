@@ -2,6 +2,7 @@
 
 use super::{Stage, Transaction};
 use crate::engine::memory::{Body, Slice};
+use crate::engine::missing;
 use crate::engine::prepare;
 use crate::engine::scratch::Scratch;
 use crate::engine::upload::Writing;
@@ -154,6 +155,9 @@ impl Transaction {
         let Stage::Store(writing) = &mut self.stage else { return Ok(()) };
         let Scratch { uploads, memory, report, .. } = &mut *self.scratch;
         let done = writing.step(QUANTUM, uploads, &mut memory.fields, report, &mut self.meter)?;
+        if self.scratch.uploads.failed.is_some() {
+            self.scratch.flags.miss(missing::UPLOAD);
+        }
         if done { self.begin_nested() } else { Ok(()) }
     }
 
@@ -204,6 +208,12 @@ impl Transaction {
             Processor::Protobuf => descriptors.of_content_type(content_type),
             _ => None,
         });
+        let names_are_missing = matches!(processor, Processor::Grpc | Processor::Protobuf)
+            && self.scratch.descriptors.is_some()
+            && described.is_none();
+        if names_are_missing {
+            self.scratch.flags.miss(missing::MESSAGE_TYPE);
+        }
         Some(BodyParser::described(processor, content_type, &limits, described))
     }
 

@@ -102,12 +102,10 @@ impl Transaction {
             }
             return self.interruption();
         }
-        let limit = self.scratch.state.request_body_limit;
-        let room = usize::try_from(limit)
-            .unwrap_or(usize::MAX)
-            .saturating_sub(self.scratch.memory.request_body.received.len());
+        let limit = usize::try_from(self.scratch.state.request_body_limit).unwrap_or(usize::MAX);
+        let room = limit.saturating_sub(self.scratch.memory.request_body.received.len());
         let taken = chunk.get(..room.min(chunk.len())).unwrap_or_default();
-        self.scratch.memory.request_body.received.extend_from_slice(taken);
+        self.scratch.memory.request_body.receive(taken, limit);
         self.grant(taken.len());
         if taken.len() < chunk.len() {
             self.scratch.memory.request_body.is_cut = true;
@@ -128,12 +126,10 @@ impl Transaction {
             }
             return self.interruption();
         }
-        let limit = self.scratch.state.response_body_limit;
-        let room = usize::try_from(limit)
-            .unwrap_or(usize::MAX)
-            .saturating_sub(self.scratch.memory.response_body.received.len());
+        let limit = usize::try_from(self.scratch.state.response_body_limit).unwrap_or(usize::MAX);
+        let room = limit.saturating_sub(self.scratch.memory.response_body.received.len());
         let taken = chunk.get(..room.min(chunk.len())).unwrap_or_default();
-        self.scratch.memory.response_body.received.extend_from_slice(taken);
+        self.scratch.memory.response_body.receive(taken, limit);
         self.grant(taken.len());
         if taken.len() < chunk.len() {
             self.scratch.memory.response_body.is_cut = true;

@@ -14,6 +14,8 @@ const PRICE: Price = Price::new(32_000, 1024);
 pub(in crate::engine) struct Uploads {
     pub(in crate::engine) sink: Option<Arc<dyn UploadSink>>,
     stored: Vec<Box<dyn UploadFile>>,
+    /// Why a file was not stored.
+    pub(in crate::engine) failed: Option<NotStored>,
 }
 
 impl Uploads {
@@ -21,6 +23,7 @@ impl Uploads {
     pub(in crate::engine) fn clear(&mut self) {
         self.stored.clear();
         self.sink = None;
+        self.failed = None;
     }
 
     /// Lets everything stay.
@@ -60,8 +63,8 @@ impl Writing {
         match self.advance(quantum, uploads, fields, meter)? {
             Ok(done) => Ok(done),
             Err(error) => {
-                tracing::warn!(%error, "an uploaded file is not stored");
                 report.fail_upload(&error);
+                uploads.failed = Some(error);
                 Ok(true)
             }
         }

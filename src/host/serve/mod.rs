@@ -16,6 +16,7 @@
 //! | `behind` | work that takes nothing from the requests |
 //! | `fetch` | rules that stand on other servers (`SecRemoteRules`) |
 //! | `page` | what a client sees that is turned away |
+//! | `watch` | rules that follow their files |
 
 mod behind;
 mod channel;
@@ -35,12 +36,14 @@ mod proxy;
 mod response;
 mod tls;
 mod upstream;
+mod watch;
 
 pub use behind::behind;
 pub use config::Config;
 pub use descriptors::raise_descriptor_limit;
 pub use fetch::HttpsRules;
 pub use log::ErrorLog;
+pub use watch::{Followed, WatchConfig, Watching};
 
 use crate::host::audit::{AuditLog, AuditLogError};
 use crate::waf::Waf;

@@ -131,7 +131,16 @@ pub(super) fn address_dataset(text: &Text, reader: &mut Reader<'_>) -> Option<Ip
         }
     }
     bad |= !short_enough(ranges.len(), text.span(), reader);
+    warn_of_none(&ranges, bad, text, reader);
     (!bad).then(|| IpSet::from_ranges(ranges))
+}
+
+/// A list that somebody else writes may be empty for a day; that it is because it got lost should be seen.
+fn warn_of_none<R>(ranges: &[R], bad: bool, text: &Text, reader: &mut Reader<'_>) {
+    if ranges.is_empty() && !bad {
+        let message = format!("`{}` holds no address: it never matches", text.show());
+        reader.warn(codes::NO_EFFECT, text.span(), message, "look where the list has gone");
+    }
 }
 
 /// The zone of `@rbl`.
@@ -248,6 +257,7 @@ pub(super) fn address_files(text: &Text, reader: &mut Reader<'_>) -> Option<IpSe
         }
     }
     bad |= !short_enough(ranges.len(), text.span(), reader);
+    warn_of_none(&ranges, bad, text, reader);
     (!bad).then(|| IpSet::from_ranges(ranges))
 }
 
@@ -284,7 +294,8 @@ pub(super) fn unicode_map(bytes: &[u8], code_page: u32) -> Option<UnicodeMap> {
             Some((u16::from_str_radix(point, 16).ok()?, u8::from_str_radix(byte, 16).ok()?))
         }),
     );
-    Some(map)
+    // A section without a pair is as good as none.
+    Some(map).filter(|map| !map.map.is_empty())
 }
 
 #[cfg(test)]

@@ -13,6 +13,10 @@ pub mod codes;
 mod action;
 mod ctl;
 mod data;
+#[cfg(feature = "cli")]
+pub(crate) mod examples;
+#[cfg(feature = "cli")]
+pub(crate) mod fields;
 mod finish;
 mod ids;
 mod lexer;

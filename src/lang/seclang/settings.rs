@@ -81,7 +81,7 @@ impl Pending {
         match data::unicode_map(&bytes, code_page) {
             Some(map) => settings.unicode_map = Some(Arc::new(map)),
             None => {
-                let message = format!("`{}` has no code page {code_page}", name.show());
+                let message = format!("`{}` has no code page {code_page}, or nothing in it", name.show());
                 reader.error(codes::ARGUMENT, name.span(), message, "20127 is US-ASCII");
             }
         }

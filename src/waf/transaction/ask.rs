@@ -179,6 +179,12 @@ impl Transaction {
         Some(verdict)
     }
 
+    /// Bytes that it has allocated for head, bodies and values.
+    pub fn memory(&self) -> usize {
+        let other = self.beside.as_ref().and_then(|beside| beside.other());
+        self.inner.iter().chain(other).map(engine::Transaction::memory).sum()
+    }
+
     /// Whether work may be done for this exchange that decides nothing about it. Always, without a tenant.
     pub fn shadow(&self) -> bool {
         self.ticket.as_ref().is_none_or(Ticket::shadow)

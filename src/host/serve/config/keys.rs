@@ -101,6 +101,13 @@ pub(super) const SITE: &[Key<Config>] = &[
         |config, value| config.allow_empty = boolean(value)?
     ),
     key!(
+        "watch",
+        "boolean",
+        "false",
+        "Put rules into service when the files that they were read from change: included files, data files and new files that a pattern names, too. What does not load leaves the rules in service where they are. The same as `--watch`. See docs/store.md.",
+        |config, value| config.watch = boolean(value)?
+    ),
+    key!(
         "trusted_proxies",
         "list of addresses or networks (CIDR)",
         "[]",

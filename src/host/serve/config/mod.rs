@@ -37,6 +37,8 @@ pub struct Config {
     pub min_serial: Option<u64>,
     /// `allow_empty`
     pub allow_empty: bool,
+    /// `watch`
+    pub watch: bool,
     /// `descriptors`
     pub descriptors: Vec<PathBuf>,
     /// `environment`
@@ -81,6 +83,7 @@ impl Default for Config {
             history: None,
             min_serial: None,
             allow_empty: false,
+            watch: false,
             descriptors: Vec::new(),
             environment: Vec::new(),
             block_lists: 0,
