@@ -31,7 +31,9 @@ pub use engine::{
 };
 pub use limits::Limits;
 pub use rule::Phase;
-pub use waf::{Health, HistoryConfig, NotPromoted, Staged, Switch, Transaction, Verification, Waf, WafBuilder};
+pub use waf::{
+    Counts, Health, HistoryConfig, NotPromoted, RuleAccount, Staged, Switch, Transaction, Verification, Waf, WafBuilder,
+};
 
 /// The examples of the README, run as tests.
 #[cfg(doctest)]

@@ -2,6 +2,7 @@
 
 mod booting;
 mod collections;
+mod counting;
 mod deploying;
 mod quarantine;
 mod recording;
@@ -9,7 +10,9 @@ mod switching;
 mod transaction;
 mod verifying;
 
+pub use counting::Counts;
 pub use deploying::{Health, NotPromoted, Staged};
+pub use quarantine::RuleAccount;
 pub use recording::HistoryConfig;
 pub use switching::Switch;
 pub use transaction::Transaction;
@@ -31,6 +34,7 @@ use crate::store::{BundleKey, DiskFiles, LoadReport, Loading, RuleSource, Slot};
 use arc_swap::ArcSwapOption;
 use booting::{Start, Started};
 use collections::{Keeping, Kept};
+use counting::Counting;
 use quarantine::Watch;
 use recording::Recording;
 use std::net::IpAddr;
@@ -83,6 +87,7 @@ struct Shared {
     /// Held by whoever puts rules into service, but for rollbacks.
     deploying: Mutex<()>,
     recording: Option<Recording>,
+    counting: Arc<Counting>,
 }
 
 /// Says what a [`Waf`] is made of.
@@ -346,6 +351,7 @@ impl WafBuilder {
             report,
             deploying: Mutex::new(()),
             recording,
+            counting: Arc::default(),
         };
         let waf = Waf { shared: Arc::new(shared) };
         waf.watch_over(&waf.shared.slot.current());
@@ -452,7 +458,16 @@ impl Waf {
         }
         inner.set_generation(deployed.generation());
         let watch = self.watch(&deployed).map(|watch| (watch, Network::from(IpAddr::from([0; 4]))));
-        Transaction { inner: Some(inner), deployed, failed: None, ticket, phase: Phase::RequestHeaders, watch }
+        let counting = self.shared.counting.clone();
+        Transaction {
+            inner: Some(inner),
+            deployed,
+            failed: None,
+            ticket,
+            phase: Phase::RequestHeaders,
+            watch,
+            counting,
+        }
     }
 }
 

@@ -19,6 +19,8 @@ pub enum Report {
     Upstream,
     /// A rule goes off or comes back: 20 a second.
     Quarantine,
+    /// The admin API refuses something: 20 a second.
+    Admin,
 }
 
 impl Report {
@@ -31,15 +33,17 @@ impl Report {
     /// }
     /// ```
     pub fn admit(self) -> Option<LeftOut> {
-        static LIMITS: [Limit; 5] = [Limit::new(20), Limit::new(100), Limit::new(100), Limit::new(100), Limit::new(20)];
+        static LIMITS: [Limit; 6] =
+            [Limit::new(20), Limit::new(100), Limit::new(100), Limit::new(100), Limit::new(20), Limit::new(20)];
         static CLOCK: OnceLock<SystemClock> = OnceLock::new();
-        let [internal_error, exhausted, shed, upstream, quarantine] = &LIMITS;
+        let [internal_error, exhausted, shed, upstream, quarantine, admin] = &LIMITS;
         let limit = match self {
             Report::InternalError => internal_error,
             Report::Exhausted => exhausted,
             Report::Shed => shed,
             Report::Upstream => upstream,
             Report::Quarantine => quarantine,
+            Report::Admin => admin,
         };
         limit.admit(CLOCK.get_or_init(SystemClock::new).nanos())
     }

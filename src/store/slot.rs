@@ -95,7 +95,7 @@ pub enum NothingToRollBackTo {
     /// No generation before is kept.
     #[error("no generation before this one is kept")]
     Nothing,
-    /// The one before is older than the oldest that may be in service.
+    /// Another one is in service than the caller has seen, or the one before is older than the oldest that may be in service.
     #[error("the generation before is not taken: {0}")]
     Refused(#[from] Refused),
 }
@@ -268,7 +268,24 @@ impl Slot {
     /// # Errors
     /// There is none, or its serial is below the minimum.
     pub fn roll_back(&self, at: u64, prepare: impl FnOnce(&Deployed)) -> Result<Arc<Deployed>, NothingToRollBackTo> {
+        self.roll_back_over(None, at, prepare)
+    }
+
+    /// The same, if `expected` is in service.
+    ///
+    /// # Errors
+    /// Another generation is; or as [`roll_back`](Slot::roll_back).
+    pub fn roll_back_over(
+        &self,
+        expected: Option<u64>,
+        at: u64,
+        prepare: impl FnOnce(&Deployed),
+    ) -> Result<Arc<Deployed>, NothingToRollBackTo> {
         let mut past = self.past();
+        let current = self.current.load().generation();
+        if let Some(planned) = expected.filter(|planned| *planned != current) {
+            return Err(Refused::Stale { planned, current }.into());
+        }
         let (release, before) = past.older.pop_back().ok_or(NothingToRollBackTo::Nothing)?;
         if let Err(refused) = past.admits(release.serial()) {
             past.older.push_back((release, before));

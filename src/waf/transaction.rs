@@ -1,5 +1,6 @@
 //! One exchange, as hosts and users hold it: every call of the engine is guarded.
 
+use super::counting::Counting;
 use super::quarantine::Watch;
 use crate::engine::{
     self, AuditRecord, Event, Interruption, InterruptionAction, MatchRecord, Policy, Reason, RulePolicy, Step, Verdict,
@@ -23,6 +24,7 @@ pub struct Transaction {
     pub(super) phase: Phase,
     /// The breakers of its rules, and the client's network.
     pub(super) watch: Option<(Arc<Watch>, Network)>,
+    pub(super) counting: Arc<Counting>,
 }
 
 /// Calls of [`Transaction`] that run the engine: guarded, each answers an interruption.
@@ -340,7 +342,9 @@ impl Transaction {
 
 impl Drop for Transaction {
     fn drop(&mut self) {
+        let ended = self.interruption();
         let Some(inner) = self.inner.take() else { return };
+        self.counting.count(ended.as_ref());
         if let Some(ticket) = self.ticket.take() {
             ticket.settle(inner.fuel());
         }
