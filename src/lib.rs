@@ -32,7 +32,8 @@ pub use engine::{
 pub use limits::Limits;
 pub use rule::Phase;
 pub use waf::{
-    Counts, Health, HistoryConfig, NotPromoted, RuleAccount, Staged, Switch, Transaction, Verification, Waf, WafBuilder,
+    Counts, Health, HistoryConfig, NoRollout, NotBegun, NotHeld, NotPromoted, Probe, Recorded, RolloutConfig,
+    RolloutStatus, RuleAccount, Staged, Switch, Transaction, Verification, Waf, WafBuilder,
 };
 
 /// The examples of the README, run as tests.

@@ -6,6 +6,7 @@ mod counting;
 mod deploying;
 mod quarantine;
 mod recording;
+mod rollout;
 mod switching;
 mod transaction;
 mod verifying;
@@ -14,6 +15,7 @@ pub use counting::Counts;
 pub use deploying::{Health, NotPromoted, Staged};
 pub use quarantine::RuleAccount;
 pub use recording::HistoryConfig;
+pub use rollout::{NoRollout, NotBegun, NotHeld, Probe, Recorded, RolloutConfig, RolloutStatus};
 pub use switching::Switch;
 pub use transaction::Transaction;
 pub use verifying::Verification;
@@ -21,7 +23,7 @@ pub use verifying::Verification;
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::engine::persist::Collections;
 use crate::engine::upload::UploadSink;
-use crate::engine::{self, Env, Policy, Resolver, RulePolicy};
+use crate::engine::{Env, Policy, Resolver, RulePolicy};
 use crate::files::{Files, RemoteRules, WithRemote};
 use crate::governor::{Identities, Identity, Network, QuarantineConfig, Shed, SystemEnv, Tenant, Ticket};
 use crate::http::Descriptors;
@@ -37,6 +39,7 @@ use collections::{Keeping, Kept};
 use counting::Counting;
 use quarantine::Watch;
 use recording::Recording;
+use rollout::{Beside, Rollouts, Surroundings};
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -71,22 +74,23 @@ struct Shared {
     loading: Loading,
     files: Box<dyn Files + Send + Sync>,
     env: Arc<dyn Env>,
-    resolver: Option<Arc<dyn Resolver>>,
+    /// What every evaluation is given.
+    surroundings: Surroundings,
     uploads: Option<Arc<dyn UploadSink>>,
-    descriptors: Option<Arc<Descriptors>>,
     ids: Identities,
     tenant: Option<Arc<Tenant>>,
     quarantine: Option<QuarantineConfig>,
     /// The breakers of the ruleset in service, if there are to be any.
     watch: Option<ArcSwapOption<Watch>>,
     policy: Policy,
-    rule_policy: RulePolicy,
     switching: Mutex<Switching>,
-    kept: Kept,
+    /// Keeps the store of the persistent collections going.
+    _kept: Kept,
     report: LoadReport,
     /// Held by whoever puts rules into service, but for rollbacks.
     deploying: Mutex<()>,
     recording: Option<Recording>,
+    rollouts: Rollouts,
     counting: Arc<Counting>,
 }
 
@@ -332,25 +336,32 @@ impl WafBuilder {
         let slot = Slot::new(first, self.keep_generations, degraded);
         minimum.map(|minimum| slot.pin_serial(minimum));
         let switching = Mutex::new(Switching::new(&slot.current()));
+        let surroundings = Surroundings {
+            env: self.env.clone(),
+            resolver: self.resolver,
+            descriptors: self.descriptors,
+            collections: kept.store(),
+            policy: self.policy,
+            rule_policy: self.rule_policy,
+        };
         let shared = Shared {
             slot,
             loading: self.loading,
             files: self.files,
             env: self.env,
-            resolver: self.resolver,
+            surroundings,
             uploads: self.uploads,
-            descriptors: self.descriptors,
             ids: Identities::new(),
             tenant: self.tenant,
             watch: self.quarantine.as_ref().map(|_| ArcSwapOption::empty()),
             quarantine: self.quarantine,
             policy: self.policy,
-            rule_policy: self.rule_policy,
             switching,
-            kept,
+            _kept: kept,
             report,
             deploying: Mutex::new(()),
             recording,
+            rollouts: Rollouts::default(),
             counting: Arc::default(),
         };
         let waf = Waf { shared: Arc::new(shared) };
@@ -440,23 +451,13 @@ impl Waf {
 
     fn begin(&self, unique_id: &str, ticket: Option<Ticket>) -> Transaction {
         let deployed = self.shared.slot.current();
-        let scratch = deployed.scratch();
-        let mut inner =
-            engine::Transaction::new(deployed.loaded().clone(), scratch, self.shared.env.clone(), unique_id);
-        inner.set_collections(self.shared.kept.store());
-        inner.set_policy(self.shared.policy);
-        inner.set_rule_policy(self.shared.rule_policy);
-        inner.set_switches(deployed.switches().clone());
-        if let Some(resolver) = &self.shared.resolver {
-            inner.set_resolver(resolver.clone());
-        }
-        if let Some(uploads) = &self.shared.uploads {
+        let shared = &self.shared;
+        let mut inner = shared.surroundings.begin(&deployed, shared.env.clone(), unique_id);
+        if let Some(uploads) = &shared.uploads {
             inner.set_uploads(uploads.clone());
         }
-        if let Some(descriptors) = &self.shared.descriptors {
-            inner.set_descriptors(descriptors.clone());
-        }
-        inner.set_generation(deployed.generation());
+        let beside = shared.rollouts.trial.load();
+        let beside = beside.as_ref().map(|trial| Box::new(Beside::new(trial.clone(), shared.env.epoch_micros())));
         let watch = self.watch(&deployed).map(|watch| (watch, Network::from(IpAddr::from([0; 4]))));
         let counting = self.shared.counting.clone();
         Transaction {
@@ -467,6 +468,7 @@ impl Waf {
             phase: Phase::RequestHeaders,
             watch,
             counting,
+            beside,
         }
     }
 }

@@ -205,8 +205,11 @@ impl Prepared {
 
     fn request_phases(&self, transaction: &mut Transaction) {
         self.tell(transaction);
-        if transaction.process_request_headers().is_some() || transaction.write_request_body(&self.body).is_some() {
-            return;
+        if transaction.process_request_headers().is_some() {
+            return transaction.rest_of_request_body(&self.body);
+        }
+        if transaction.write_request_body(&self.body).is_some() {
+            return transaction.rest_of_request_body(&[]);
         }
         transaction.process_request_body();
     }

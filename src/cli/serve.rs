@@ -5,7 +5,7 @@ use crate::governor::{Governor, QuarantineConfig, SystemEnv};
 use crate::host::NameLookUps;
 use crate::host::admin::Admin;
 use crate::host::audit::AuditLog;
-use crate::host::serve::{Config, ErrorLog, Server, config, raise_descriptor_limit};
+use crate::host::serve::{Config, ErrorLog, Server, behind, config, raise_descriptor_limit};
 use crate::limits::Limits;
 use crate::store::DiskUploads;
 use crate::waf::{Health, HistoryConfig, Verification, Waf, WafBuilder};
@@ -197,7 +197,10 @@ async fn reload_on_hangup((waf, rules): (Waf, RulesArgs)) -> anyhow::Result<()> 
     let mut hangup = signal(SignalKind::hangup())?;
     while hangup.recv().await.is_some() {
         let (loading, source) = (waf.clone(), rules.source());
-        match tokio::task::spawn_blocking(move || loading.replace(&source)).await? {
+        let (done, loaded) = tokio::sync::oneshot::channel();
+        // Whoever waits for an answer does not wait for the compiler.
+        behind("fusewall-load", move || done.send(loading.replace(&source)).ok())?;
+        match loaded.await? {
             Ok((generation, report)) => {
                 verify_behind(&waf);
                 print_findings(&report.without_notes());
@@ -215,29 +218,23 @@ async fn reload_on_hangup((waf, rules): (Waf, RulesArgs)) -> anyhow::Result<()> 
 /// Compares automata that came from a bundle or from the cache with what compiling makes, on a thread of the lowest priority.
 fn verify_behind(waf: &Waf) {
     let waf = waf.clone();
-    let verify = move || {
-        // On Linux it counts for the thread alone; elsewhere the comparison runs as everything else does.
-        #[cfg(target_os = "linux")]
-        let _ = rustix::process::setpriority_process(None, 19);
-        match waf.verify() {
-            Verification::Nothing => {}
-            Verification::Same { patterns } => {
-                tracing::info!(patterns, "the loaded automata are those that compiling the rules makes");
-            }
-            Verification::Different { from, patterns, replaced } => {
-                let (from, first) = (from.display(), patterns.first().map(String::as_str).unwrap_or_default());
-                let outcome = match replaced {
-                    Some(Ok(generation)) => format!("the rules were compiled, generation {generation} is in service"),
-                    Some(Err(report)) => format!("the rules do not load, the wrong automata stay in service: {report}"),
-                    None => "other rules are in service already".to_owned(),
-                };
-                let differing = patterns.len();
-                tracing::error!(%from, differing, first, "loaded automata are not those of the rules: {outcome}");
-            }
+    let verify = move || match waf.verify() {
+        Verification::Nothing => {}
+        Verification::Same { patterns } => {
+            tracing::info!(patterns, "the loaded automata are those that compiling the rules makes");
+        }
+        Verification::Different { from, patterns, replaced } => {
+            let (from, first) = (from.display(), patterns.first().map(String::as_str).unwrap_or_default());
+            let outcome = match replaced {
+                Some(Ok(generation)) => format!("the rules were compiled, generation {generation} is in service"),
+                Some(Err(report)) => format!("the rules do not load, the wrong automata stay in service: {report}"),
+                None => "other rules are in service already".to_owned(),
+            };
+            let differing = patterns.len();
+            tracing::error!(%from, differing, first, "loaded automata are not those of the rules: {outcome}");
         }
     };
-    let started = std::thread::Builder::new().name("fusewall-verify".to_owned()).spawn(verify);
-    if let Err(problem) = started {
+    if let Err(problem) = behind("fusewall-verify", verify) {
         tracing::error!(%problem, "the loaded automata are not compared with the rules");
     }
 }

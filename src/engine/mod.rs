@@ -42,4 +42,6 @@ pub use record::MatchRecord;
 pub use scratch::Scratch;
 pub use trace::{Event, LeftOut, Test, Trace};
 pub use transaction::{Step, Transaction};
-pub use verdict::{Decided, Exhaustion, Interruption, InterruptionAction, Policy, Reason, RulePolicy, Score, Verdict};
+pub use verdict::{
+    Decided, Exhaustion, Interruption, InterruptionAction, Policy, Reason, RulePolicy, Score, Tried, Verdict,
+};

@@ -151,4 +151,15 @@ pub struct Verdict {
     pub shed_level: u8,
     /// If a budget ran dry: the rules that had spent most fuel of their own, dearest first.
     pub dearest: Vec<(RuleId, u64)>,
+    /// The rollout that was under way, if another ruleset is asked about the request as well.
+    pub tried: Option<Tried>,
+}
+
+/// That another ruleset is asked about a request: in a canary before its verdict, which is that of both together; otherwise afterwards.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tried {
+    /// The stage of the rollout: `shadow`, `canary` or `promoted`.
+    pub stage: &'static str,
+    /// The generation of the other ruleset.
+    pub beside: u64,
 }

@@ -14,7 +14,8 @@
 //! | `reports` | so many reports of a kind in a second |
 //! | `bucket`, `decaying`, `atomic` | numbers that threads share without a lock |
 //! | `network`, `clock`, `cpu` | networks of clients; time; CPU time of a thread |
-//! | `env`, `identity`, `periodic` | what rules see of the world; transaction ids; work beside the requests |
+//! | `env`, `identity` | what rules see of the world; transaction ids |
+//! | `periodic`, `worker` | work beside the requests: again and again; handed over one by one |
 
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 
@@ -38,6 +39,7 @@ mod reports;
 mod share;
 mod tenant;
 mod ticket;
+mod worker;
 
 pub use clock::{Clock, ManualClock, SystemClock};
 #[cfg(any(feature = "cli", feature = "tower"))]
@@ -54,3 +56,4 @@ pub use reports::{LeftOut, Report};
 pub use share::{Governor, GovernorConfig};
 pub use tenant::{Shed, ShedReason, Tenant};
 pub use ticket::{Started, Ticket};
+pub use worker::{Work, Worker};

@@ -10,6 +10,7 @@ mod cache;
 mod collections;
 mod files;
 pub mod history;
+pub mod journal;
 mod load;
 mod release;
 pub mod rollout;

@@ -4,6 +4,7 @@
 //! is a few comparisons and one store, compiling and disks stay outside.
 
 use super::release::{ContentHash, Release};
+use super::rollout::Pinned;
 use crate::engine::Scratch;
 use crate::program::{Loaded, Switches};
 use arc_swap::ArcSwap;
@@ -89,7 +90,7 @@ pub enum Refused {
 }
 
 /// Why nothing was rolled back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum NothingToRollBackTo {
     /// No generation before is kept.
@@ -98,6 +99,9 @@ pub enum NothingToRollBackTo {
     /// Another one is in service than the caller has seen, or the one before is older than the oldest that may be in service.
     #[error("the generation before is not taken: {0}")]
     Refused(#[from] Refused),
+    /// What is in service stays there until somebody unpins it.
+    #[error("{0}")]
+    Pinned(#[from] Pinned),
 }
 
 /// A ruleset in service. Everything that a request reads hangs off it.
@@ -115,6 +119,13 @@ impl Deployed {
         let generation = candidate.generation();
         let switches = Arc::new(Switches::new(candidate.release.loaded().program().rules.len()));
         Deployed { release: candidate.release, generation, switches, degraded }
+    }
+
+    /// A ruleset that is asked beside the one in service. `prepare` turns the switches that are to be off from the start.
+    pub fn beside(candidate: Candidate, prepare: impl FnOnce(&Deployed)) -> Arc<Deployed> {
+        let deployed = Arc::new(Deployed::new(candidate, None));
+        prepare(&deployed);
+        deployed
     }
 
     /// The rules, which other generations may have, too.
@@ -211,6 +222,11 @@ impl Slot {
         self.next.fetch_max(last.saturating_add(1), Ordering::Relaxed);
     }
 
+    /// How many generations are kept for rollbacks.
+    pub fn keeps(&self) -> usize {
+        self.past().keep
+    }
+
     /// Nothing with a lower serial comes into service from now on; a minimum is never lowered. What is in service stays.
     pub fn pin_serial(&self, minimum: u64) -> u64 {
         let mut past = self.past();
@@ -268,14 +284,14 @@ impl Slot {
     /// # Errors
     /// There is none, or its serial is below the minimum.
     pub fn roll_back(&self, at: u64, prepare: impl FnOnce(&Deployed)) -> Result<Arc<Deployed>, NothingToRollBackTo> {
-        self.roll_back_over(None, at, prepare)
+        self.roll_back_from(None, at, prepare)
     }
 
-    /// The same, if `expected` is in service.
+    /// The same, if `expected` is in service; without one whatever is.
     ///
     /// # Errors
-    /// Another generation is; or as [`roll_back`](Slot::roll_back).
-    pub fn roll_back_over(
+    /// There is none, its serial is below the minimum, or another generation is in service.
+    pub fn roll_back_from(
         &self,
         expected: Option<u64>,
         at: u64,

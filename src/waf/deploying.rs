@@ -6,6 +6,7 @@ use crate::files::Files;
 use crate::lang::seclang::codes;
 use crate::program::Loaded;
 use crate::store::history::Entry;
+use crate::store::rollout::Pinned;
 use crate::store::{
     Candidate, Deployed, Generation, LoadReport, NothingToRollBackTo, Origin, Prepared, Refused, Release, RuleSource,
     prepare,
@@ -57,6 +58,9 @@ pub enum NotPromoted {
     /// They could not be made to outlive the process.
     #[error("they cannot be recorded in the history: {0}")]
     NotRecorded(#[from] io::Error),
+    /// What is in service stays there until somebody [lets go of it](Waf::release_hold).
+    #[error("{0}")]
+    Pinned(#[from] Pinned),
 }
 
 /// Whether the rules in service are those that the process was told to run.
@@ -137,7 +141,7 @@ impl Waf {
     /// be recorded. What is in service stays.
     pub fn promote(&self, staged: Staged) -> Result<Generation, NotPromoted> {
         let _deploying = self.deploying();
-        self.deploy(&staged, Some(staged.base))
+        self.deploy(&staged, Some(staged.base), None)
     }
 
     /// Loads other rules and puts them into service, whatever is there now; answers their generation and what loading them has
@@ -153,6 +157,7 @@ impl Waf {
                 let code = match error {
                     NotPromoted::Refused(_) => codes::SERIAL,
                     NotPromoted::NotRecorded(_) => codes::NOT_RECORDED,
+                    NotPromoted::Pinned(_) => codes::PINNED,
                 };
                 staged.report.diagnostics.push(Diagnostic::error(code, None, error.to_string()));
                 Err(staged.report)
@@ -164,20 +169,26 @@ impl Waf {
     fn promote_over_all(&self, staged: &Staged) -> Result<Generation, NotPromoted> {
         let _deploying = self.deploying();
         loop {
-            match self.deploy(staged, None) {
+            match self.deploy(staged, None, None) {
                 Err(NotPromoted::Refused(Refused::Stale { .. })) => {}
                 other => return other,
             }
         }
     }
 
-    /// The caller holds [`deploying`](Waf::deploying).
-    fn deploy(&self, staged: &Staged, expected: Option<u64>) -> Result<Generation, NotPromoted> {
+    /// Puts rules into service under a new number, or one that they have been tried as. The caller holds [`deploying`](Waf::deploying).
+    pub(super) fn deploy(
+        &self,
+        staged: &Staged,
+        expected: Option<u64>,
+        number: Option<u64>,
+    ) -> Result<Generation, NotPromoted> {
         if let Some(recording) = &self.shared.recording {
             // One that could be opened only now may know of higher numbers.
             self.shared.slot.skip_numbers(recording.with(|history| Ok(history.last_number()))?);
         }
-        let (number, at) = (self.shared.slot.next_number(), self.shared.env.epoch_micros());
+        let (number, at) = (number.unwrap_or_else(|| self.shared.slot.next_number()), self.shared.env.epoch_micros());
+        self.shared.rollouts.admits(number)?;
         let candidate = Candidate { release: staged.release.clone(), number, at, origin: Origin::Promoted };
         let current = self.shared.slot.current().generation();
         let compared = expected.filter(|_| !cfg!(fusewall_without = "compare"));
@@ -224,25 +235,23 @@ impl Waf {
     /// being in force; with a [history](super::WafBuilder::history) it is recorded then, before this returns.
     ///
     /// # Errors
-    /// There is none, or its serial is below the [minimum](Waf::pin_serial).
+    /// There is none, its serial is below the [minimum](Waf::pin_serial), or what is in service is [held](Waf::hold_in_service).
     pub fn roll_back(&self) -> Result<Generation, NothingToRollBackTo> {
-        self.roll_back_over(None)
+        self.roll_back_from(None)
     }
 
-    /// Goes back as [`roll_back`](Waf::roll_back) does, if the generation of this number is in service: of two operators who press
-    /// at the same moment one goes back, and the other one is told.
+    /// The same, if `expected` is in service; without one whatever is. Of two operators who press at the same moment one goes back,
+    /// and the other one is told.
     ///
     /// # Errors
     /// Another generation is in service ([`Refused::Stale`]); or as [`roll_back`](Waf::roll_back).
-    pub fn roll_back_from(&self, expected: u64) -> Result<Generation, NothingToRollBackTo> {
-        self.roll_back_over(Some(expected))
-    }
-
-    fn roll_back_over(&self, expected: Option<u64>) -> Result<Generation, NothingToRollBackTo> {
+    pub fn roll_back_from(&self, expected: Option<u64>) -> Result<Generation, NothingToRollBackTo> {
+        // It comes under a number that nobody can have pinned.
+        self.shared.rollouts.admits(0)?;
         let at = self.shared.env.epoch_micros();
         let generation = {
             let mut switching = self.switching();
-            let next = self.shared.slot.roll_back_over(expected, at, |deployed| switching.prepare(deployed))?;
+            let next = self.shared.slot.roll_back_from(expected, at, |deployed| switching.prepare(deployed))?;
             switching.deployed(&next);
             self.watch_over(&next);
             next.about()

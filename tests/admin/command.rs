@@ -106,8 +106,18 @@ fn an_operator_looks_after_a_running_proxy() {
     site.done(&["mode", "on"]);
     assert!(site.done(&["rollback"]).contains("rolled back 1"));
     assert_eq!((site.status("first1").as_str(), site.status("second1").as_str()), ("403", "200"));
+    let staged: Value = serde_json::from_str(&site.done(&["stage", &file, "--json"])).unwrap();
+    assert!(site.done(&["begin", staged["id"].as_str().unwrap()]).contains("on its way as generation 4"));
+    assert!(site.done(&["status"]).contains("rollout of generation 4 over 3: shadow, 0 networks seen"));
+    assert!(site.done(&["approve"]).contains("shadow -> canary 1 % (approved)"));
+    assert!(site.done(&["hold", "4", "virtual patch"]).contains("held in service: generation 4: virtual patch"));
+    assert_eq!(site.status("second1"), "403");
+    assert!(site.fails(&["rollback"], 1).contains("generation 4 is pinned: virtual patch"));
+    site.done(&["release", "4"]);
+    site.done(&["abort"]);
+    assert_eq!(site.status("second1"), "200");
     let metrics = site.done(&["metrics"]);
-    assert!(metrics.contains("fusewall_ruleset_generation 3\n") && metrics.contains("{action=\"deny\"} "), "{metrics}");
+    assert!(metrics.contains("fusewall_ruleset_generation 5\n") && metrics.contains("{action=\"deny\"} "), "{metrics}");
     assert!(site.done(&["cost"]).contains("64 KiB a value"));
 }
 

@@ -8,6 +8,7 @@ mod log;
 mod malformed;
 mod mode;
 mod openapi;
+mod rollout;
 mod rules;
 mod rulesets;
 mod site;

@@ -151,13 +151,30 @@ fn every_route_answers_as_it_says() {
         }
         asked.insert((method.to_owned(), path));
     };
-    for path in ["/healthz", "/readyz", "/metrics", "/v1/openapi.json", "/v1/rulesets", "/v1/rules/cost", "/v1/mode"] {
+    for path in [
+        "/healthz",
+        "/readyz",
+        "/metrics",
+        "/v1/openapi.json",
+        "/v1/rulesets",
+        "/v1/rules/cost",
+        "/v1/mode",
+        "/v1/rollout",
+    ] {
         ask("GET", path, path, "");
     }
     ask("POST", "/v1/rulesets/{id}/promote", &format!("/v1/rulesets/{id}/promote"), r#"{"expected":1}"#);
     ask("GET", "/v1/rulesets", "/v1/rulesets", "");
     ask("POST", "/v1/rulesets/rollback", "/v1/rulesets/rollback", r#"{"expected":2}"#);
     ask("POST", "/v1/rulesets/reload", "/v1/rulesets/reload", "");
+    let id = upload();
+    ask("POST", "/v1/rollout", "/v1/rollout", &format!("{{\"id\":\"{id}\",\"expected\":3}}"));
+    ask("GET", "/v1/rollout", "/v1/rollout", "");
+    ask("POST", "/v1/rollout/approve", "/v1/rollout/approve", "");
+    ask("POST", "/v1/rollout/abort", "/v1/rollout/abort", "");
+    ask("GET", "/v1/rollout", "/v1/rollout", "");
+    ask("POST", "/v1/rollout/hold", "/v1/rollout/hold", r#"{"generation":3,"why":"a test"}"#);
+    ask("DELETE", "/v1/rollout/hold", "/v1/rollout/hold", r#"{"generation":3}"#);
     let id = upload();
     ask("GET", "/v1/rulesets", "/v1/rulesets", "");
     ask("DELETE", "/v1/rulesets/{id}", &format!("/v1/rulesets/{id}"), "");

@@ -19,6 +19,7 @@ mod d4_canary;
 mod d5_ceiling;
 mod d6_kill_switch;
 mod d7_rollback;
+mod d9_lost_condition;
 pub(super) mod pumps;
 mod report;
 mod setting;
@@ -66,6 +67,7 @@ const DRILLS: &[Drill] = &[
     d5_ceiling::DRILL,
     d6_kill_switch::DRILL,
     d7_rollback::DRILL,
+    d9_lost_condition::DRILL,
     d10_alternating_files::DRILL,
     d12_reports::DRILL,
     d16_poisoned_start::DRILL,

@@ -9,7 +9,7 @@ use anyhow::Context;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use client::{Reply, Request, ask, segment};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -46,6 +46,33 @@ enum What {
         /// The generation that it replaces, and no other; that in service now if not given
         #[arg(long, value_name = "GENERATION")]
         expected: Option<u64>,
+    },
+    /// Let something staged come into service step by step, as far as the gates let it (docs/rollout.md)
+    Begin {
+        /// As `stage` and `status` show it
+        id: String,
+        /// The generation that it is to replace, and no other; that in service now if not given
+        #[arg(long, value_name = "GENERATION")]
+        expected: Option<u64>,
+        /// Plan, gates and `waive_loosening`, JSON
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+    },
+    /// Send the rollout on to its next stage, although a gate is open
+    Approve,
+    /// End the rollout
+    Abort,
+    /// Keep a generation in service until it is released; a candidate is promoted at once, past all gates
+    Hold {
+        /// In service, or on its way
+        generation: u64,
+        /// For whoever wonders why nothing changes
+        why: String,
+    },
+    /// Let others into service again
+    Release {
+        /// What is held
+        generation: u64,
     },
     /// Drop something staged
     Discard {
@@ -125,9 +152,26 @@ pub fn run(args: &RolloutArgs) -> anyhow::Result<ExitCode> {
         What::Status => api.get("/v1/rulesets"),
         What::Stage { file } => api.stage(file),
         What::Reload => api.post("/v1/rulesets/reload".to_owned(), None),
-        What::Promote { id, expected } => api.over(*expected, format!("/v1/rulesets/{}/promote", segment(id))),
+        What::Promote { id, expected } => {
+            api.over(*expected, format!("/v1/rulesets/{}/promote", segment(id)), Map::new())
+        }
+        What::Begin { id, expected, config } => {
+            let mut body = config.as_deref().map(begin).transpose()?.unwrap_or_default();
+            body.insert("id".to_owned(), json!(id));
+            api.over(*expected, "/v1/rollout".to_owned(), body)
+        }
+        What::Approve => api.post("/v1/rollout/approve".to_owned(), None),
+        What::Abort => api.post("/v1/rollout/abort".to_owned(), None),
+        What::Hold { generation, why } => {
+            api.post("/v1/rollout/hold".to_owned(), Some(&json!({ "generation": generation, "why": why })))
+        }
+        What::Release { generation } => api.send(
+            "DELETE",
+            "/v1/rollout/hold".to_owned(),
+            json!({ "generation": generation }).to_string().as_bytes(),
+        ),
         What::Discard { id } => api.send("DELETE", format!("/v1/rulesets/{}", segment(id)), b""),
-        What::Rollback { expected } => api.over(*expected, "/v1/rulesets/rollback".to_owned()),
+        What::Rollback { expected } => api.over(*expected, "/v1/rulesets/rollback".to_owned(), Map::new()),
         What::Rule { id, turn } => turned(format!("/v1/rules/{id}"), turn),
         What::Tag { tag, turn } => turned(format!("/v1/tags/{}", segment(tag)), turn),
         What::Rules { turn } => turned("/v1/ruleset".to_owned(), turn),
@@ -160,7 +204,14 @@ pub fn run(args: &RolloutArgs) -> anyhow::Result<ExitCode> {
     }
     let answer = reply.json()?;
     match &args.what {
-        What::Status => print::status(&answer, &api.get("/v1/switches")?.json()?, &api.get("/v1/mode")?.json()?),
+        What::Status => {
+            print::status(&answer, &api.get("/v1/switches")?.json()?)?;
+            print::rollout(&api.get("/v1/rollout")?.json()?)?;
+            print::mode(&api.get("/v1/mode")?.json()?)
+        }
+        What::Begin { .. } => say(format_args!("on its way as generation {}", answer["contest"]["candidate"])),
+        What::Approve | What::Abort => print::decision(&answer["decision"]),
+        What::Hold { .. } | What::Release { .. } => print::rollout(&answer),
         What::Stage { .. } | What::Reload => print::staged(&answer),
         What::Promote { .. } | What::Rollback { .. } => say(print::generation(&answer)),
         What::Discard { id } => say(format_args!("dropped {id}")),
@@ -170,6 +221,12 @@ pub fn run(args: &RolloutArgs) -> anyhow::Result<ExitCode> {
         What::Metrics => Ok(()),
     }?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// What a rollout is to be like.
+fn begin(file: &Path) -> anyhow::Result<Map<String, Value>> {
+    let text = std::fs::read(file).with_context(|| format!("{} cannot be read", file.display()))?;
+    serde_json::from_slice(&text).with_context(|| format!("{}: expected an object of JSON", file.display()))
 }
 
 /// What the API has refused, and why.
@@ -206,7 +263,7 @@ impl Api<'_> {
     }
 
     /// Asks for a change of the generation that is in service now, if nobody has said which.
-    fn over(&self, expected: Option<u64>, target: String) -> anyhow::Result<Reply> {
+    fn over(&self, expected: Option<u64>, target: String, mut body: Map<String, Value>) -> anyhow::Result<Reply> {
         let expected = match expected {
             Some(expected) => expected,
             None => {
@@ -217,7 +274,8 @@ impl Api<'_> {
                 }
             }
         };
-        self.post(target, Some(&json!({ "expected": expected })))
+        body.insert("expected".to_owned(), json!(expected));
+        self.post(target, Some(&Value::Object(body)))
     }
 
     fn stage(&self, file: &Path) -> anyhow::Result<Reply> {

@@ -7,7 +7,7 @@ use std::io;
 /// Rules that people see; machines see all.
 const SHOWN: usize = 20;
 
-pub(super) fn status(rulesets: &Value, switches: &Value, mode_now: &Value) -> io::Result<()> {
+pub(super) fn status(rulesets: &Value, switches: &Value) -> io::Result<()> {
     say(format_args!("in service: {}", generation(&rulesets["in_service"])))?;
     for before in list(&rulesets["previous"]) {
         say(format_args!("rollback goes to: {}", generation(before)))?;
@@ -31,7 +31,54 @@ pub(super) fn status(rulesets: &Value, switches: &Value, mode_now: &Value) -> io
     if switches["ruleset"] == true {
         say("off: all rules")?;
     }
-    mode(mode_now)
+    Ok(())
+}
+
+/// The rollout under way or the last one, and what is held.
+pub(super) fn rollout(answer: &Value) -> io::Result<()> {
+    let held = &answer["held"];
+    if held.is_object() {
+        say(format_args!("held in service: generation {}: {}", held["generation"], text(&held["why"])))?;
+    }
+    let now = &answer["rollout"];
+    if !now.is_object() {
+        return Ok(());
+    }
+    let (live, candidate) = (&now["contest"]["live"], &now["contest"]["candidate"]);
+    let over = if now["over"] == true { ", over" } else { "" };
+    let sources = &now["figures"]["sources"];
+    say(format_args!("rollout of generation {candidate} over {live}: {}{over}, {sources} networks seen", stage(now)))?;
+    for gate in list(&now["gates"]).iter().filter(|gate| gate["finding"] != "passed") {
+        say(format_args!(
+            "  gate {}: {} (seen {}, limit {})",
+            gate["gate"],
+            text(&gate["finding"]),
+            gate["seen"],
+            gate["limit"]
+        ))?;
+    }
+    match now["problem"].as_str() {
+        Some(problem) => say(format_args!("  {problem}")),
+        None => Ok(()),
+    }
+}
+
+/// What was decided about a rollout.
+pub(super) fn decision(decided: &Value) -> io::Result<()> {
+    match decided.is_object() {
+        true => {
+            say(format_args!("{} -> {} ({})", stage(&decided["from"]), stage(&decided["to"]), text(&decided["why"])))
+        }
+        false => say("there was nothing to decide"),
+    }
+}
+
+/// A stage, with its share in millionths in hundredths.
+fn stage(value: &Value) -> String {
+    match value["share"].as_f64() {
+        Some(share) => format!("{} {} %", text(&value["stage"]), share / 10_000.0),
+        None => text(&value["stage"]).to_owned(),
+    }
 }
 
 /// A generation in a line.

@@ -182,6 +182,7 @@ impl Transaction {
             epoch: self.scratch.epoch,
             shed_level: 0,
             dearest: if self.scratch.state.exhausted.is_some() { self.dearest_rules(DEAREST) } else { Vec::new() },
+            tried: None,
         }
     }
 }

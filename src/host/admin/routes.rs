@@ -2,7 +2,7 @@
 
 use super::call::{Answer, Call};
 use super::desk::Desk;
-use super::handlers::{health, metrics, mode, rules, rulesets};
+use super::handlers::{health, metrics, mode, rollout, rules, rulesets};
 use super::peers::Role;
 use super::problem::Problem;
 
@@ -67,6 +67,12 @@ routes! {
     GET    "/v1/rules/cost"                Read    Nothing Aside rules::cost;
     GET    "/v1/mode"                      Read    Nothing Here  mode::get;
     PUT    "/v1/mode"                      Mode    Json    Here  mode::set;
+    GET    "/v1/rollout"                   Read    Nothing Aside rollout::get;
+    POST   "/v1/rollout"                   Promote Json    Aside rollout::begin;
+    POST   "/v1/rollout/approve"           Promote Nothing Aside rollout::approve;
+    POST   "/v1/rollout/abort"             Promote Nothing Aside rollout::abort;
+    POST   "/v1/rollout/hold"              Promote Json    Aside rollout::hold;
+    DELETE "/v1/rollout/hold"              Promote Json    Aside rollout::release;
 }
 
 /// What a method and a path lead to, and what stands in the place of `{...}`.

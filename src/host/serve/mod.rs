@@ -13,9 +13,11 @@
 //! | `upstream` | connections to the protected server, or the echo page |
 //! | `response` | a response body on its way to the client |
 //! | `incident` | one exchange and its log lines |
+//! | `behind` | work that takes nothing from the requests |
 //! | `fetch` | rules that stand on other servers (`SecRemoteRules`) |
 //! | `page` | what a client sees that is turned away |
 
+mod behind;
 mod channel;
 pub mod config;
 mod connector;
@@ -34,6 +36,7 @@ mod response;
 mod tls;
 mod upstream;
 
+pub use behind::behind;
 pub use config::Config;
 pub use descriptors::raise_descriptor_limit;
 pub use fetch::HttpsRules;

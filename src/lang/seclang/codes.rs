@@ -98,6 +98,7 @@ codes! {
     SERIAL "E0913" "The ruleset is older than the oldest that may be in service", "Sign the current bundle with its serial: `minisign -S -t serial:N`";
     NOT_RECORDED "E0914" "The ruleset cannot be recorded in the history, and was not put into service", "Look at the disk and at the folder's permissions, and try again";
     HISTORY "W0915" "The history of rulesets cannot be used, or something in it is damaged", "The finding says what and what comes of it";
+    PINNED "E0920" "What is in service is pinned: nothing else comes into service", "Ask whoever has pinned it, and let go of it first";
 }
 
 #[cfg(test)]

@@ -33,6 +33,17 @@ impl Stage {
         }
     }
 
+    /// Its name in verdicts and logs.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Stage::Shadow => "shadow",
+            Stage::Canary { .. } => "canary",
+            Stage::Promoted => "promoted",
+            Stage::Refused => "refused",
+            Stage::RolledBack => "rolled-back",
+        }
+    }
+
     /// Whether nothing comes after it.
     pub const fn is_final(self) -> bool {
         matches!(self, Stage::Refused | Stage::RolledBack)

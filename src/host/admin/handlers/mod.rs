@@ -4,6 +4,7 @@ pub(super) mod generation;
 pub(super) mod health;
 pub(super) mod metrics;
 pub(super) mod mode;
+pub(super) mod rollout;
 pub(super) mod rules;
 pub(super) mod rulesets;
 pub(super) mod shelf;

@@ -7,6 +7,7 @@ use super::generation::About;
 use super::shelf::{Kept, unknown};
 use crate::diag::json::JsonDiagnostic;
 use crate::files::MemoryFiles;
+use crate::host::serve::behind;
 use crate::lang::seclang::codes;
 use crate::plan;
 use crate::store::{LoadReport, NothingToRollBackTo, Refused, RuleSource, is_bundle};
@@ -174,12 +175,12 @@ pub(in super::super) fn upload(desk: &Desk, call: &Call) -> Result<Answer, Probl
                 ));
             }
             let files = MemoryFiles::new().with(BUNDLE, &call.body[..]).with(format!("{BUNDLE}.minisig"), signature);
-            desk.waf.stage_among(&RuleSource::Paths(vec![BUNDLE.into()]), &files)
+            load(desk, RuleSource::Paths(vec![BUNDLE.into()]), Some(files))?
         }
         Sent::Text => {
             let text = String::from_utf8(call.body.to_vec());
             let text = text.map_err(|_| Problem::new(422, "not-text", "the rules are not UTF-8"))?;
-            desk.waf.stage_among(&RuleSource::Text { name: TEXT.into(), text }, &MemoryFiles::new())
+            load(desk, RuleSource::Text { name: TEXT.into(), text }, Some(MemoryFiles::new()))?
         }
     };
     put(desk, call, staged)
@@ -188,7 +189,18 @@ pub(in super::super) fn upload(desk: &Desk, call: &Call) -> Result<Answer, Probl
 /// `POST /v1/rulesets/reload`: what the configured files hold now.
 pub(in super::super) fn reload(desk: &Desk, call: &Call) -> Result<Answer, Problem> {
     let _turn = turn(desk)?;
-    put(desk, call, desk.waf.stage(&desk.source))
+    put(desk, call, load(desk, desk.source.clone(), None)?)
+}
+
+/// Loads rules, those of the host's files or those that were sent, on a thread that takes nothing from the requests.
+fn load(desk: &Desk, source: RuleSource, sent: Option<MemoryFiles>) -> Result<Result<Staged, LoadReport>, Problem> {
+    let waf = desk.waf.clone();
+    let work = move || match sent {
+        Some(files) => waf.stage_among(&source, &files),
+        None => waf.stage(&source),
+    };
+    let thread = behind("fusewall-stage", work).map_err(|error| Problem::new(503, "no-thread", error.to_string()))?;
+    thread.join().map_err(|_| Problem::new(500, "internal", "loading the rules has failed inside the engine"))
 }
 
 fn put(desk: &Desk, call: &Call, staged: Result<Staged, LoadReport>) -> Result<Answer, Problem> {
@@ -216,7 +228,7 @@ fn refused(report: &LoadReport) -> Problem {
 }
 
 /// Refuses what was signed before what is in service: an old bundle stays valid for ever, and rolling back is something else.
-fn fresh(desk: &Desk, staged: &Staged) -> Result<(), Problem> {
+pub(super) fn fresh(desk: &Desk, staged: &Staged) -> Result<(), Problem> {
     let (current, offered) = (desk.waf.generation().serial, staged.release().serial());
     desk.waf
         .admits(staged)
@@ -247,8 +259,7 @@ pub(in super::super) fn promote(desk: &Desk, call: &Call) -> Result<Answer, Prob
     let Expected { expected } = call.json()?;
     desk.tick();
     let id = &call.name;
-    let found = desk.shelf().find(id).map(|kept| kept.staged.clone());
-    let Some(staged) = found else {
+    let Some(staged) = waiting_for(desk, id) else {
         // Of two that promote the same, the slower one is late rather than wrong.
         let current = desk.waf.generation().number;
         return Err(if current == expected { unknown(id) } else { stale(expected, current) });
@@ -257,6 +268,7 @@ pub(in super::super) fn promote(desk: &Desk, call: &Call) -> Result<Answer, Prob
     let generation = desk.waf.promote(staged.onto(expected)).map_err(|error| match error {
         NotPromoted::Refused(Refused::Stale { planned, current }) => stale(planned, current),
         NotPromoted::NotRecorded(_) => Problem::new(503, "not-recorded", error.to_string()),
+        NotPromoted::Pinned(_) => Problem::new(409, "held", error.to_string()),
         other => Problem::new(409, "refused", other.to_string()),
     })?;
     desk.shelf().remove(id);
@@ -267,12 +279,18 @@ pub(in super::super) fn promote(desk: &Desk, call: &Call) -> Result<Answer, Prob
 /// `POST /v1/rulesets/rollback`.
 pub(in super::super) fn roll_back(desk: &Desk, call: &Call) -> Result<Answer, Problem> {
     let Expected { expected } = call.json()?;
-    let generation = desk.waf.roll_back_from(expected).map_err(|error| match error {
+    let generation = desk.waf.roll_back_from(Some(expected)).map_err(|error| match error {
         NothingToRollBackTo::Refused(Refused::Stale { planned, current }) => stale(planned, current),
+        NothingToRollBackTo::Pinned(_) => Problem::new(409, "held", error.to_string()),
         other => Problem::new(409, "refused", other.to_string()),
     })?;
     (desk.promoted)(&desk.waf);
     Ok(Answer::json(&About::from(generation)).did("rolled back"))
+}
+
+/// Something staged, by its id.
+pub(super) fn waiting_for(desk: &Desk, id: &str) -> Option<Staged> {
+    desk.shelf().find(id).map(|kept| kept.staged.clone())
 }
 
 /// Something else is in service than the caller has seen.

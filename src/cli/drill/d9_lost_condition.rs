@@ -1,0 +1,190 @@
+//! D9: a line that lost its condition, and matched everything. Traffic moved to one place, which could not carry it.
+
+use super::Drill;
+use super::report::Findings;
+use super::setting::{Setting, own_rules};
+use super::traffic;
+use crate::cli::requests::Prepared;
+use crate::governor::{Clock, Governor, GovernorConfig, Level, ManualClock, ShedReason, Tenant, Ticket};
+use crate::limits::Limits;
+use crate::store::RuleSource;
+use crate::store::rollout::{Finding, Stage};
+use crate::waf::{RolloutConfig, RolloutStatus, Waf};
+use anyhow::Context;
+use std::collections::VecDeque;
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// The drill.
+pub const DRILL: Drill = Drill {
+    name: "D9",
+    outage: "Cloudflare, 17 July 2020: a line lost its condition, and traffic moved to one place that could not carry it",
+    injected: "a rule whose condition is empty, one that excludes others for everybody, each rolled out on live traffic; then five times \
+               the traffic that the CPU share can carry",
+    must_hold: "an empty condition is told at load; both candidates are refused while they decide nothing, with the share of clients that \
+                they concern; the load is shed in its order, and who asks for no more than his part waits no longer",
+    run,
+};
+
+const RULES: &str = "SecRule ARGS:q \"@contains attack\" \"id:1,phase:1,deny,log,msg:'attack'\"\n";
+
+fn run(setting: &Setting<'_>) -> anyhow::Result<Findings> {
+    let mut found = Findings::default();
+    let candidates = [
+        (
+            "a rule without its condition",
+            format!("{RULES}SecRule ARGS|REQUEST_URI \"@rx \" \"id:2,phase:1,deny,log,msg:'odd'\"\n"),
+            true,
+        ),
+        (
+            "an exclusion for everybody",
+            format!("SecAction \"id:3,phase:1,pass,nolog,ctl:ruleRemoveById=1\"\n{RULES}"),
+            false,
+        ),
+    ];
+    for (what, text, told) in candidates {
+        let waf = own_rules(RULES, Limits::default())?;
+        let report = refused(&waf, what, &text, &mut found)?;
+        found.hold(!told || report, || format!("{what}: nothing is told at load"));
+    }
+    flood(setting, &mut found);
+    Ok(found)
+}
+
+/// Rolls it out on traffic of many networks, one in ten of whose requests is an attack. Answers whether loading it warned.
+fn refused(waf: &Waf, what: &'static str, text: &str, found: &mut Findings) -> anyhow::Result<bool> {
+    let text = format!("SecRuleEngine On\nSecRequestBodyAccess On\n{text}");
+    let staged = waf.stage(&RuleSource::Text { name: "candidate.conf".into(), text });
+    let staged = staged.map_err(|report| anyhow::anyhow!("rules of the drill do not load:\n{report}"))?;
+    let told = staged.report().diagnostics.has("W0702");
+    let config = RolloutConfig { tick_millis: 20, ..RolloutConfig::default() };
+    waf.begin_rollout(staged, config)?;
+    let attack = Prepared::new("attack".to_owned(), "/search?q=attack", None);
+    let requests = traffic::benign(100);
+    let begun = Instant::now();
+    let (mut asked, mut changed) = (0_u32, 0);
+    let ended = loop {
+        for (request, number) in requests.iter().cycle().zip(0..3000_u32) {
+            let is_attack = number % 10 == 0;
+            let request = if is_attack { &attack } else { request };
+            let verdict = request.evaluate_from(waf, client(number)).verdict().context("internal error")?;
+            asked += 1;
+            changed += u32::from(verdict.interruption.is_some() != is_attack);
+        }
+        let status = waf.rollout().context("it was begun")?;
+        if status.over || begun.elapsed() > Duration::from_secs(20) {
+            break status;
+        }
+    };
+    found.hold(changed == 0, || format!("{what}: {changed} of {asked} verdicts in service changed"));
+    found.hold(ended.stage == Stage::Refused && waf.generation().number == 1, || format!("{what}: it was not refused"));
+    let because = ended.decisions.last().map(ToString::to_string).unwrap_or_default();
+    let gates = ended.decisions.last().into_iter().flat_map(|decision| &decision.gates);
+    let failed: Vec<_> = gates.filter(|judged| judged.finding == Finding::Failed).collect();
+    found.hold(!failed.is_empty(), || format!("{what}: no gate has failed: {because}"));
+    tell(found, what, &ended, failed.first().map_or(0.0, |judged| judged.seen));
+    Ok(told)
+}
+
+fn tell(found: &mut Findings, what: &str, ended: &RolloutStatus, share: f64) {
+    let figures = ended.decisions.last().map(|decision| &decision.figures);
+    let networks = figures.map_or(0, |figures| figures.sources);
+    let names = match what.starts_with("a rule") {
+        true => ["matching_networks", "matching_share"],
+        false => ["excluding_networks", "newly_passed_share"],
+    };
+    found.note(names[0], networks);
+    found.note(names[1], (share * 1e3).round() / 1e3);
+}
+
+/// A network of its own for each of 2,000, no more than 50 in a block.
+fn client(number: u32) -> IpAddr {
+    let network = number % 2000;
+    Ipv4Addr::from(0x0a00_0000 | (network / 50) << 16 | (network % 50) << 8 | 7).into()
+}
+
+/// Nanoseconds of a step of the simulation.
+const STEP: u64 = 1_000_000;
+/// What a request costs, in nanoseconds.
+const COST: u64 = 2_000_000;
+
+/// A request that was let in.
+struct Job {
+    arrived: u64,
+    left: u64,
+    ticket: Ticket,
+    benign: bool,
+}
+
+/// Five times what the share carries, of which a tenth is a tenant's within its part, on a clock that nobody disturbs.
+fn flood(setting: &Setting<'_>, found: &mut Findings) {
+    let clock = Arc::new(ManualClock::default());
+    let config = GovernorConfig { share: Some(0.5), cores: 1, ..GovernorConfig::default() };
+    let governor = Governor::with_clock(&config, Arc::clone(&clock));
+    let tenants: [Arc<Tenant>; 2] = [governor.tenant("within", 1), governor.tenant("over", 1)];
+    // Millionths of a request for each step.
+    let rate = |share: f64| (share * 0.5 * STEP as f64 / COST as f64 * 1e6) as u64;
+    let (mut owed, rates) = ([0_u64; 2], [rate(0.5), rate(4.5)]);
+    let (mut ready, mut lane) = (VecDeque::new(), VecDeque::new());
+    let (mut shed, mut let_in, mut spent) = ([0_u64; 2], [0_u64; 2], 0_u64);
+    let (mut waits, mut without_shadow, mut order_broken) = (Vec::new(), false, false);
+    let seconds = setting.size(10, 60);
+    for step in 0..seconds * 1000_u64 {
+        clock.advance(STEP);
+        let now = clock.nanos();
+        for (at, tenant) in tenants.iter().enumerate() {
+            owed[at] += rates[at];
+            while owed[at] >= 1_000_000 {
+                owed[at] -= 1_000_000;
+                match tenant.admit(Some(client((step % 1500) as u32 + 2000 * at as u32))) {
+                    Ok(ticket) => {
+                        let_in[at] += 1;
+                        without_shadow |= !ticket.shadow();
+                        let job = Job { arrived: now, left: COST, ticket, benign: at == 0 };
+                        if job.ticket.borrows() { lane.push_back(job) } else { ready.push_back(job) }
+                    }
+                    Err(refused) => {
+                        shed[at] += 1;
+                        // Work that decides nothing goes before any request does.
+                        order_broken |= !without_shadow && refused.reason != ShedReason::Faults;
+                    }
+                }
+            }
+        }
+        let mut left = STEP;
+        while left > 0
+            && let Some(mut job) = ready.pop_front().or_else(|| lane.pop_front())
+        {
+            let part = job.left.min(left);
+            (left, job.left, spent) = (left - part, job.left - part, spent + part);
+            let fuel = (COST - job.left) * 2 / 3;
+            let started = job.ticket.start(fuel);
+            clock.work(part);
+            job.ticket.stop(started, fuel);
+            if job.left > 0 {
+                ready.push_front(job);
+                continue;
+            }
+            if job.benign {
+                waits.push(now - job.arrived);
+            }
+            job.ticket.settle(fuel);
+        }
+    }
+    waits.sort_unstable();
+    let p99 = waits.get(waits.len() * 99 / 100).copied().unwrap_or(u64::MAX);
+    let share = spent as f64 / (seconds as f64 * 1e9);
+    found.note("flood_over", 5.0);
+    found.note("cpu_share_declared", 0.5);
+    found.note("cpu_share_spent", (share * 1e3).round() / 1e3);
+    found.note("within_shed", shed[0]);
+    found.note("over_shed_share", (1e3 * shed[1] as f64 / (shed[1] + let_in[1]).max(1) as f64).round() / 1e3);
+    found.note("within_p99_ms", p99 as f64 / 1e6);
+    found.hold(shed[0] == 0, || format!("{} requests of who is within his part were shed", shed[0]));
+    found.hold(shed[1] > let_in[1], || "the flood was let in".to_owned());
+    found.hold((share - 0.5).abs() < 0.05, || format!("evaluation took {share:.3} of the core, not 0.5"));
+    found.hold(p99 <= 30_000_000, || format!("who is within his part waits {} ms", p99 / 1_000_000));
+    found.hold(!order_broken, || "requests were shed before work that decides nothing".to_owned());
+    found.hold(governor.level() >= Level::Tenants, || "the level did not rise".to_owned());
+}
