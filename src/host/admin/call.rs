@@ -63,6 +63,6 @@ impl From<Problem> for Answer {
     fn from(problem: Problem) -> Answer {
         let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let answer = Answer::json(&problem).status(status);
-        Answer { media_type: "application/problem+json", allow: problem.allow, ..answer }
+        Answer { media_type: "application/problem+json", allow: problem.allow.map(String::from), ..answer }
     }
 }

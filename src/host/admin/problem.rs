@@ -18,7 +18,7 @@ pub(super) struct Problem {
     more: Map<String, Value>,
     /// For `Allow`.
     #[serde(skip)]
-    pub(super) allow: Option<String>,
+    pub(super) allow: Option<Box<str>>,
 }
 
 impl Problem {
@@ -37,6 +37,6 @@ impl Problem {
     pub(super) fn wrong_method(method: &str, allowed: &[&str]) -> Problem {
         let allow = allowed.join(", ");
         let detail = format!("{method} is not one of the methods here: {allow}");
-        Problem { allow: Some(allow), ..Problem::new(405, "method", detail) }
+        Problem { allow: Some(allow.into()), ..Problem::new(405, "method", detail) }
     }
 }
