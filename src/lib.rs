@@ -32,9 +32,9 @@ pub use engine::{
 pub use limits::Limits;
 pub use rule::Phase;
 pub use waf::{
-    FallBack, Health, HistoryConfig, NoRollout, NotAdded, NotBegun, NotHeld, NotPromoted, NotQueued, Probe,
-    QueueCounts, Recorded, Reload, Reloaded, RolloutConfig, RolloutStatus, Staged, Switch, Tenants, TenantsBuilder,
-    Transaction, Verification, Waf, WafBuilder,
+    Counts, FallBack, Health, HistoryConfig, NoRollout, NotAdded, NotBegun, NotHeld, NotPromoted, NotQueued, Probe,
+    QueueCounts, Recorded, Reload, Reloaded, RolloutConfig, RolloutStatus, RuleAccount, Staged, Switch, Tenants,
+    TenantsBuilder, Transaction, Verification, Waf, WafBuilder,
 };
 
 /// The examples of the README, run as tests.

@@ -2,6 +2,7 @@
 
 mod booting;
 mod collections;
+mod counting;
 mod deploying;
 mod falling_back;
 mod missing;
@@ -13,8 +14,10 @@ mod tenants;
 mod transaction;
 mod verifying;
 
+pub use counting::Counts;
 pub use deploying::{Health, NotPromoted, Staged};
 pub use falling_back::FallBack;
+pub use quarantine::RuleAccount;
 pub use recording::HistoryConfig;
 pub use rollout::{NoRollout, NotBegun, NotHeld, Probe, Recorded, RolloutConfig, RolloutStatus};
 pub use switching::Switch;
@@ -38,6 +41,7 @@ use crate::store::{BundleKey, Capabilities, DiskFiles, LoadReport, Loading, Rele
 use arc_swap::ArcSwapOption;
 use booting::{Start, Started};
 use collections::{Keeping, Kept};
+use counting::Counting;
 use quarantine::Watch;
 use recording::Recording;
 use rollout::{Beside, Rollouts, Surroundings};
@@ -95,6 +99,7 @@ struct Shared {
     deploying: Mutex<()>,
     recording: Option<Recording>,
     rollouts: Rollouts,
+    counting: Arc<Counting>,
 }
 
 /// Says what a [`Waf`] is made of.
@@ -411,6 +416,7 @@ impl WafBuilder {
             deploying: Mutex::new(()),
             recording,
             rollouts: Rollouts::default(),
+            counting: Arc::default(),
         };
         let waf = Waf { shared: Arc::new(shared) };
         waf.watch_over(&waf.shared.slot.current());
@@ -524,9 +530,17 @@ impl Waf {
         let beside = shared.rollouts.trial.load();
         let beside = beside.as_ref().map(|trial| Box::new(Beside::new(trial.clone(), shared.env.epoch_micros())));
         let watch = self.watch(&deployed).map(|watch| (watch, Network::from(IpAddr::from([0; 4]))));
-        let owner = (shared.name.is_some() || shared.fall_back.is_some()).then(|| self.clone());
-        let phase = Phase::RequestHeaders;
-        Transaction { inner: Some(inner), deployed, failed: None, ticket, phase, watch, beside, owner }
+        Transaction {
+            inner: Some(inner),
+            deployed,
+            failed: None,
+            ticket,
+            phase: Phase::RequestHeaders,
+            watch,
+            beside,
+            owner: (shared.name.is_some() || shared.fall_back.is_some()).then(|| self.clone()),
+            counting: shared.counting.clone(),
+        }
     }
 }
 

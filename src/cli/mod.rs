@@ -13,6 +13,8 @@ mod panics;
 mod progress;
 mod rate;
 mod requests;
+#[cfg(unix)]
+mod rollout;
 mod rules;
 mod run;
 #[cfg(feature = "serve")]
@@ -47,6 +49,9 @@ enum Command {
     /// Protect a web server: a reverse proxy that blocks
     #[cfg(feature = "serve")]
     Serve(serve::ServeArgs),
+    /// Look after a running `serve`: put rulesets into service, roll back, switch rules off
+    #[cfg(unix)]
+    Rollout(rollout::RolloutArgs),
     /// Show how rules were compiled, or why one request got its verdict
     Explain(explain::ExplainArgs),
     /// Try outages that others had: what is injected, what must hold, what was measured
@@ -73,6 +78,8 @@ pub fn main() -> ExitCode {
         Command::Ftw(args) => ftw::run(args),
         #[cfg(feature = "serve")]
         Command::Serve(args) => serve::run(args),
+        #[cfg(unix)]
+        Command::Rollout(args) => rollout::run(args),
         Command::Explain(args) => explain::run(args),
         Command::Drill(args) => drill::run(args),
     };

@@ -5,6 +5,7 @@ mod watching;
 use super::rules::{RulesArgs, print_findings};
 use crate::governor::{Governor, QuarantineConfig, SystemEnv};
 use crate::host::NameLookUps;
+use crate::host::admin::Admin;
 use crate::host::audit::AuditLog;
 use crate::host::serve::{Config, ErrorLog, Server, behind, config, raise_descriptor_limit};
 use crate::limits::Limits;
@@ -81,6 +82,7 @@ pub fn run(args: &ServeArgs) -> anyhow::Result<ExitCode> {
     }
     verify_behind(&waf);
     let watching = if config.watch { Some(watching::start(&waf, &rules, files)?) } else { None };
+    let admin = admin(&config, &waf, &rules)?;
     let (reloaded, ending) = ((waf.clone(), rules), waf.clone());
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     if config.threads > 0 {
@@ -95,7 +97,7 @@ pub fn run(args: &ServeArgs) -> anyhow::Result<ExitCode> {
             eprintln!("fusewall: listening on {scheme}://{address}, upstream: {upstream}");
         }
         tokio::select! {
-            ended = until_signalled(server) => ended,
+            ended = until_signalled(server, admin.as_ref()) => ended,
             failed = reload_on_hangup(reloaded), if !colours => failed,
         }
     });
@@ -104,6 +106,22 @@ pub fn run(args: &ServeArgs) -> anyhow::Result<ExitCode> {
     ending.settled();
     log.flush(LAST_WORDS);
     served.map(|()| ExitCode::SUCCESS)
+}
+
+/// The admin API, if there is to be one.
+fn admin(config: &Config, waf: &Waf, rules: &RulesArgs) -> anyhow::Result<Option<Admin>> {
+    if !config.admin.is_on() {
+        return Ok(None);
+    }
+    let builder = Admin::builder(config.admin.clone(), waf.clone()).source(rules.source());
+    let admin = builder.when_promoted(verify_behind).start()?;
+    if let Some(socket) = &config.admin.socket {
+        eprintln!("fusewall: admin API on {}", socket.display());
+    }
+    if let Some(address) = admin.address() {
+        eprintln!("fusewall: admin API on https://{address}");
+    }
+    Ok(Some(admin))
 }
 
 /// What the engine gets of the configuration.
@@ -238,7 +256,7 @@ fn verify_behind(waf: &Waf) {
 }
 
 /// Serves until the first signal, and then until running requests have ended or a second signal comes.
-async fn until_signalled(server: Server) -> anyhow::Result<()> {
+async fn until_signalled(server: Server, admin: Option<&Admin>) -> anyhow::Result<()> {
     let mut term = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let reopening = reopen_on_hangup(server.audit_log())?;
@@ -250,6 +268,9 @@ async fn until_signalled(server: Server) -> anyhow::Result<()> {
     let signalled = async {
         tokio::select! { _ = term.recv() => {} _ = interrupt.recv() => {} }
         eprintln!("fusewall: ending; a second signal ends at once");
+        if let Some(admin) = admin {
+            admin.ending();
+        }
         drop(down);
         tokio::select! { _ = term.recv() => {} _ = interrupt.recv() => {} }
     };

@@ -1,7 +1,7 @@
 //! What a governor has counted, as data and as text for Prometheus.
 
+use super::exposition::Exposition;
 use super::level::Level;
-use std::fmt::Write as _;
 
 /// A snapshot of a governor.
 #[derive(Debug, Clone, PartialEq)]
@@ -55,28 +55,22 @@ impl Metrics {
     /// assert!(governor.metrics().prometheus().contains("fusewall_tenant_fuel_total{tenant=\"shop\"} 1000\n"));
     /// ```
     pub fn prometheus(&self) -> String {
-        let mut text = String::new();
+        let mut text = Exposition::default();
+        self.expose(&mut text);
+        text.finish()
+    }
+
+    /// The same, among other series.
+    pub fn expose(&self, text: &mut Exposition) {
         if let Some(share) = self.share {
-            gauge(&mut text, "fusewall_governor_share", "Declared part of all cores for rule evaluation.", share);
+            text.gauge("fusewall_governor_share", "Declared part of all cores for rule evaluation.", share);
         }
-        gauge(
-            &mut text,
-            "fusewall_governor_level",
-            "0 calm, 1 shadow work, 2 dear clients, 3 tenants.",
-            self.level.number(),
-        );
-        gauge(
-            &mut text,
-            "fusewall_governor_balance_seconds",
-            "CPU time to spend; debt is negative.",
-            seconds(self.balance_nanos),
-        );
-        gauge(
-            &mut text,
-            "fusewall_governor_seconds_per_fuel",
-            "Measured worth of one fuel.",
-            self.nanos_per_fuel / 1e9,
-        );
+        let level = self.level.number();
+        text.gauge("fusewall_governor_level", "0 calm, 1 shadow work, 2 dear clients, 3 tenants.", level);
+        let balance = seconds(self.balance_nanos);
+        text.gauge("fusewall_governor_balance_seconds", "CPU time to spend; debt is negative.", balance);
+        let worth = self.nanos_per_fuel / 1e9;
+        text.gauge("fusewall_governor_seconds_per_fuel", "Measured worth of one fuel.", worth);
         let series: [Series<'_>; 5] = [
             ("fusewall_tenant_admitted_total", "counter", "Requests let in.", &|t| t.admitted.to_string()),
             ("fusewall_tenant_without_shadow_total", "counter", "Requests let in without shadow work.", &|t| {
@@ -91,38 +85,22 @@ impl Metrics {
             }),
         ];
         for (name, kind, help, value) in series {
-            header(&mut text, name, kind, help);
+            let mut family = text.family(name, kind, help);
             for tenant in &self.tenants {
-                let _ = writeln!(text, "{name}{{tenant=\"{}\"}} {}", label(&tenant.name), value(tenant));
+                family.sample(&[("tenant", &tenant.name)], value(tenant));
             }
         }
-        let shed = "fusewall_tenant_shed_total";
-        header(&mut text, shed, "counter", "Requests turned away.");
+        let mut shed = text.family("fusewall_tenant_shed_total", "counter", "Requests turned away.");
         for tenant in &self.tenants {
             for (reason, count) in [("client", tenant.shed_clients), ("tenant", tenant.shed_tenants)] {
-                let _ = writeln!(text, "{shed}{{tenant=\"{}\",reason=\"{reason}\"}} {count}", label(&tenant.name));
+                shed.sample(&[("tenant", &tenant.name), ("reason", reason)], count);
             }
         }
-        text
     }
 }
 
 fn seconds(nanos: i64) -> f64 {
     nanos as f64 / 1e9
-}
-
-fn header(text: &mut String, name: &str, kind: &str, help: &str) {
-    let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}");
-}
-
-fn gauge(text: &mut String, name: &str, help: &str, value: impl std::fmt::Display) {
-    header(text, name, "gauge", help);
-    let _ = writeln!(text, "{name} {value}");
-}
-
-/// A label's value, as the format wants it.
-fn label(text: &str) -> String {
-    text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
 }
 
 #[cfg(test)]

@@ -8,7 +8,8 @@
 //! | `clients` | what each network of clients has cost lately |
 //! | `level` | how much is shed |
 //! | `fuel_rate` | what fuel is worth in CPU time |
-//! | `metrics` | what was counted, also for Prometheus |
+//! | `metrics` | what was counted |
+//! | `exposition` | the text format of Prometheus |
 //! | `quarantine` | a circuit breaker for each rule |
 //! | `reports` | so many reports of a kind in a second |
 //! | `bucket`, `decaying`, `atomic` | numbers that threads share without a lock |
@@ -27,6 +28,7 @@ mod clock;
 mod cpu;
 mod decaying;
 mod env;
+mod exposition;
 mod fuel_rate;
 mod identity;
 mod level;
@@ -45,6 +47,7 @@ pub use clock::{Clock, ManualClock, SystemClock};
 #[cfg(any(feature = "cli", feature = "tower"))]
 pub use cpu::thread_cpu_time;
 pub use env::SystemEnv;
+pub use exposition::{Exposition, Family, MEDIA_TYPE};
 pub use identity::{Identities, Identity};
 pub use level::Level;
 pub use metrics::{Metrics, TenantMetrics};

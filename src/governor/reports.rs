@@ -21,6 +21,8 @@ pub enum Report {
     Quarantine,
     /// Data that rules ask for is not there: 5 a second.
     Missing,
+    /// The admin API refuses something: 20 a second.
+    Admin,
 }
 
 impl Report {
@@ -33,10 +35,17 @@ impl Report {
     /// }
     /// ```
     pub fn admit(self) -> Option<LeftOut> {
-        static LIMITS: [Limit; 6] =
-            [Limit::new(20), Limit::new(100), Limit::new(100), Limit::new(100), Limit::new(20), Limit::new(5)];
+        static LIMITS: [Limit; 7] = [
+            Limit::new(20),
+            Limit::new(100),
+            Limit::new(100),
+            Limit::new(100),
+            Limit::new(20),
+            Limit::new(5),
+            Limit::new(20),
+        ];
         static CLOCK: OnceLock<SystemClock> = OnceLock::new();
-        let [internal_error, exhausted, shed, upstream, quarantine, missing] = &LIMITS;
+        let [internal_error, exhausted, shed, upstream, quarantine, missing, admin] = &LIMITS;
         let limit = match self {
             Report::InternalError => internal_error,
             Report::Exhausted => exhausted,
@@ -44,6 +53,7 @@ impl Report {
             Report::Upstream => upstream,
             Report::Quarantine => quarantine,
             Report::Missing => missing,
+            Report::Admin => admin,
         };
         limit.admit(CLOCK.get_or_init(SystemClock::new).nanos())
     }

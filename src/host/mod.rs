@@ -4,6 +4,8 @@
 //! body that is too long or cannot be read. The adapters only translate types and move bytes. One room per host; each is
 //! behind a feature of its own, so that an embedder builds what it uses and nothing else.
 
+#[cfg(feature = "serve")]
+pub mod admin;
 pub mod audit;
 pub mod exchange;
 #[cfg(feature = "http1")]

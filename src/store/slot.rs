@@ -96,7 +96,7 @@ pub enum NothingToRollBackTo {
     /// No generation before is kept.
     #[error("no generation before this one is kept")]
     Nothing,
-    /// The one before is older than the oldest that may be in service.
+    /// Another one is in service than the caller has seen, or the one before is older than the oldest that may be in service.
     #[error("the generation before is not taken: {0}")]
     Refused(#[from] Refused),
     /// What is in service stays there until somebody unpins it.

@@ -2,6 +2,7 @@
 
 use super::{Waf, can_store};
 use crate::diag::Diagnostic;
+use crate::files::Files;
 use crate::lang::seclang::codes;
 use crate::program::Loaded;
 use crate::store::history::Entry;
@@ -96,10 +97,25 @@ impl Waf {
     /// assert_eq!(waf.loaded().program().ruleset.rules[0].id.0, 1);
     /// ```
     pub fn stage(&self, source: &RuleSource) -> Result<Staged, LoadReport> {
+        self.stage_among(source, &*self.shared.files)
+    }
+
+    /// The same, of rules that stand among other files than those of the host: what somebody has sent, for instance, names no files
+    /// of this machine. Nothing else may be asked of them than of the host's own.
+    ///
+    /// # Errors
+    /// As [`stage`](Waf::stage).
+    ///
+    /// ```
+    /// use fusewall::{Waf, files::MemoryFiles, store::RuleSource};
+    /// let waf = Waf::builder().build().expect("the built-in rules load");
+    /// let sent = RuleSource::Text { name: "sent.conf".into(), text: "Include /etc/fusewall/site.conf".into() };
+    /// assert!(waf.stage_among(&sent, &MemoryFiles::new()).is_err());
+    /// ```
+    pub fn stage_among(&self, source: &RuleSource, files: &dyn Files) -> Result<Staged, LoadReport> {
         let base = self.shared.slot.current().generation();
         let pack = self.shared.recording.is_some();
-        let Prepared { release, mut report, packed } =
-            prepare(source, &*self.shared.files, &self.shared.loading, pack)?;
+        let Prepared { release, mut report, packed } = prepare(source, files, &self.shared.loading, pack)?;
         // The release has it.
         report.unverified = None;
         let missing = report.diagnostics.has(codes::NOT_FETCHED);
@@ -107,6 +123,14 @@ impl Waf {
             return Err(report);
         }
         Ok(Staged { release: Arc::new(release), report, base, packed })
+    }
+
+    /// Whether the serial of staged rules is one that may come into service: [`promote`](Waf::promote) asks again.
+    ///
+    /// # Errors
+    /// It is below the [minimum](Waf::pin_serial).
+    pub fn admits(&self, staged: &Staged) -> Result<(), Refused> {
+        self.shared.slot.admits(staged.release.serial())
     }
 
     /// Puts staged rules into service: one atomic store. Exchanges that have begun keep their ruleset. With a
@@ -216,8 +240,12 @@ impl Waf {
         self.roll_back_from(None)
     }
 
-    /// The same, if `expected` is in service; without one whatever is.
-    pub(super) fn roll_back_from(&self, expected: Option<u64>) -> Result<Generation, NothingToRollBackTo> {
+    /// The same, if `expected` is in service; without one whatever is. Of two operators who press at the same moment one goes back,
+    /// and the other one is told.
+    ///
+    /// # Errors
+    /// Another generation is in service ([`Refused::Stale`]); or as [`roll_back`](Waf::roll_back).
+    pub fn roll_back_from(&self, expected: Option<u64>) -> Result<Generation, NothingToRollBackTo> {
         // It comes under a number that nobody can have pinned.
         self.shared.rollouts.admits(0)?;
         let at = self.shared.env.epoch_micros();

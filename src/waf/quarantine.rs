@@ -3,7 +3,7 @@
 use super::Waf;
 use crate::engine;
 use crate::governor::{
-    Change, Decision, Network, Observation, Outcome, Quarantine, QuarantineConfig, Report, State, SystemClock,
+    Account, Change, Decision, Network, Observation, Outcome, Quarantine, QuarantineConfig, Report, State, SystemClock,
 };
 use crate::plan;
 use crate::program::{CtlStep, Program, RuleIx, Step};
@@ -115,7 +115,28 @@ fn watches(program: &Program) -> bool {
         && !steps.any(|step| matches!(step, Step::Ctl(CtlStep::RuleEngine(EngineMode::On))))
 }
 
+/// What the circuit breaker of a rule has counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RuleAccount {
+    /// The rule.
+    pub rule: RuleId,
+    /// Where it is in its circuit.
+    pub state: State,
+    /// Its evaluations and what they have cost, since its ruleset came into service.
+    pub account: Account,
+}
+
 impl Waf {
+    /// What the [circuit breakers](super::WafBuilder::quarantine) of the ruleset in service have counted, one for each rule, in its
+    /// order; nothing without them.
+    pub fn rule_accounts(&self) -> Vec<RuleAccount> {
+        let deployed = self.shared.slot.current();
+        let Some(watch) = self.watch(&deployed) else { return Vec::new() };
+        let rules = deployed.loaded().program().ruleset.rules.iter().map(|rule| rule.id);
+        let counted = (0..).map_while(|rule| Some((watch.quarantine.state(rule)?, watch.quarantine.account(rule)?)));
+        rules.zip(counted).map(|(rule, (state, account))| RuleAccount { rule, state, account }).collect()
+    }
+
     /// The rules of the ruleset in service that their [circuit breakers](super::WafBuilder::quarantine) have switched off, or try.
     pub fn quarantined(&self) -> Vec<(RuleId, State)> {
         let deployed = self.shared.slot.current();

@@ -3,6 +3,7 @@
 mod ask;
 
 use super::Waf;
+use super::counting::Counting;
 use super::quarantine::Watch;
 use super::rollout::{Beside, Recorded};
 use crate::engine::{self, Interruption, InterruptionAction, Policy, Reason, RulePolicy, Step};
@@ -29,6 +30,7 @@ pub struct Transaction {
     pub(super) beside: Option<Box<Beside>>,
     /// Who is told of a fault, if anybody wants to know.
     pub(super) owner: Option<Waf>,
+    pub(super) counting: Arc<Counting>,
 }
 
 /// Calls of [`Transaction`] that run the engine: guarded, each answers an interruption.
@@ -292,10 +294,12 @@ impl Transaction {
 
 impl Drop for Transaction {
     fn drop(&mut self) {
+        let ended = self.interruption();
         let fuel = self.fuel();
         let beside = self.beside.take();
         let Some(inner) = self.inner.take() else { return };
         super::missing::report(&inner);
+        self.counting.count(ended.as_ref());
         if let Some(ticket) = self.ticket.take() {
             ticket.settle(fuel);
         }

@@ -24,11 +24,11 @@ pub(super) struct Key<T> {
     pub(super) set: fn(&mut T, &DeValue<'_>) -> Result<(), String>,
 }
 
-const STRING: &str = "string";
-const PATH: &str = "path";
+pub(super) const STRING: &str = "string";
+pub(super) const PATH: &str = "path";
 const DURATION: &str = "duration, such as `\"500ms\"`, `\"10s\"`, `\"2m\"`";
-const COUNT: &str = "integer";
-const BYTES: &str = "integer, bytes";
+pub(super) const COUNT: &str = "integer";
+pub(super) const BYTES: &str = "integer, bytes";
 const UNREAD: &str = "`\"refuse\"` or `\"pass\"`";
 const EXHAUSTED: &str = "`\"block\"` or `\"allow\"`";
 const RULE_EXHAUSTED: &str = "`\"match\"`, `\"block\"`, `\"skip\"` or `\"score:N\"`";
@@ -48,6 +48,7 @@ macro_rules! key {
         }
     };
 }
+pub(super) use key;
 
 /// Keys of the file itself.
 pub(super) const SITE: &[Key<Config>] = &[
@@ -436,7 +437,7 @@ pub(super) const ROUTE: &[Key<Route>] = &[
         Some(rule_exhausted(value)?)),
 ];
 
-fn found(value: &DeValue<'_>) -> String {
+pub(super) fn found(value: &DeValue<'_>) -> String {
     match value {
         DeValue::String(text) => format!("{text:?}"),
         DeValue::Integer(number) => number.to_string(),
@@ -445,11 +446,11 @@ fn found(value: &DeValue<'_>) -> String {
     }
 }
 
-fn string(value: &DeValue<'_>) -> Result<String, String> {
+pub(super) fn string(value: &DeValue<'_>) -> Result<String, String> {
     value.as_str().map(str::to_owned).ok_or_else(|| format!("expected a string, found {}", found(value)))
 }
 
-fn path(value: &DeValue<'_>) -> Result<PathBuf, String> {
+pub(super) fn path(value: &DeValue<'_>) -> Result<PathBuf, String> {
     string(value).map(PathBuf::from)
 }
 
@@ -461,11 +462,11 @@ fn name(value: &DeValue<'_>) -> Result<String, String> {
     }
 }
 
-fn boolean(value: &DeValue<'_>) -> Result<bool, String> {
+pub(super) fn boolean(value: &DeValue<'_>) -> Result<bool, String> {
     value.as_bool().ok_or_else(|| format!("expected true or false, found {}", found(value)))
 }
 
-fn number(value: &DeValue<'_>) -> Result<usize, String> {
+pub(super) fn number(value: &DeValue<'_>) -> Result<usize, String> {
     let number = value.as_integer().and_then(|n| i64::from_str_radix(n.as_str(), n.radix()).ok());
     number
         .and_then(|n| usize::try_from(n).ok())
@@ -497,7 +498,7 @@ fn burst(value: &DeValue<'_>) -> Result<u64, String> {
         .ok_or_else(|| format!("expected an integer from 1 to 60000, found {}", found(value)))
 }
 
-fn positive(value: &DeValue<'_>) -> Result<usize, String> {
+pub(super) fn positive(value: &DeValue<'_>) -> Result<usize, String> {
     match number(value) {
         Ok(0) | Err(_) => Err(format!("expected an integer from 1 on, found {}", found(value))),
         ok => ok,
@@ -508,7 +509,7 @@ fn small(value: &DeValue<'_>) -> Result<u32, String> {
     u32::try_from(positive(value)?).map_err(|_| format!("expected an integer below 2^32, found {}", found(value)))
 }
 
-fn list<T>(value: &DeValue<'_>, item: impl Fn(&DeValue<'_>) -> Result<T, String>) -> Result<Vec<T>, String> {
+pub(super) fn list<T>(value: &DeValue<'_>, item: impl Fn(&DeValue<'_>) -> Result<T, String>) -> Result<Vec<T>, String> {
     let array = value.as_array().ok_or_else(|| format!("expected a list, found {}", found(value)))?;
     array.iter().map(|value| item(value.get_ref())).collect()
 }
@@ -520,7 +521,7 @@ fn addresses(value: &DeValue<'_>) -> Result<Vec<SocketAddr>, String> {
     })
 }
 
-fn address(value: &DeValue<'_>) -> Result<SocketAddr, String> {
+pub(super) fn address(value: &DeValue<'_>) -> Result<SocketAddr, String> {
     let text = string(value)?;
     text.parse().map_err(|_| format!("expected address:port, such as 127.0.0.1:8080 or [::1]:8080, found {text:?}"))
 }

@@ -2,6 +2,7 @@
 //!
 //! Every key is one line of the table in `keys`; the parser and `docs/config.md` are made from it.
 
+mod admin;
 mod keys;
 mod parse;
 mod reference;
@@ -11,6 +12,7 @@ pub use reference::reference;
 
 use crate::engine::{Policy, RulePolicy};
 use crate::governor::GovernorConfig;
+use crate::host::admin::AdminConfig;
 use crate::host::audit::AuditLimits;
 use crate::host::exchange::{BodyPolicy, Unread};
 use crate::host::inspect::InspectionLimits;
@@ -71,6 +73,8 @@ pub struct Config {
     pub audit: AuditLimits,
     /// `[[routes]]`
     pub routes: Vec<Route>,
+    /// `[admin]`
+    pub admin: AdminConfig,
 }
 
 impl Default for Config {
@@ -100,6 +104,7 @@ impl Default for Config {
             quarantine: false,
             audit: AuditLimits::default(),
             routes: Vec::new(),
+            admin: AdminConfig::default(),
         }
     }
 }

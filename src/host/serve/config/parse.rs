@@ -1,7 +1,9 @@
 //! TOML text to [`Config`]: all errors at once, each with line, key and the nearest key that exists.
 
+use super::admin::{ADMIN, CALLER, Entry};
 use super::keys::{Key, ROUTE, SITE};
 use super::{Config, Route};
+use crate::host::admin::Caller;
 use std::fmt;
 use std::ops::Range;
 use toml::de::{DeTable, DeValue};
@@ -43,9 +45,15 @@ pub fn parse(file: &str, text: &str) -> Result<Config, Vec<ConfigError>> {
     }
     let mut config = Config::default();
     if reader.errors.is_empty() {
-        reader.table(&mut config, SITE, "", "", table.get_ref(), &|reader, config, name, value| {
-            name == "routes" && reader.routes(config, value)
+        reader.table(&mut config, SITE, "", "", table.get_ref(), &|reader, config, name, value| match name {
+            "routes" => reader.routes(config, value),
+            "admin" => reader.admin(config, value),
+            _ => false,
         });
+        if let Some(lacking) = config.admin.lacks() {
+            let span = table.get_ref().get("admin").map(|value| value.span()).unwrap_or_default();
+            reader.error(span, lacking);
+        }
         if config.tls.certificate.is_some() != config.tls.key.is_some() {
             let span = table.get_ref().get("tls").map(|value| value.span()).unwrap_or_default();
             reader.error(span, "`tls.certificate` and `tls.key` belong together: one of them is missing".to_owned());
@@ -135,6 +143,42 @@ impl<'t> Reader<'t> {
         }
         true
     }
+
+    fn admin(&mut self, config: &mut Config, value: &toml::Spanned<DeValue<'_>>) -> bool {
+        match value.get_ref() {
+            DeValue::Table(table) => {
+                self.table(&mut config.admin, ADMIN, "", "admin.", table, &|reader, admin, name, value| {
+                    name == "callers" && reader.callers(&mut admin.callers, value)
+                });
+            }
+            _ => self.error(value.span(), "`admin`: expected a table".to_owned()),
+        }
+        true
+    }
+
+    fn callers(&mut self, callers: &mut Vec<Caller>, value: &toml::Spanned<DeValue<'_>>) -> bool {
+        let Some(array) = value.get_ref().as_array() else {
+            self.error(value.span(), "`admin.callers`: expected tables, each headed `[[admin.callers]]`".to_owned());
+            return true;
+        };
+        for item in array.iter() {
+            let mut entry = Entry::default();
+            let errors = self.errors.len();
+            match item.get_ref() {
+                DeValue::Table(table) => {
+                    self.table(&mut entry, CALLER, "", "admin.callers.", table, &|_, _, _, _| false)
+                }
+                _ => self.error(item.span(), "`admin.callers`: expected a table".to_owned()),
+            }
+            match entry.caller() {
+                Ok(caller) => callers.push(caller),
+                // What is wrong with a key is enough to say.
+                Err(message) if self.errors.len() == errors => self.error(item.span(), message),
+                Err(_) => {}
+            }
+        }
+        true
+    }
 }
 
 /// The known name that differs least, if it is near at all.
@@ -176,6 +220,7 @@ fn distance(a: &str, b: &str) -> usize {
 mod tests {
     use super::*;
     use crate::engine::{Policy, RulePolicy};
+    use crate::host::admin::{Match, Role};
     use std::time::Duration;
 
     fn errors(text: &str) -> Vec<String> {
@@ -188,6 +233,69 @@ mod tests {
             let text = format!("{} = {}", key.name, key.default);
             assert_eq!(parse("f.toml", &text).as_ref(), Ok(&Config::default()), "{text}");
         }
+        for key in ADMIN.iter().filter(|key| !key.default.is_empty()) {
+            let text = format!("admin.{} = {}", key.name, key.default);
+            assert_eq!(parse("f.toml", &text).as_ref(), Ok(&Config::default()), "{text}");
+        }
+    }
+
+    #[test]
+    fn callers_of_the_admin_api_have_roles() {
+        let fingerprint = "AB:".repeat(31) + "0c";
+        let text = format!(
+            "[admin]\nsocket = '/run/f.sock'\nsocket_mode = '0660'\nowner_roles = []\n\
+             [admin.tcp]\nlisten = '127.0.0.1:0'\ncertificate = 'a'\nkey = 'b'\nclient_ca = 'c'\nhosts = ['waf.example', '[::1]']\n\
+             [[admin.callers]]\nuid = 7\nroles = ['kill']\n[[admin.callers]]\ncertificate = '{fingerprint}'\nname = 'deploy'\nroles = ['promote']\n"
+        );
+        let admin = parse("f.toml", &text).unwrap().admin;
+        assert_eq!((admin.socket_mode, admin.owner_roles.has(Role::Read), admin.callers.len()), (0o660, false, 2));
+        let mut expected = [0xab; 32];
+        expected[31] = 0x0c;
+        assert_eq!(admin.callers[1].who, Match::Certificate(expected));
+        assert!(admin.callers[0].roles.has(Role::Read) && !admin.callers[0].roles.has(Role::Mode));
+    }
+
+    #[test]
+    fn what_is_wrong_with_the_admin_api_is_named() {
+        for (text, expected) in [
+            ("[admin]\nsock = 'a'", "f.toml:2: unknown key `admin.sock`; did you mean `admin.socket`?"),
+            ("admin = 3", "f.toml:1: `admin`: expected a table"),
+            (
+                "[admin]\nsocket_mode = '0666'",
+                "f.toml:2: `admin.socket_mode`: expected \"0600\" or \"0660\", found \"0666\"",
+            ),
+            (
+                "[admin]\nowner_roles = ['all']",
+                "f.toml:2: `admin.owner_roles`: expected \"read\", \"kill\", \"promote\" or \"mode\", found \"all\"",
+            ),
+            (
+                "[[admin.callers]]\nroles = ['read']",
+                "f.toml:1: `admin.callers`: expected one of `uid`, `gid` and `certificate`",
+            ),
+            (
+                "[[admin.callers]]\nuid = 1\ngid = 2\nroles = []",
+                "f.toml:1: `admin.callers`: expected one of `uid`, `gid` and `certificate`",
+            ),
+            ("[[admin.callers]]\nuid = 1", "f.toml:1: `admin.callers.roles` is missing"),
+            (
+                "[[admin.callers]]\nuid = -1",
+                "f.toml:2: `admin.callers.uid`: expected a number from 0 to 4294967295, found -1",
+            ),
+            (
+                "[[admin.callers]]\ncertificate = 'ab'",
+                "f.toml:2: `admin.callers.certificate`: expected 64 hexadecimal digits, colons allowed, found \"ab\"",
+            ),
+            (
+                "[admin.tcp]\nhosts = ['a:1']",
+                "f.toml:2: `admin.tcp.hosts`: expected a name without a port, such as waf.example or [::1], found \"a:1\"",
+            ),
+        ] {
+            assert_eq!(errors(text), [expected], "{text}");
+        }
+        assert!(errors("[admin.tcp]\nlisten = '127.0.0.1:1'")[0].contains("needs `admin.tcp.certificate`"));
+        assert!(errors("[admin.tcp]\nkey = 'k'")[0].contains("`admin.tcp.listen` is missing"));
+        let tcp = "[admin.tcp]\nlisten = '127.0.0.1:1'\ncertificate = 'a'\nkey = 'b'\nclient_ca = 'c'\nhosts = ['h']";
+        assert!(errors(tcp)[0].contains("[[admin.callers]]"), "{:?}", errors(tcp));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! `docs/config.md`, made from the table of keys.
 
+use super::admin::{ADMIN, CALLER};
 use super::keys::{Key, ROUTE, SITE};
 use std::fmt::Write as _;
 
@@ -26,6 +27,14 @@ pub fn reference() -> String {
     }
     heading(&mut text, "`[[routes]]`".to_owned());
     for key in ROUTE {
+        row(&mut text, key);
+    }
+    heading(&mut text, "`[admin]`".to_owned());
+    for key in ADMIN {
+        row(&mut text, key);
+    }
+    heading(&mut text, "`[[admin.callers]]`".to_owned());
+    for key in CALLER {
         row(&mut text, key);
     }
     text.push_str(
