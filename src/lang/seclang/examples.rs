@@ -174,7 +174,7 @@ fn action(kind: ActionKind) -> &'static [&'static str] {
         K::ExpireVar => &[":ip.count=60"],
         K::InitCol => &[":global=all", ":resource=%{REQUEST_FILENAME}"],
         K::LogData => &[":'%{MATCHED_VAR_NAME} %{tx.1}'"],
-        K::Msg => &[":'matched %{MATCHED_VAR}'"],
+        K::Msg => &[":'the subject is %{MATCHED_VAR}'"],
         K::Redirect => &[":https://www.example/%{MATCHED_VAR}"],
         K::Rev | K::Ver => &[":'1'"],
         K::SanitiseArg => &[":p"],
