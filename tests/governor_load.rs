@@ -1,7 +1,7 @@
 //! The governor in a real process: two sites on one core, one of them asked for far more than there is.
 //!
 //! The server is this program, started again on the first core; load comes from the second. Ignored by default: a round takes
-//! 35 seconds and wants both cores for itself. `.ci/full` runs it, and so does
+//! 40 seconds and wants both cores for itself. `.ci/full` runs it, and so does
 //! `cargo test --release --all-features --test governor_load -- --ignored --nocapture`.
 
 mod load;
@@ -22,8 +22,12 @@ use traffic::{say, setup};
 const SHARE: f64 = 0.4;
 /// How much longer benign answers may take beside an attack, 99 of 100, its first moments included.
 const SLOWER: f64 = 3.0;
-/// Of which one must show it.
+/// Of which one must hold everything: what else a machine does delays answers as well.
 const ROUNDS: u32 = 3;
+/// Where answers take so long without an attack, or a benign tenant spends more than its part, a round says nothing and does not
+/// count. So often at most.
+const STALLED: Duration = Duration::from_millis(20);
+const STALLS: u32 = 3;
 /// The first seconds of the attack.
 const EARLY: Duration = Duration::from_secs(2);
 const STARTED: &str = "FUSEWALL_GOVERNOR_LOAD_SERVER";
@@ -169,34 +173,57 @@ fn five_times_the_capacity_is_shed_and_a_benign_tenant_is_not() {
     let pinned = Command::new("taskset").args(["-acp", "1", &own]).stdout(Stdio::null()).status();
     assert!(pinned.is_ok_and(|status| status.success()), "the load has no core of its own");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    // What else the machine does delays answers as well: the least of some rounds is ours.
-    let mut slower = f64::INFINITY;
-    for _ in 0..ROUNDS {
-        slower = slower.min(runtime.block_on(measure(&server)));
-        if slower <= SLOWER {
-            return;
+    let (mut rounds, mut stalls) = (0, 0);
+    while rounds < ROUNDS && stalls < STALLS {
+        match runtime.block_on(measure(&server)) {
+            Round::Held => return,
+            Round::Broke(what) => {
+                say(&format!("this round did not hold: {}", what.join("; ")));
+                rounds += 1;
+            }
+            Round::SaysNothing(why) => {
+                say(&format!("this round says nothing: {why}"));
+                stalls += 1;
+            }
         }
     }
-    panic!("benign answers take {slower:.1} times as long beside an attack");
+    panic!("none of {rounds} rounds held, {stalls} said nothing");
 }
 
-/// One round; answers how much longer benign answers take beside the attack, all of it or its first moments, than without it.
-async fn measure(server: &Running) -> f64 {
+/// What a round came to.
+enum Round {
+    Held,
+    /// What should be otherwise.
+    Broke(Vec<String>),
+    /// What was in the way.
+    SaysNothing(String),
+}
+
+/// CPU time of a tenant's requests between two reports, seconds, all of them and each.
+fn cost(tenant: usize, from: &Report, to: &Report) -> (f64, f64) {
+    let spent = (to.evaluation[tenant] - from.evaluation[tenant]) as f64 / 1e9;
+    (spent, spent / (to.admitted[tenant] - from.admitted[tenant]).max(1) as f64)
+}
+
+/// One round: benign load alone, beside the attack, and alone again.
+async fn measure(server: &Running) -> Round {
     let benign = load(server.addresses[0], 40, 200, 50.0);
     let hostile = load(server.addresses[1], 180, 300, 20.0);
-    // What a request costs, to know what a capacity is.
+    // What a request costs, to know what a capacity is: of the benign ones at the rate at which they will come, since a processor
+    // that is often idle is slow.
+    let mut benign_cost = 0.0;
+    let mut benign = benign;
+    for seconds in [2, 3] {
+        let before = server.report().await;
+        benign.clone().run(Duration::from_secs(seconds)).await;
+        benign_cost = cost(0, &before, &server.report().await).1;
+        benign.per_second = 0.45 * SHARE / benign_cost;
+    }
     let before = server.report().await;
-    benign.clone().run(Duration::from_secs(2)).await;
-    let between = server.report().await;
     hostile.clone().run(Duration::from_secs(3)).await;
-    let after = server.report().await;
-    let cost = |tenant: usize, from: &Report, to: &Report| {
-        let spent = (to.evaluation[tenant] - from.evaluation[tenant]) as f64 / 1e9;
-        spent / (to.admitted[tenant] - from.admitted[tenant]).max(1) as f64
-    };
-    let costs = [cost(0, &before, &between), cost(1, &between, &after)];
-    let benign = Load { per_second: 0.45 * SHARE / costs[0], ..benign };
-    let hostile = Load { per_second: 4.5 * SHARE / costs[1], ..hostile };
+    let hostile_cost = cost(1, &before, &server.report().await).1;
+    let costs = [benign_cost, hostile_cost];
+    let hostile = Load { per_second: 4.5 * SHARE / hostile_cost, ..hostile };
     say(&format!(
         "a benign request costs {:.3} ms, a hostile one {:.3} ms: {:.0} and {:.0} a second",
         costs[0] * 1e3,
@@ -204,7 +231,9 @@ async fn measure(server: &Running) -> f64 {
         benign.per_second,
         hostile.per_second
     ));
+    let before = server.report().await;
     let mut unloaded = benign.clone().run(Duration::from_secs(5)).await;
+    let alone = cost(0, &before, &server.report().await).0 / 5.0;
     let time = Duration::from_secs(12);
     let attacking = tokio::spawn(hostile.run(time));
     let served = tokio::spawn(benign.clone().run(time));
@@ -246,10 +275,22 @@ async fn measure(server: &Running) -> f64 {
     say(&format!(
         "p99 of benign answers: {without:?} without the attack, {beside:?} beside it, {early:?} in its first {EARLY:?}; calm again after {recovered:?}",
     ));
-    assert!((used - SHARE).abs() < 0.05, "{used} of {SHARE}");
-    assert_eq!(last.shed[0], 0, "benign requests were shed");
-    assert!(loaded.iter().all(|answer| ok(answer.status)), "benign requests were not answered");
-    assert!(count(&attacked, 503) > 0);
-    assert!(recovered.is_some_and(|time| time < Duration::from_secs(5)), "{recovered:?}");
-    beside.max(early).as_secs_f64() / without.as_secs_f64()
+    if without > STALLED {
+        return Round::SaysNothing(format!("benign answers took {without:?} without an attack"));
+    }
+    if alone > 0.5 * SHARE {
+        return Round::SaysNothing(format!("the benign tenant used {:.1} % of the core alone", alone * 100.0));
+    }
+    let slower = beside.max(early).as_secs_f64() / without.as_secs_f64();
+    let shed = last.shed[0] - before.shed[0];
+    let held = [
+        (slower <= SLOWER, format!("benign answers take {slower:.1} times as long beside the attack")),
+        (shed == 0, format!("{shed} benign requests were shed")),
+        (loaded.iter().all(|answer| ok(answer.status)), "benign requests were not answered".to_owned()),
+        ((used - SHARE).abs() < 0.05, format!("evaluation used {used:.3} of {SHARE}")),
+        (count(&attacked, 503) > 0, "no hostile request was shed".to_owned()),
+        (recovered.is_some_and(|time| time < Duration::from_secs(5)), format!("calm after {recovered:?}")),
+    ];
+    let broken: Vec<_> = held.into_iter().filter(|(held, _)| !held).map(|(_, what)| what).collect();
+    if broken.is_empty() { Round::Held } else { Round::Broke(broken) }
 }

@@ -15,7 +15,7 @@ pub(super) const DEBT: i64 = 10;
 /// For so long the bucket has to be above a mark before a level falls by one.
 const CALM_NANOS: u64 = 500_000_000;
 /// One request in so many is measured.
-const SAMPLED: u64 = 16;
+pub(super) const SAMPLED: u64 = 16;
 
 /// What a [`Governor`] is told.
 #[derive(Debug, Clone, PartialEq)]
@@ -63,6 +63,7 @@ pub struct Governor {
     burst_millis: u64,
     bucket: Bucket,
     latch: Latch,
+    /// Over all tenants, for those who look at it: each pays by its own.
     pub(super) rate: FuelRate,
     weights: AtomicU64,
     tenants: Mutex<Vec<Weak<Tenant>>>,
@@ -226,10 +227,5 @@ impl Governor {
         let number = self.tickets.fetch_add(1, Ordering::Relaxed);
         // The multiplier is 2^64 over the golden ratio: neighbours end far apart.
         (number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32).is_multiple_of(SAMPLED)
-    }
-
-    /// Takes a measurement into account.
-    pub(super) fn correct(&self, fuel: u64, nanos: u64, sampled: bool) {
-        self.rate.correct(fuel, nanos, if sampled { SAMPLED } else { 1 });
     }
 }

@@ -3,10 +3,11 @@
 use super::atomic::{Counter, blend};
 use super::bucket::Bucket;
 use super::clients::{Client, Clients};
+use super::fuel_rate::FuelRate;
 use super::level::Level;
 use super::metrics::TenantMetrics;
 use super::network::Network;
-use super::share::{DEBT, Governor};
+use super::share::{DEBT, Governor, SAMPLED};
 use super::ticket::Ticket;
 use std::fmt;
 use std::net::IpAddr;
@@ -78,6 +79,8 @@ pub struct Tenant {
     /// What its dear clients go by: the same, with a longer memory, so that they wait for what they have spent.
     dear: Bucket,
     clients: Clients,
+    /// What its fuel is worth: the requests of others, which may be of a kind that is dear for its fuel, do not change its bill.
+    rate: FuelRate,
     /// What a request costs, in the mean, nanoseconds.
     request: AtomicU64,
     /// What the first request of a network costs: attacks come from networks that nobody knows, and look like no others.
@@ -103,6 +106,7 @@ impl Tenant {
             bucket: Bucket::new(burst, now),
             dear: Bucket::new(burst, now),
             clients: Clients::new(),
+            rate: FuelRate::nominal(),
             request: AtomicU64::new(0),
             first: AtomicU64::new(0),
             admitted: Counter::default(),
@@ -236,6 +240,18 @@ impl Tenant {
         let (_, burst) = self.governor.part(self.weight.load(Ordering::Relaxed));
         let deep = burst.saturating_mul(DEBT);
         [self.governor.take(all), self.bucket.take(own, burst), self.dear.take(dear, deep)]
+    }
+
+    /// Nanoseconds of CPU that `fuel` of its requests is worth.
+    pub(super) fn worth(&self, fuel: u64) -> u64 {
+        self.rate.nanos(fuel)
+    }
+
+    /// Takes a measurement of one of its requests into account.
+    pub(super) fn correct(&self, fuel: u64, nanos: u64, sampled: bool) {
+        let times = if sampled { SAMPLED } else { 1 };
+        self.rate.correct(fuel, nanos, times);
+        self.governor.rate.correct(fuel, nanos, times);
     }
 
     /// Pays for a part of a request: from what was prepaid, then from the buckets; and books it.

@@ -118,7 +118,7 @@ impl Ticket {
     /// The request has been inspected and now waits for its response, maybe for long: what was taken beforehand and not spent goes
     /// back, so that waiting takes nothing from others.
     pub fn wait(&mut self) {
-        let missing = self.tenant.governor().rate.nanos(self.fuel - self.paid_fuel);
+        let missing = self.tenant.worth(self.fuel - self.paid_fuel);
         if self.prepaid.iter().any(|prepaid| prepaid.saturating_sub(missing) > SMALL) {
             self.pay(false);
             self.tenant.give_back(&mut self.prepaid);
@@ -137,7 +137,7 @@ impl Ticket {
             nanos: self.measured.nanos.saturating_sub(self.paid.nanos),
         };
         let fuel = self.fuel - self.paid_fuel;
-        let estimated = self.tenant.governor().rate.nanos(fuel.saturating_sub(measured.fuel));
+        let estimated = self.tenant.worth(fuel.saturating_sub(measured.fuel));
         let nanos = measured.nanos.saturating_add(estimated);
         self.nanos = self.nanos.saturating_add(nanos);
         self.tenant.pay(
@@ -154,6 +154,6 @@ impl Drop for Ticket {
     fn drop(&mut self) {
         self.pay(true);
         let Measured { fuel, nanos } = self.measured;
-        self.tenant.governor().correct(fuel, nanos, self.sampled);
+        self.tenant.correct(fuel, nanos, self.sampled);
     }
 }

@@ -5,8 +5,10 @@
 //! has a long body to look at, has to take a place in the *long lane*, which has fewer places than the runtime has threads. However many long bodies there are,
 //! a thread stays free for short requests.
 //!
-//! A tenant well over its part of the CPU share may have many requests under way that were let in before that was known. Their turns go
-//! one after the other through the *borrowers' lane*, so that those of other tenants meet as many of them as there are processors, and not all.
+//! A tenant well over its part of the CPU share may have many requests under way that were let in before that was known. They queue
+//! twice. Of one site as many as there are processors are taken up, first come, first served; the turns of these go one after the
+//! other through the *borrowers' lane* of the process. So those who are within their part meet as many turns of borrowers as there
+//! are processors, however many requests these have, and those who borrow a little do not wait behind all that another one has.
 
 use super::exchange::{BodyPolicy, Chunk, Ends, Exchange, Refusal, RequestHead, Turn};
 use crate::governor::{Identity, Shed};
@@ -16,7 +18,7 @@ use std::future::Future;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 /// There is no memory left for another body.
 pub(crate) const HELD: Fault = Fault::Refuse(503, "Too many bodies are held for inspection.");
@@ -26,13 +28,16 @@ const SHORT_TURNS: u32 = 4;
 /// A body of so many bytes is long from the start: a single step on it, such as a transformation of the whole, may take many
 /// turns' time, and if every thread were in the middle of one, nothing else would run.
 const LONG_BODY: usize = 256 << 10;
-/// Turns that a phase in the long lane gets before it goes to the end of the queue.
+/// Turns that a phase gets with one place before it goes to the end of the queue.
 const LONG_TURNS: u32 = 16;
 
 /// The borrowers' lane: a place for each processor, so that CPU that nobody else wants is still theirs. One for the process, as
 /// processors are.
-static BORROWERS: LazyLock<Semaphore> =
-    LazyLock::new(|| Semaphore::new(std::thread::available_parallelism().map_or(1, usize::from)));
+static BORROWERS: LazyLock<Semaphore> = LazyLock::new(|| Semaphore::new(processors()));
+
+fn processors() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
 
 /// How much computing and memory all exchanges of a host may use together.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -95,19 +100,22 @@ pub(crate) struct Inspector {
     waf: Waf,
     quantum: u64,
     lane: Arc<Semaphore>,
+    /// Where the site's requests wait that borrow.
+    borrowing: Arc<Semaphore>,
     held: Arc<Held>,
 }
 
 impl Inspector {
     pub(crate) fn new(waf: Waf, limits: &InspectionLimits) -> Self {
         let places = match limits.long_lane {
-            0 => std::thread::available_parallelism().map_or(1, |n| n.get().saturating_sub(1).max(1)),
+            0 => processors().saturating_sub(1).max(1),
             places => places,
         };
         Inspector {
             waf,
             quantum: limits.quantum.max(1),
             lane: Arc::new(Semaphore::new(places.min(Semaphore::MAX_PERMITS))),
+            borrowing: Arc::new(Semaphore::new(processors())),
             held: Arc::new(Held { bytes: AtomicUsize::new(0), limit: limits.held_bytes }),
         }
     }
@@ -123,36 +131,19 @@ impl Inspector {
 
     /// Runs the phase that was started to its end.
     pub(crate) async fn run(&self, exchange: &mut Exchange) -> Option<Refusal> {
-        let short = if exchange.inspected_bytes() < LONG_BODY { SHORT_TURNS } else { 0 };
-        for _ in 0..short {
-            match self.wait_and_step(exchange).await {
+        let mut short = if exchange.inspected_bytes() < LONG_BODY { SHORT_TURNS } else { 0 };
+        let mut places = Places::default();
+        loop {
+            let turn_of_all = places.wait(self, exchange.borrows(), short == 0).await;
+            let turn = exchange.step(self.quantum);
+            drop(turn_of_all);
+            match turn {
                 Turn::Done(refusal) => return refusal,
                 Turn::Pending => tokio::task::yield_now().await,
             }
+            short = short.saturating_sub(1);
+            places.turn_is_over();
         }
-        loop {
-            // The semaphore is fair: whoever comes back waits behind those who wait already. It is never closed.
-            let _place = self.lane.acquire().await;
-            for _ in 0..LONG_TURNS {
-                match self.wait_and_step(exchange).await {
-                    Turn::Done(refusal) => return refusal,
-                    Turn::Pending => tokio::task::yield_now().await,
-                }
-            }
-        }
-    }
-
-    /// One turn: at once, or in the borrowers' lane. A place there is held for one turn only.
-    async fn wait_and_step(&self, exchange: &mut Exchange) -> Turn {
-        let mut place = None;
-        if exchange.borrows() {
-            place = BORROWERS.acquire().await.ok();
-            // A place is handed from one to the next, past everybody who has just let others run: these come first.
-            tokio::task::yield_now().await;
-        }
-        let turn = exchange.step(self.quantum);
-        drop(place);
-        turn
     }
 
     /// Ends an exchange whose task is gone: phase 5 without a pause, as far as the short turns go.
@@ -217,6 +208,49 @@ impl Inspector {
     /// A share of the memory for bodies; given back when it is dropped.
     pub(crate) fn share(&self) -> Share {
         Share { held: Arc::clone(&self.held), bytes: 0 }
+    }
+}
+
+/// The places that a phase has in the queues of its site, for some turns.
+///
+/// The semaphores are fair: whoever comes back waits behind those who wait already. They are never closed.
+#[derive(Default)]
+struct Places<'i> {
+    borrowing: Option<SemaphorePermit<'i>>,
+    long: Option<SemaphorePermit<'i>>,
+    turns: u32,
+}
+
+impl<'i> Places<'i> {
+    /// Waits for what the next turn needs; answers its place in the lane of all that borrow, which is held for one turn only.
+    async fn wait(&mut self, inspector: &'i Inspector, borrows: bool, long: bool) -> Option<SemaphorePermit<'static>> {
+        if !borrows {
+            self.borrowing = None;
+        } else if self.borrowing.is_none() {
+            // Those that have a place here wait for one in the long lane: nobody waits the other way round.
+            self.long = None;
+            self.borrowing = inspector.borrowing.acquire().await.ok();
+            self.turns = LONG_TURNS;
+        }
+        if long && self.long.is_none() {
+            self.long = inspector.lane.acquire().await.ok();
+            self.turns = LONG_TURNS;
+        }
+        if !borrows {
+            return None;
+        }
+        let place = BORROWERS.acquire().await.ok();
+        // A place is handed from one to the next, past everybody who has just let others run: these come first.
+        tokio::task::yield_now().await;
+        place
+    }
+
+    /// Gives the places back to those who wait when they have been held for long enough.
+    fn turn_is_over(&mut self) {
+        self.turns = self.turns.saturating_sub(1);
+        if self.turns == 0 {
+            *self = Places::default();
+        }
     }
 }
 

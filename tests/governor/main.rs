@@ -3,6 +3,8 @@
 mod breakers;
 mod broken;
 mod clocks;
+#[cfg(feature = "tower")]
+mod lanes;
 mod overload;
 mod quarantine;
 mod reports;

@@ -59,6 +59,29 @@ fn an_attack_on_one_tenant_does_not_slow_another_down_from_its_first_moment_on()
 }
 
 #[test]
+fn who_is_over_its_part_by_a_little_does_not_wait_behind_all_of_an_attack() {
+    for cores in [1, 2, 4] {
+        let mut world = World::new(0.4, cores);
+        let capacity = 0.4 * cores as f64;
+        let (busy, hostile) = (world.governor.tenant("busy", 1), world.governor.tenant("hostile", 1));
+        // CPU that nobody else wanted up to now: its bucket is as empty as one can be.
+        world.sources.push(Source::new(&busy, 0, 200, MILLI * 7 / 10, 0.65 * capacity));
+        world.sources.push(Source::new(&hostile, 1000, 300, 3 * MILLI, 0.1 * capacity));
+        world.run(5 * SECOND);
+        let unloaded = p99(&world.sources[0]);
+        assert_eq!(world.sources[0].tally.shed(), 0);
+        assert!(busy.metrics().balance_nanos < 0);
+        world.sources[1].load = 4.5 * capacity;
+        // Up to here the other tenant is within its part.
+        world.run(SECOND / 20);
+        world.count();
+        world.run(SECOND / 5);
+        let loaded = p99(&world.sources[0]);
+        assert!(loaded <= 4 * unloaded, "{loaded} ns after {unloaded} ns, {cores} cores");
+    }
+}
+
+#[test]
 fn what_others_leave_idle_is_lent_and_given_back_at_once() {
     let mut world = World::new(0.8, 1);
     let (quiet, busy) = (world.governor.tenant("quiet", 3), world.governor.tenant("busy", 1));

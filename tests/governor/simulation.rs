@@ -7,6 +7,8 @@ use std::sync::Arc;
 
 /// Between two looks at the world, nanoseconds.
 const TICK: u64 = 100_000;
+/// Turns of one that borrows before it goes to the end of its site's queue.
+const STAY: u32 = 16;
 pub const SECOND: u64 = 1_000_000_000;
 
 /// Fuel that nanoseconds of CPU are worth nominally.
@@ -63,6 +65,8 @@ struct Job {
     source: usize,
     left: u64,
     cost: u64,
+    /// Turns that it has left before others of its site are taken up; 0: it is not taken up itself.
+    stay: u32,
 }
 
 pub struct World {
@@ -73,6 +77,8 @@ pub struct World {
     ready: VecDeque<Job>,
     /// What waits for its turn in the borrowers' lane.
     borrowers: VecDeque<Job>,
+    /// What waits to be taken up into it, of all sites.
+    waiting: VecDeque<Job>,
     pub sources: Vec<Source>,
     random: u64,
     /// CPU time spent on evaluation.
@@ -92,6 +98,7 @@ impl World {
             cores: cores as u64,
             ready: VecDeque::new(),
             borrowers: VecDeque::new(),
+            waiting: VecDeque::new(),
             sources: Vec::new(),
             random: 0x1234_5678_9abc_def1,
             spent: 0,
@@ -129,7 +136,7 @@ impl World {
                     Ok(ticket) => {
                         source.tally.admitted += 1;
                         let arrived = self.clock.nanos().saturating_sub(TICK);
-                        self.queue(Job { ticket, arrived, source: index, left: cost, cost });
+                        self.queue(Job { ticket, arrived, source: index, left: cost, cost, stay: 0 });
                     }
                     Err(shed) if shed.reason == ShedReason::Client => {
                         assert_eq!(shed.status, 429);
@@ -146,7 +153,7 @@ impl World {
     }
 
     fn work(&mut self) {
-        let waiting: u64 = self.ready.iter().chain(&self.borrowers).map(|job| job.left).sum();
+        let waiting: u64 = self.ready.iter().chain(&self.borrowers).chain(&self.waiting).map(|job| job.left).sum();
         self.longest_queue = self.longest_queue.max(waiting);
         for _ in 0..self.cores {
             let mut left = TICK;
@@ -164,16 +171,44 @@ impl World {
         }
     }
 
-    fn queue(&mut self, job: Job) {
-        match job.ticket.borrows() {
-            true => self.borrowers.push_back(job),
-            false => self.ready.push_back(job),
+    fn queue(&mut self, mut job: Job) {
+        if !job.ticket.borrows() {
+            return self.ready.push_back(job);
+        }
+        job.stay = job.stay.saturating_sub(1);
+        match job.stay {
+            0 => self.waiting.push_back(job),
+            _ => self.borrowers.push_back(job),
         }
     }
 
-    /// Whose turn is next: of those who borrow, as many as there are cores compete with the others.
+    /// Whose turn is next: of those who borrow, as many as there are cores compete with the others, and of one tenant no more
+    /// than that take part in this.
     fn next(&mut self) -> Option<Job> {
-        let mut competing = self.ready.iter().filter(|job| job.ticket.borrows()).count() as u64;
+        let taken = |jobs: &VecDeque<Job>, tenant: &Arc<Tenant>| {
+            let of_tenant = |job: &&Job| job.stay > 0 && Arc::ptr_eq(&self.sources[job.source].tenant, tenant);
+            jobs.iter().filter(of_tenant).count() as u64
+        };
+        let mut free: Vec<_> = self.sources.iter().map(|source| (&source.tenant, self.cores)).collect();
+        for (tenant, free) in &mut free {
+            *free = free.saturating_sub(taken(&self.ready, tenant) + taken(&self.borrowers, tenant));
+        }
+        let mut place = |job: &Job| {
+            let tenant = &self.sources[job.source].tenant;
+            let free = free.iter_mut().find(|(other, _)| Arc::ptr_eq(other, tenant)).map(|(_, free)| free);
+            free.filter(|free| **free > 0).map(|free| *free -= 1).is_some()
+        };
+        for _ in 0..self.waiting.len() {
+            let Some(mut job) = self.waiting.pop_front() else { break };
+            match place(&job) {
+                true => {
+                    job.stay = STAY + 1;
+                    self.borrowers.push_back(job);
+                }
+                false => self.waiting.push_back(job),
+            }
+        }
+        let mut competing = self.ready.iter().filter(|job| job.stay > 0).count() as u64;
         while competing < self.cores
             && let Some(job) = self.borrowers.pop_front()
         {
