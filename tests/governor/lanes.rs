@@ -50,7 +50,7 @@ impl Service<Request<InspectedBody>> for Empty {
 fn site(tenant: &Arc<Tenant>) -> WafService<Empty> {
     let rules: String =
         (1..=20).map(|id| format!("SecRule ARGS \"@rx x+y{id}$\" \"id:{id},phase:1,deny\"\n")).collect();
-    let waf = Waf::builder().rules_text("lanes.conf", &format!("SecRuleEngine On\n{rules}"));
+    let waf = Waf::builder().rules_text("lanes.conf", format!("SecRuleEngine On\n{rules}"));
     let waf = waf.tenant(Arc::clone(tenant)).build().expect("the rules load");
     let limits = InspectionLimits { quantum: 50, ..InspectionLimits::default() };
     WafLayer::with(waf, BodyPolicy::default(), &limits, |_| {}).layer(Empty)

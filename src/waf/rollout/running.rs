@@ -107,7 +107,7 @@ impl Running {
 
     /// Time has passed.
     fn tick(&self, waf: &Waf) {
-        let deciding = self.deciding();
+        let _deciding = self.deciding();
         let in_service = waf.generation().number;
         let (expected, over) = {
             let mut course = self.course();
@@ -121,19 +121,20 @@ impl Running {
         let at = waf.now_millis();
         if in_service != expected {
             self.course().problem = Some(format!("generation {in_service} has come into service meanwhile"));
-            self.decide(waf, &Event::Aborted { at }, &deciding);
+            self.decide(waf, &Event::Aborted { at });
         } else {
-            self.decide(waf, &Event::Tick { at }, &deciding);
+            self.decide(waf, &Event::Tick { at });
         }
     }
 
     /// Takes in something that may decide, and carries out what it does.
     pub(super) fn take(&self, waf: &Waf, event: &Event) -> Option<Decision> {
-        let deciding = self.deciding();
-        self.decide(waf, event, &deciding)
+        let _deciding = self.deciding();
+        self.decide(waf, event)
     }
 
-    fn decide(&self, waf: &Waf, event: &Event, deciding: &MutexGuard<'_, ()>) -> Option<Decision> {
+    /// The caller holds [`deciding`](Running::deciding).
+    fn decide(&self, waf: &Waf, event: &Event) -> Option<Decision> {
         let decision = self.course().take(event)?;
         self.told(&decision);
         let failed = self.carry_out(waf, &decision);
@@ -151,7 +152,7 @@ impl Running {
             if decision.to == Stage::Promoted {
                 // It is not in service, so there is nothing to go back from.
                 let at = waf.now_millis();
-                return self.decide(waf, &Event::Aborted { at }, deciding);
+                return self.decide(waf, &Event::Aborted { at });
             }
         }
         if self.course().rollout.is_over() {
