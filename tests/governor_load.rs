@@ -207,12 +207,11 @@ fn cost(tenant: usize, from: &Report, to: &Report) -> (f64, f64) {
 
 /// One round: benign load alone, beside the attack, and alone again.
 async fn measure(server: &Running) -> Round {
-    let benign = load(server.addresses[0], 40, 200, 50.0);
+    let mut benign = load(server.addresses[0], 40, 200, 50.0);
     let hostile = load(server.addresses[1], 180, 300, 20.0);
     // What a request costs, to know what a capacity is: of the benign ones at the rate at which they will come, since a processor
     // that is often idle is slow.
     let mut benign_cost = 0.0;
-    let mut benign = benign;
     for seconds in [2, 3] {
         let before = server.report().await;
         benign.clone().run(Duration::from_secs(seconds)).await;
