@@ -314,9 +314,11 @@ impl Drop for Transaction {
         if let Some((watch, network)) = self.watch.take() {
             watch.observe(&inner, self.failed.is_some(), network, &self.deployed);
         }
-        // What a panic left behind is not reused.
-        if self.failed.is_none() {
-            self.deployed.recycle(inner.into_scratch());
+        // What a panic left behind is not reused. Whoever keeps the collections may panic, too.
+        if self.failed.is_none()
+            && let Ok(scratch) = catch_unwind(AssertUnwindSafe(|| inner.into_scratch()))
+        {
+            self.deployed.recycle(scratch);
         }
     }
 }

@@ -50,8 +50,10 @@ impl Second {
 impl Drop for Second {
     fn drop(&mut self) {
         // What a panic left behind is not reused.
-        if let Some(inner) = self.inner.take().filter(|_| !self.failed) {
-            self.deployed.recycle(inner.into_scratch());
+        if let Some(inner) = self.inner.take().filter(|_| !self.failed)
+            && let Ok(scratch) = catch_unwind(AssertUnwindSafe(|| inner.into_scratch()))
+        {
+            self.deployed.recycle(scratch);
         }
     }
 }

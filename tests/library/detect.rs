@@ -190,7 +190,7 @@ fn honest_text_costs_little() {
 
 #[test]
 fn every_letter_comes_up_in_some_fingerprint() {
-    let table = include_str!("data/libinjection.tsv");
+    let table = include_str!("../data/libinjection.tsv");
     let letters: BTreeSet<char> =
         table.lines().skip(1).flat_map(|line| line.split('\t').nth(3).unwrap().chars()).collect();
     for letter in "kUBEtfn1vso&cA(){}.,:;T?X\\".chars() {
