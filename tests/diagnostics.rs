@@ -104,6 +104,7 @@ fn every_code_that_can_be_seen_in_one_file_is_seen() {
         codes::HISTORY,
         codes::NOT_SUPPLIED,
         codes::CONTRACT,
+        codes::PINNED,
     ];
     let missing: Vec<_> = codes::ALL
         .iter()

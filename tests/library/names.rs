@@ -145,5 +145,5 @@ fn block_lists_answer_from_what_is_known() {
     assert_eq!(ask(&waf, 9), (vec![2], vec!["name look-up"]));
     let waf = Waf::builder().rules_text("a.conf", rules).build().unwrap();
     assert!(waf.report().render(false).contains("name look-ups are off"));
-    assert_eq!(ask(&waf, 7), (vec![2], vec![]));
+    assert_eq!(ask(&waf, 7), (vec![2], vec!["name look-up failed"]));
 }
