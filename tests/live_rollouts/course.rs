@@ -39,6 +39,25 @@ fn a_candidate_that_changes_nothing_comes_through_all_stages_under_its_number() 
 }
 
 #[test]
+fn whoever_reads_that_it_is_promoted_finds_it_in_service() {
+    let waf = waf(&["old"]);
+    for _ in 0..100 {
+        let contest = waf.begin_rollout(staged(&waf, &["new"]), RolloutConfig::default()).expect("it begins");
+        std::thread::scope(|scope| {
+            let reader = scope.spawn(|| {
+                let told = wait_until(&waf, |status| status.stage == Stage::Promoted);
+                (waf.generation().number, told.decisions.last().map(|decision| decision.to))
+            });
+            while status(&waf).stage != Stage::Promoted {
+                waf.approve_rollout().expect("it is under way");
+            }
+            assert_eq!(reader.join().expect("it ends"), (contest.candidate, Some(Stage::Promoted)));
+        });
+        waf.abort_rollout().expect("it is under way");
+    }
+}
+
+#[test]
 fn a_candidate_that_blocks_what_passes_is_refused_in_the_shadow() {
     let waf = waf(&["attack"]);
     waf.begin_rollout(staged(&waf, &["attack", "a"]), quick()).expect("it begins");

@@ -224,12 +224,14 @@ impl Waf {
     }
 
     /// The rollout under way, or the last one.
+    /// A decision is told once it is carried out: whoever reads that the candidate is promoted finds it in service.
     pub fn rollout(&self) -> Option<RolloutStatus> {
-        match &*self.shared.rollouts.state() {
-            State::Never => None,
-            State::Running(running) => Some(running.status()),
-            State::Over(status) => Some((**status).clone()),
-        }
+        let running = match &*self.shared.rollouts.state() {
+            State::Never => return None,
+            State::Over(status) => return Some((**status).clone()),
+            State::Running(running) => Arc::clone(running),
+        };
+        Some(running.status_between_decisions())
     }
 
     /// Sends the rollout on to its next stage, although a gate is open or too little was observed. A gate that has failed has failed:

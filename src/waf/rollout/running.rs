@@ -188,6 +188,12 @@ impl Running {
         failed
     }
 
+    /// Waits while a decision is carried out, so that its stage and what is in service belong together.
+    pub(super) fn status_between_decisions(&self) -> RolloutStatus {
+        let _deciding = self.deciding();
+        self.status()
+    }
+
     pub(super) fn status(&self) -> RolloutStatus {
         let course = self.course();
         let figures = course.rollout.figures();
