@@ -1,6 +1,6 @@
 //! Fuel: what a step costs, and the meter that every step on the request path charges *before* it runs.
 //!
-//! One unit of fuel is about the cost of moving one byte through a dense DFA. Fuel is a function of (program, request) and
+//! One unit of fuel is about the cost of moving one byte through a small dense DFA. Fuel is a function of (program, request) and
 //! never of a clock, a cache or the machine, so a verdict can be replayed anywhere.
 
 use std::fmt;

@@ -44,6 +44,19 @@ fn engines(table: &mut Table) {
         let (pattern, mut cache) = (build(union, Want::Match, Some(engine)), Cache::default());
         table.both(&format!("@rx, {engine:?}"), &prose(SIZE), &union_texts, |text| scan(&pattern, &mut cache, text).1);
     }
+    // Tables of several sizes, gone through by chance: every byte waits for the cache that the table fits in.
+    for (count, limit) in [(4, 1), (6, 1), (8, 1), (8, 4), (9, 1), (11, 1)] {
+        let source = format!(r"(?i)\bunion\s+(?:all\s+)?select\b|[ab][^x]{{{count}}}c$");
+        let parsed = pcre::parse(source.as_bytes(), false, &Limits::default()).expect("it is one");
+        // A lower limit: a table of our own, which is not for searches that skip.
+        let limits = Limits { dense_dfa_bytes: Limits::default().dense_dfa_bytes / limit, ..Limits::default() };
+        let pattern = parsed.build(Want::Match, &limits, Some(Engine::Dense)).expect("it fits");
+        let mut cache = Cache::default();
+        let texts =
+            [text("a and q by chance", random(b"aq", SIZE)), text("a, b and q by chance", random(b"abq", SIZE))];
+        let name = format!("@rx, Dense, a table of {} KiB", pattern.memory() >> 10);
+        table.dearest(&name, &texts, |text| scan(&pattern, &mut cache, text).1);
+    }
     // As many states as a table may have, entered in an order of chance: it misses the processor's caches.
     let large = r"[ab][^x]{13}c[abc]*$";
     let pattern = build(large, Want::Match, None);

@@ -22,6 +22,9 @@ const OUTSIDE: Damaged = Damaged("a table has an entry that leads out of it");
 pub(super) struct Compact {
     transitions: Vec<u16>,
     stride: usize,
+    /// What the number of a state is multiplied with to find its row: the stride, or one where rows are named by where they begin.
+    /// That saves a multiplication for each byte, and is done where the table has no more cells than there are names.
+    scale: usize,
     classes: Box<[u8; 256]>,
     sides: Sides,
     /// The start state for each kind of byte before the start.
@@ -42,7 +45,24 @@ impl Compact {
         let states = (limits.dense_dfa_bytes / (2 * stride)).min(usize::from(MATCHED));
         let Determinized { transitions, starts } =
             determinize(&nfa, order, Caps { states, bytes: limits.determinize_bytes })?;
-        Some(Compact { transitions, stride, classes, sides: nfa.sides(), starts, order })
+        Some(Compact::of(Determinized { transitions, starts }, stride, classes, nfa.sides(), order))
+    }
+
+    /// The automaton of a table whose states are numbered.
+    fn of(table: Determinized, stride: usize, classes: Box<[u8; 256]>, sides: Sides, order: Order) -> Compact {
+        let Determinized { mut transitions, mut starts } = table;
+        let named = transitions.len() <= usize::from(MATCHED);
+        if named {
+            let name = |state: u16| (state & !MATCHED) * stride as u16 | state & MATCHED;
+            transitions.iter_mut().chain(&mut starts).for_each(|state| *state = name(*state));
+        }
+        Compact { transitions, stride, scale: if named { 1 } else { stride }, classes, sides, starts, order }
+    }
+
+    /// The number of the state that a transition or a start leads to, with its mark.
+    fn number(&self, state: u16) -> u16 {
+        let row = usize::from(state & !MATCHED) * self.scale;
+        (row / self.stride) as u16 | state & MATCHED
     }
 
     /// Writes it.
@@ -50,9 +70,10 @@ impl Compact {
         writer.raw(&*self.classes);
         writer.byte(self.sides.bits());
         writer.number(self.stride);
-        self.starts.iter().for_each(|&start| writer.number(usize::from(start)));
+        self.starts.iter().for_each(|&start| writer.number(usize::from(self.number(start))));
         writer.number(self.transitions.len() / self.stride);
-        rows::store(&self.transitions, self.stride, writer);
+        let numbered: Vec<u16> = self.transitions.iter().map(|&state| self.number(state)).collect();
+        rows::store(&numbered, self.stride, writer);
     }
 
     /// Reads what [`Compact::store`] has written.
@@ -74,7 +95,7 @@ impl Compact {
         if !starts.into_iter().chain([DEAD as u16]).all(known) {
             return Err(OUTSIDE);
         }
-        Ok(Compact { transitions, stride, classes, sides, starts, order })
+        Ok(Compact::of(Determinized { transitions, starts }, stride, classes, sides, order))
     }
 
     /// Bytes of the same table as the library holds it: four a transition, rows padded to a power of two.
@@ -87,13 +108,18 @@ impl Compact {
         2 * self.transitions.len() + 256
     }
 
+    /// What a byte costs.
+    pub(super) fn byte(&self) -> u64 {
+        fuel::table_byte(2 * self.transitions.len())
+    }
+
     #[inline]
-    fn transition(&self, state: u32, unit: Option<u8>) -> u16 {
+    fn transition(&self, row: usize, unit: Option<u8>) -> u16 {
         let class = match unit {
             Some(byte) => self.classes.get(usize::from(byte)).copied().map_or(0, usize::from),
             None => self.stride - 1,
         };
-        self.transitions.get(state as usize * self.stride + class).copied().unwrap_or_default()
+        self.transitions.get(row + class).copied().unwrap_or_default()
     }
 
     /// Goes on with `run`: to the right up to the end of `haystack`, or (`REVERSE`) to the left down to `floor`.
@@ -121,7 +147,7 @@ impl Compact {
                 return Ok(Step::Pending);
             }
             let next = if REVERSE { fuel::block_start(run.at, floor) } else { fuel::block_end(run.at, haystack.len()) };
-            meter.charge_rule(fuel::DENSE_BYTE * run.at.abs_diff(next) as u64)?;
+            meter.charge_rule(self.byte() * run.at.abs_diff(next) as u64)?;
             let low = run.at.min(next);
             let block = haystack.get(low..run.at.max(next)).unwrap_or_default();
             // A match lies before the byte that shows it: on its left, or on its right when reading backwards.
@@ -138,7 +164,7 @@ impl Compact {
             run.at = next;
         }
         let unit = if REVERSE { run.at.checked_sub(1).and_then(|i| haystack.get(i)).copied() } else { None };
-        if self.transition(state, unit) & MATCHED != 0 {
+        if self.transition(state as usize * self.scale, unit) & MATCHED != 0 {
             run.last = Some(run.at);
         }
         Ok(Step::Done(run.last))
@@ -146,12 +172,26 @@ impl Compact {
 
     /// Reads a block of (position before the byte, byte); the state behind it, or `None` when the search has ended.
     #[inline]
-    fn read(&self, bytes: impl Iterator<Item = (usize, u8)>, mut state: u32, last: &mut Option<usize>) -> Option<u32> {
+    fn read(&self, bytes: impl Iterator<Item = (usize, u8)>, state: u32, last: &mut Option<usize>) -> Option<u32> {
+        match self.scale {
+            1 => self.read_scaled(bytes, state, last, |row| row),
+            stride => self.read_scaled(bytes, state, last, |state| state * stride),
+        }
+    }
+
+    #[inline]
+    fn read_scaled(
+        &self,
+        bytes: impl Iterator<Item = (usize, u8)>,
+        mut state: u32,
+        last: &mut Option<usize>,
+        row: impl Fn(usize) -> usize,
+    ) -> Option<u32> {
         // Whether there is a match is as hard to foretell as the text: nothing branches on it that goes on.
         let mut seen = last.unwrap_or(usize::MAX);
         let mut ended = false;
         for (at, byte) in bytes {
-            let transition = self.transition(state, Some(byte));
+            let transition = self.transition(row(state as usize), Some(byte));
             let matched = transition & MATCHED != 0;
             seen = std::hint::select_unpredictable(matched, at, seen);
             state = u32::from(transition & !MATCHED);

@@ -24,7 +24,7 @@ const HEAD: usize = 320;
 /// Cells of two bytes in a row of the library's largest table.
 const MAX_STRIDE: usize = 1024;
 
-/// A dense DFA: about one fuel a byte, whatever the input.
+/// A dense DFA: one to three fuel a byte, by the size of its table, whatever the input.
 #[derive(Debug, Clone)]
 pub(super) struct Dense {
     dfa: dense::DFA<Vec<u32>>,
@@ -94,6 +94,11 @@ impl Dense {
         self.dfa.memory_usage()
     }
 
+    /// What a byte costs.
+    pub(super) fn byte(&self) -> u64 {
+        fuel::table_byte(self.memory())
+    }
+
     /// Goes on with `run`: to the right up to the end of `haystack`, or (`REVERSE`) to the left down to `floor`.
     pub(super) fn run<const REVERSE: bool>(
         &self,
@@ -122,7 +127,7 @@ impl Dense {
                 return Ok(Step::Pending);
             }
             let next = if REVERSE { fuel::block_start(run.at, floor) } else { fuel::block_end(run.at, haystack.len()) };
-            meter.charge_rule(fuel::DENSE_BYTE * run.at.abs_diff(next) as u64)?;
+            meter.charge_rule(self.byte() * run.at.abs_diff(next) as u64)?;
             let block = haystack.get(run.at.min(next)..run.at.max(next)).unwrap_or_default();
             let (reached, ended) =
                 if REVERSE { self.block_reverse(block, state, run) } else { self.block_forward(block, state, run) };

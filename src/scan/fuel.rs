@@ -4,8 +4,6 @@
 pub(super) const BLOCK: usize = 256;
 /// One call of a scanner, whatever the length.
 pub(super) const CALL: u64 = 24;
-/// One byte through a dense DFA.
-pub(super) const DENSE_BYTE: u64 = 1;
 /// One byte through the known part of a lazy DFA.
 pub(super) const LAZY_BYTE: u64 = 2;
 /// One NFA node that a simulation looks at.
@@ -34,6 +32,17 @@ pub(super) const BACKTRACK: u64 = 10;
 pub(super) const STEPS: u64 = 64;
 /// Bytes of a backtracking matcher's table that are cleared for one fuel.
 pub(super) const CLEARED_BYTES: u64 = 8;
+
+/// One byte through a DFA with a table of so many bytes. A text by chance visits all of it, so every byte waits for the cache that
+/// the table fits in: the nearest, the second (256 KiB are safe to assume), or the one that all cores share. The same for all
+/// machines, so that fuel does not depend on them.
+pub(super) fn table_byte(table: usize) -> u64 {
+    match table {
+        ..=0x8000 => 1,
+        ..=0x4_0000 => 2,
+        _ => 3,
+    }
+}
 
 /// The end of the block that `at` lies in, at most `len`.
 pub(super) fn block_end(at: usize, len: usize) -> usize {

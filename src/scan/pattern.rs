@@ -326,7 +326,8 @@ impl Machine {
     fn price(&self) -> Price {
         match self {
             Machine::Hybrid(hybrid) => hybrid.price(),
-            Machine::Dense(_) | Machine::Compact(_) => Price::per_byte(0, fuel::DENSE_BYTE),
+            Machine::Dense(dense) => Price::per_byte(0, dense.byte()),
+            Machine::Compact(compact) => Price::per_byte(0, compact.byte()),
             Machine::Lazy(lazy) => lazy.price(),
         }
     }

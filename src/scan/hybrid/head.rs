@@ -7,7 +7,7 @@
 use std::cmp::Ordering;
 use std::collections::{BinaryHeap, HashMap};
 
-use super::super::require::likelihood;
+use super::super::{fuel, require::likelihood};
 use super::tail::{MATCHED as TAIL_MATCHED, Tail};
 
 /// A transition that shows a match before the byte.
@@ -106,6 +106,11 @@ impl Head {
             + size_of_val(&*self.exits)
             + size_of_val(&*self.bounds)
             + size_of_val(&*self.states)
+    }
+
+    /// What a byte costs.
+    pub(super) fn byte(&self) -> u64 {
+        fuel::table_byte(size_of_val(&*self.transitions))
     }
 
     /// Where a row leads over a column: to a row, an exit, or [`MATCHED`].

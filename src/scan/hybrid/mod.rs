@@ -72,7 +72,7 @@ impl Hybrid {
     /// A hybrid automaton of these parts, with what it costs.
     pub(super) fn of(sides: Sides, head: Head, tail: Tail, order: Order, crowd: Crowd) -> Hybrid {
         let Crowd { states, listed } = crowd;
-        let detect = fuel::DENSE_BYTE + exit(head.widest().min(states)) + exit(listed) + step(states);
+        let detect = head.byte() + exit(head.widest().min(states)) + exit(listed) + step(states);
         let locate = if order == Order::Any { 0 } else { exit(listed) + step(states) };
         Hybrid { sides, head, tail, order, crowd, dearest: (detect, locate) }
     }
@@ -114,7 +114,7 @@ impl Hybrid {
                     return Ok(Step::Pending);
                 }
                 run.paid = fuel::block_end(run.at, haystack.len());
-                meter.charge_rule(fuel::DENSE_BYTE * (run.paid - run.at) as u64)?;
+                meter.charge_rule(self.head.byte() * (run.paid - run.at) as u64)?;
             }
             let found = match run.place {
                 Place::State(row) => self.read_head(threads, haystack, row as u16, run, meter)?,
