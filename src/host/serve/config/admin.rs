@@ -1,6 +1,7 @@
 //! The keys of `[admin]` and of one `[[admin.callers]]`.
 
-use super::keys::{BYTES, Key, PATH, STRING, address, boolean, found, key, list, path, positive, string};
+use super::keys::{Key, key};
+use super::values::{BYTES, PATH, STRING, address, boolean, found, list, number, path, positive, string};
 use crate::host::admin::{AdminConfig, Caller, Fingerprint, Match, Role, Roles};
 use toml::de::DeValue;
 
@@ -132,7 +133,7 @@ fn roles(value: &DeValue<'_>) -> Result<Roles, String> {
 }
 
 fn id(value: &DeValue<'_>) -> Result<u32, String> {
-    let id = super::keys::number(value).ok().and_then(|id| u32::try_from(id).ok());
+    let id = number(value).ok().and_then(|id| u32::try_from(id).ok());
     id.ok_or_else(|| format!("expected a number from 0 to 4294967295, found {}", found(value)))
 }
 

@@ -6,6 +6,7 @@ mod admin;
 mod keys;
 mod parse;
 mod reference;
+mod values;
 
 pub use parse::{ConfigError, parse};
 pub use reference::reference;
