@@ -11,8 +11,9 @@ use crate::store::{
     Candidate, Deployed, Generation, LoadReport, NothingToRollBackTo, Origin, Prepared, Refused, Release, RuleSource,
     prepare,
 };
+use crate::sync::MutexGuard;
 use std::io;
-use std::sync::{Arc, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 /// Rules that have been loaded, certified, verified and probed, but are not in service.
 #[derive(Debug, Clone)]

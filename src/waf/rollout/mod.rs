@@ -26,10 +26,10 @@ use crate::governor::Worker;
 use crate::store::journal::Journal;
 use crate::store::rollout::{Canary, Comparison, Contest, Decision, EmergencyLane, Event, Pinned, Rollout, Secret};
 use crate::store::{Candidate, Deployed, Generation, MemoryCollections, Origin, Refused};
-use arc_swap::ArcSwapOption;
+use crate::sync::{ArcSwapOption, Mutex, MutexGuard};
 use running::{CHANGES, Course, Running};
 use std::sync::atomic::AtomicUsize;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use trial::Sides;
 
 /// Observations that may wait, at most.
@@ -313,6 +313,14 @@ impl Waf {
     fn promote_candidate(&self, staged: &Staged, contest: Contest) -> Result<Generation, NotPromoted> {
         let _deploying = self.deploying();
         self.deploy(staged, Some(contest.live), Some(contest.candidate))
+    }
+
+    /// What the thread of a rollout does at each tick: models have none.
+    #[cfg(fusewall_model)]
+    pub fn tick_rollout(&self) {
+        if let Ok(running) = self.shared.rollouts.running() {
+            running.work(self, crate::governor::Work::Tick);
+        }
     }
 
     /// Takes a rollout that is over away from the requests; what is known of it stays.

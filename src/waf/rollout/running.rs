@@ -7,10 +7,11 @@ use crate::store::journal::Journal;
 use crate::store::rollout::{
     Comparison, Contest, Decision, Event, Gates, Observation, Outcome, Pinned, Rollout, Stage, Why,
 };
+use crate::sync::{Mutex, MutexGuard};
 use crate::waf::{Staged, Waf};
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, PoisonError, Weak};
 
 /// Decisions that are told.
 const DECISIONS: usize = 64;
