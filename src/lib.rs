@@ -22,6 +22,7 @@ pub mod program;
 pub mod rule;
 pub mod scan;
 pub mod store;
+mod sync;
 pub mod transform;
 mod waf;
 pub mod wire;

@@ -33,7 +33,7 @@ use crate::files::Files;
 use crate::governor::{Identities, Identity, Network, QuarantineConfig, Shed, Tenant, Ticket};
 use crate::rule::Phase;
 use crate::store::{LoadReport, Loading, Slot};
-use arc_swap::ArcSwapOption;
+use crate::sync::{ArcSwapOption, Mutex};
 use builder::can_store;
 use collections::Kept;
 use counting::Counting;
@@ -41,7 +41,7 @@ use quarantine::Watch;
 use recording::Recording;
 use rollout::{Beside, Rollouts, Surroundings};
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use switching::Switching;
 
 /// A web application firewall: a ruleset in service and everything that evaluations share. Cheap to clone.
@@ -68,6 +68,8 @@ pub struct Waf {
     shared: Arc<Shared>,
 }
 
+/// Locks are taken in this order: the decision of a rollout, `deploying`, `switching`, what is held, what the slot changes. Whoever has
+/// the state of the rollouts may take `switching` and those behind it, and never waits for a decision or for `deploying`.
 struct Shared {
     slot: Slot,
     loading: Loading,

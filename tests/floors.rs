@@ -12,6 +12,7 @@ const FLOORS: &[(&str, u32)] = &[
     ("meter", 0),
     ("diag", 0),
     ("parallel", 0),
+    ("sync", 0),
     ("wire", 0),
     ("transform", 1),
     ("http", 1),

@@ -6,7 +6,7 @@
 
 use super::RuleIx;
 use crate::rule::EngineMode;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use crate::sync::{AtomicU8, AtomicU64, Ordering};
 
 /// The switches of one ruleset in service.
 ///

@@ -7,10 +7,9 @@ use super::release::{ContentHash, Release};
 use super::rollout::Pinned;
 use crate::engine::Scratch;
 use crate::program::{Loaded, Switches};
-use arc_swap::ArcSwap;
+use crate::sync::{ArcSwap, AtomicU64, Mutex, MutexGuard, Ordering};
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 /// What is known about a deployment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -20,9 +20,9 @@ use crate::plan::{Ceilings, Options};
 use crate::program::Program;
 use crate::rule::{Field, Supplies};
 use crate::store::{BundleKey, Capabilities, DiskFiles, LoadReport, Loading, Releases, RuleSource, Slot};
-use arc_swap::ArcSwapOption;
+use crate::sync::{ArcSwapOption, Mutex};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 /// Says what a [`Waf`] is made of.
 pub struct WafBuilder {

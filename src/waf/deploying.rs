@@ -11,8 +11,9 @@ use crate::store::{
     Candidate, Deployed, Generation, LoadReport, NothingToRollBackTo, Origin, Prepared, Refused, Release, RuleSource,
     prepare,
 };
+use crate::sync::MutexGuard;
 use std::io;
-use std::sync::{Arc, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 /// Rules that have been loaded, certified, verified and probed, but are not in service.
 #[derive(Debug, Clone)]
@@ -201,13 +202,13 @@ impl Waf {
             Ok(generation) => return Ok(generation),
             Err(refused) => refused,
         };
-        // A rollback was faster, which records itself behind this.
+        // A rollback was faster, which records itself behind this, or somebody who holds what is in service.
         if let Some(recording) = &self.shared.recording
             && let Err(problem) = recording.with(|history| history.withdraw(number))
         {
             tracing::error!(%problem, number, "the history names a generation that has not come into service");
         }
-        Err(refused.into())
+        Err(refused)
     }
 
     /// Makes a candidate durable, if there is a history.
@@ -221,9 +222,17 @@ impl Waf {
         }
     }
 
-    /// The pointer itself, with everything off that was.
-    pub(super) fn put_into_service(&self, candidate: Candidate, expected: Option<u64>) -> Result<Generation, Refused> {
+    /// The pointer itself, with everything off that was. What is held stays, unless its automata are wrong.
+    pub(super) fn put_into_service(
+        &self,
+        candidate: Candidate,
+        expected: Option<u64>,
+    ) -> Result<Generation, NotPromoted> {
         let mut switching = self.switching();
+        let _lane = match candidate.origin {
+            Origin::Recompiled(_) => None,
+            _ => Some(self.shared.rollouts.lets_in(candidate.number)?),
+        };
         let next = self.shared.slot.apply(candidate, expected, |deployed| switching.prepare(deployed))?;
         switching.deployed(&next);
         self.watch_over(&next);
@@ -246,11 +255,11 @@ impl Waf {
     /// # Errors
     /// Another generation is in service ([`Refused::Stale`]); or as [`roll_back`](Waf::roll_back).
     pub fn roll_back_from(&self, expected: Option<u64>) -> Result<Generation, NothingToRollBackTo> {
-        // It comes under a number that nobody can have pinned.
-        self.shared.rollouts.admits(0)?;
         let at = self.shared.env.epoch_micros();
         let generation = {
             let mut switching = self.switching();
+            // It comes under a number that nobody can have pinned.
+            let _lane = self.shared.rollouts.lets_in(0)?;
             let next = self.shared.slot.roll_back_from(expected, at, |deployed| switching.prepare(deployed))?;
             switching.deployed(&next);
             self.watch_over(&next);

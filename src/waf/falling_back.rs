@@ -85,16 +85,16 @@ impl Waf {
         if about.origin != Origin::Promoted || !is_young || self.shared.slot.current().generation() != about.number {
             return None;
         }
-        // What is held stays.
-        self.shared.rollouts.admits(0).ok()?;
         let failed = rule.and_then(|rule| faulty.loaded().program().source(rule));
         let why: Arc<str> = told(about.number, failed).into();
         let mut switching = self.switching();
+        // What is held stays.
+        let lane = self.shared.rollouts.lets_in(0).ok()?;
         let helps = |before: &Release| differs(faulty, failed, before);
         let next = self.shared.slot.fall_back(about.number, at, why, helps, |deployed| switching.prepare(deployed))?;
         switching.deployed(&next);
         self.watch_over(&next);
-        drop(switching);
+        drop((lane, switching));
         let generation = next.about();
         if self.shared.recording.is_some() {
             let waf = self.clone();

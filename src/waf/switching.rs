@@ -4,6 +4,7 @@ use super::Waf;
 use crate::program::{Program, RuleIx};
 use crate::rule::{EngineMode, Rule, RuleId};
 use crate::store::Deployed;
+use crate::sync::MutexGuard;
 use std::sync::{Arc, PoisonError, Weak};
 
 /// What a switch is for.
@@ -135,7 +136,7 @@ impl Waf {
         (switching.off.clone(), switching.strongest)
     }
 
-    pub(super) fn switching(&self) -> std::sync::MutexGuard<'_, Switching> {
+    pub(super) fn switching(&self) -> MutexGuard<'_, Switching> {
         self.shared.switching.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,8 +1,10 @@
 //! The emergency lane: what is held in service stays there.
 
 use super::*;
+use fusewall::engine::Env;
 use fusewall::store::NothingToRollBackTo;
 use fusewall::{NotHeld, NotPromoted};
+use std::sync::{Arc, Mutex};
 
 #[test]
 fn what_is_held_is_replaced_by_nobody() {
@@ -48,4 +50,51 @@ fn holding_what_is_in_service_ends_a_rollout() {
     let ended = status(&waf);
     assert!(ended.over && ended.stage == Stage::Refused);
     assert_eq!(ended.decisions[0].to_string().split(';').next(), Some("refused: generation 1 is pinned"));
+}
+
+type Deed = Box<dyn FnOnce() + Send>;
+
+/// A clock that does something the next time somebody looks at it: what others do in the middle of a call.
+#[derive(Clone, Default)]
+struct Meanwhile(Arc<Mutex<Option<Deed>>>);
+
+impl Meanwhile {
+    fn comes(&self, work: impl FnOnce() + Send + 'static) {
+        *self.0.lock().expect("no panic") = Some(Box::new(work));
+    }
+}
+
+impl Env for Meanwhile {
+    fn epoch_micros(&self) -> u64 {
+        let work = self.0.lock().expect("no panic").take();
+        if let Some(work) = work {
+            work();
+        }
+        0
+    }
+}
+
+fn watched() -> (Waf, Meanwhile) {
+    let meanwhile = Meanwhile::default();
+    let waf = builder(&["one"]).env(meanwhile.clone()).build().expect("it loads");
+    (waf, meanwhile)
+}
+
+#[test]
+fn what_is_held_while_somebody_is_about_to_go_back_stays() {
+    let (waf, meanwhile) = watched();
+    waf.promote(staged(&waf, &["two"])).expect("nothing is held yet");
+    let other = waf.clone();
+    meanwhile.comes(move || other.hold_in_service(2, "an incident").expect("it is in service"));
+    assert!(matches!(waf.roll_back(), Err(NothingToRollBackTo::Pinned(_))));
+    assert_eq!(waf.generation().number, 2);
+}
+
+#[test]
+fn a_rollout_that_begins_while_somebody_holds_what_is_in_service_ends() {
+    let (waf, meanwhile) = watched();
+    let (other, next) = (waf.clone(), staged(&waf, &["two"]));
+    meanwhile.comes(move || _ = other.begin_rollout(next, quick()).expect("nothing is held yet"));
+    waf.hold_in_service(1, "an incident").expect("it is in service");
+    assert!(status(&waf).over && status(&waf).stage == Stage::Refused);
 }

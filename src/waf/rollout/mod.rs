@@ -26,10 +26,10 @@ use crate::governor::Worker;
 use crate::store::journal::Journal;
 use crate::store::rollout::{Canary, Comparison, Contest, Decision, EmergencyLane, Event, Pinned, Rollout, Secret};
 use crate::store::{Candidate, Deployed, Generation, MemoryCollections, Origin, Refused};
-use arc_swap::ArcSwapOption;
+use crate::sync::{ArcSwapOption, Mutex, MutexGuard};
 use running::{CHANGES, Course, Running};
 use std::sync::atomic::AtomicUsize;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use trial::Sides;
 
 /// Observations that may wait, at most.
@@ -74,6 +74,16 @@ impl Rollouts {
     /// Another one is pinned.
     pub(super) fn admits(&self, generation: u64) -> Result<(), Pinned> {
         self.lane().admits(generation)
+    }
+
+    /// The same, and nobody pins anything until the answer is dropped: for whoever swaps the pointer meanwhile.
+    ///
+    /// # Errors
+    /// Another one is pinned.
+    pub(super) fn lets_in(&self, generation: u64) -> Result<MutexGuard<'_, EmergencyLane>, Pinned> {
+        let lane = self.lane();
+        lane.admits(generation)?;
+        Ok(lane)
     }
 }
 
@@ -261,15 +271,16 @@ impl Waf {
     /// Another one is pinned, or it is neither in service nor on its way, or cannot come into service.
     pub fn hold_in_service(&self, generation: u64, why: &str) -> Result<(), NotHeld> {
         let current = self.generation().number;
-        let running = self.shared.rollouts.running().ok();
-        let on_its_way = running.as_ref().is_some_and(|running| running.contest.candidate == generation);
+        let running = self.shared.rollouts.running();
+        let on_its_way = running.is_ok_and(|running| running.contest.candidate == generation);
         if generation != current && !on_its_way {
             return Err(NotHeld::Unknown { generation, current });
         }
         let at = self.now_millis();
         self.shared.rollouts.lane().pin(generation, why, at)?;
-        if let Some(running) = running {
-            running.take(self, &Event::Pinned { at, generation });
+        // Asked for again: one may have begun before anything was pinned.
+        if let Ok(running) = self.shared.rollouts.running() {
+            running.heed_lane(self);
         }
         let current = self.generation().number;
         if current == generation {
@@ -288,7 +299,7 @@ impl Waf {
         self.shared.rollouts.lane().unpin(generation)?;
         tracing::warn!(generation, "no longer held in service");
         if let Ok(running) = self.shared.rollouts.running() {
-            running.take(self, &Event::Unpinned { at: self.now_millis() });
+            running.heed_lane(self);
         }
         Ok(())
     }
@@ -302,6 +313,14 @@ impl Waf {
     fn promote_candidate(&self, staged: &Staged, contest: Contest) -> Result<Generation, NotPromoted> {
         let _deploying = self.deploying();
         self.deploy(staged, Some(contest.live), Some(contest.candidate))
+    }
+
+    /// What the thread of a rollout does at each tick: models have none.
+    #[cfg(fusewall_model)]
+    pub fn tick_rollout(&self) {
+        if let Ok(running) = self.shared.rollouts.running() {
+            running.work(self, crate::governor::Work::Tick);
+        }
     }
 
     /// Takes a rollout that is over away from the requests; what is known of it stays.

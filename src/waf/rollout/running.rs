@@ -4,11 +4,14 @@ use super::config::RolloutStatus;
 use super::trial::{Ended, Other, Sides, Trial};
 use crate::governor::Work;
 use crate::store::journal::Journal;
-use crate::store::rollout::{Comparison, Contest, Decision, Event, Gates, Observation, Outcome, Rollout, Stage, Why};
+use crate::store::rollout::{
+    Comparison, Contest, Decision, Event, Gates, Observation, Outcome, Pinned, Rollout, Stage, Why,
+};
+use crate::sync::{Mutex, MutexGuard};
 use crate::waf::{Staged, Waf};
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, PoisonError, Weak};
 
 /// Decisions that are told.
 const DECISIONS: usize = 64;
@@ -131,6 +134,17 @@ impl Running {
     pub(super) fn take(&self, waf: &Waf, event: &Event) -> Option<Decision> {
         let _deciding = self.deciding();
         self.decide(waf, event)
+    }
+
+    /// Takes in what is pinned by now: of two who pin and unpin, the one who comes here last need not be the one who acted last.
+    pub(super) fn heed_lane(&self, waf: &Waf) {
+        let at = waf.now_millis();
+        let _deciding = self.deciding();
+        let event = match waf.held() {
+            Some(Pinned { generation, .. }) => Event::Pinned { at, generation },
+            None => Event::Unpinned { at },
+        };
+        self.decide(waf, &event);
     }
 
     /// The caller holds [`deciding`](Running::deciding).

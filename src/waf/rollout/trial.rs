@@ -8,12 +8,13 @@ use crate::governor::{Tenant, Worker};
 use crate::http::Descriptors;
 use crate::store::Deployed;
 use crate::store::rollout::{Canary, Contest, Outcome, Share, Source, Stage};
+use crate::sync::{AtomicU32, Ordering};
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize};
 
 /// The share that says that the candidate is in service.
 const PROMOTED: u32 = u32::MAX;
