@@ -7,7 +7,7 @@
 //! | guard | what it does | drills |
 //! |---|---|---|
 //! | `linear` | patterns are searched in linear time | D1, D21 |
-//! | `meter` | the meter trips | D2, D4, D22 |
+//! | `meter` | the meter trips | D2, D4 |
 //! | `ceiling` | a load that may cost too much is refused | D2, D5 |
 //! | `quarantine` | rules that are dear for many go off | D3 |
 //! | `switches` | what is switched off is off for requests under way | D6 |
@@ -28,6 +28,7 @@
 //! | `contract` | rules that look at what the host never tells are found | D18 |
 //! | `compare` | a plan is put into service over what it was made against | D19 |
 //! | `empty` | a ruleset without a rule is refused | D20 |
+//! | `request_memory` | what a request may hold is limited | D22 |
 //! | `freed` | generations go when nobody can go back to them | D23 |
 
 mod d10_alternating_files;

@@ -185,8 +185,8 @@ fn finish(list: Vec<Box<[u8]>>, file: Option<Box<str>>, span: Span, reader: &mut
     let all = list.len();
     let mut seen: HashSet<Vec<u8>> = HashSet::with_capacity(all);
     // Without this guard D10 must be seen to fail.
-    let is_new = |phrase: &Box<[u8]>| seen.insert(phrase.to_ascii_lowercase()) || cfg!(fusewall_without = "duplicates");
-    let list: Vec<_> = list.into_iter().filter(is_new).collect();
+    let mut is_new = |phrase: &[u8]| seen.insert(phrase.to_ascii_lowercase()) || cfg!(fusewall_without = "duplicates");
+    let list: Vec<_> = list.into_iter().filter(|phrase| is_new(phrase)).collect();
     let removed = all - list.len();
     if removed > 0 {
         let message = format!("{removed} of {all} phrases stand twice (phrases are compared without case)");
