@@ -1,6 +1,8 @@
 //! The outage drills in their short form, through the binary.
 
 use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
@@ -38,6 +40,58 @@ fn every_drill_holds() {
     let held = answers.iter().all(|answer| answer["held"] == true);
     assert_eq!(output.status.code(), Some(i32::from(!held)));
     assert!(took <= TOGETHER, "{took:?}");
+}
+
+#[test]
+fn every_drill_has_a_guard_that_can_be_taken_out() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let read = |name: &str| std::fs::read_to_string(folder.join(name)).expect("a file");
+    // In the documentation: `guard`, what it does, drills.
+    let documented = read("src/cli/drill/mod.rs");
+    let rows = documented.lines().filter_map(|line| line.strip_prefix("//! | `")?.strip_suffix(" |"));
+    let rows = rows.map(|row| (row.split('`').next().unwrap_or(row), row.rsplit(" | ").next().unwrap_or(row)));
+    let documented: BTreeMap<_, BTreeSet<_>> =
+        rows.map(|(guard, drills)| (guard, drills.split(", ").collect())).collect();
+    // In the script: `guard | guard) echo drill drill ;;`.
+    let script = read(".ci/guards");
+    let cases = script.lines().filter_map(|line| line.trim().strip_suffix(" ;;")?.split_once(") echo D"));
+    let mut shown = BTreeMap::new();
+    for (guards, drills) in cases {
+        let drills: BTreeSet<_> =
+            drills.split(' ').map(|drill| format!("D{}", drill.trim_start_matches('D'))).collect();
+        shown.extend(guards.split(" | ").map(|guard| (guard, drills.clone())));
+    }
+    let tried = script.split("guards=${*:-").nth(1).and_then(|rest| rest.split('}').next()).expect("a list");
+    let manifest = read("Cargo.toml");
+    let known =
+        manifest.split("fusewall_without, values(").nth(1).and_then(|rest| rest.split(')').next()).expect("a list");
+    let known: BTreeSet<_> = known.split(", ").map(|guard| guard.trim_matches('"')).collect();
+    let mut sources = String::new();
+    read_all(&folder.join("src"), &mut sources);
+    let built: BTreeSet<_> =
+        sources.split("fusewall_without = \"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+
+    assert_eq!(
+        documented,
+        shown.iter().map(|(guard, drills)| (*guard, drills.iter().map(String::as_str).collect())).collect()
+    );
+    for guards in [documented.keys().copied().collect(), tried.split_whitespace().collect(), built] {
+        assert_eq!(known, guards);
+    }
+    let drills: BTreeSet<_> = documented.values().flatten().copied().collect();
+    assert_eq!(drills, NAMES.iter().copied().collect());
+}
+
+/// The text of all files in a folder.
+fn read_all(folder: &Path, text: &mut String) {
+    for entry in std::fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            read_all(&path, text);
+        } else {
+            text.push_str(&String::from_utf8_lossy(&std::fs::read(path).expect("a file")));
+        }
+    }
 }
 
 #[test]

@@ -109,6 +109,8 @@ impl Memory {
 
     /// Nothing yet; at most `limit` bytes.
     pub(super) fn with_limit(limit: usize) -> Memory {
+        // Without this guard D22 must be seen to fail, by so much that anybody sees it, but not by all the memory of the machine.
+        let limit = if cfg!(fusewall_without = "request_memory") { limit.saturating_mul(8) } else { limit };
         Memory { fields: Fields::with_limit(limit), limit, ..Memory::default() }
     }
 

@@ -192,6 +192,10 @@ impl Tenant {
     }
 
     fn judge(&self, client: Client, expected: u64, balance: i64, level: Level, burst: i64) -> Option<Shed> {
+        // Without this guard D9 must be seen to fail.
+        if cfg!(fusewall_without = "shedding") {
+            return None;
+        }
         // The dearest request must fit into a full bucket, or it would never be let in again.
         let expected = i64::try_from(expected).unwrap_or(i64::MAX);
         let after = balance.saturating_sub(expected.min(self.governor.clients_mark() * 2));

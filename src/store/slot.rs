@@ -186,6 +186,16 @@ struct Past {
 }
 
 impl Past {
+    /// How many of the oldest are more than can be rolled back to. Nothing else holds them but requests that have begun with them.
+    fn beyond(&self) -> usize {
+        // Without these guards D7 and D23 must be seen to fail: nothing is there to go back to, or nothing ever goes.
+        match () {
+            () if cfg!(fusewall_without = "kept") => self.older.len(),
+            () if cfg!(fusewall_without = "freed") => 0,
+            () => self.older.len().saturating_sub(self.keep),
+        }
+    }
+
     fn admits(&self, serial: Option<u64>) -> Result<(), Refused> {
         match self.minimum {
             Some(minimum) if serial.is_none_or(|serial| serial < minimum) => {
@@ -268,7 +278,7 @@ impl Slot {
         if !matches!(candidate.origin, Origin::Recompiled(_)) {
             past.admits(candidate.release.serial())?;
             past.older.push_back((current.release.clone(), current.generation));
-            let beyond = past.older.len().saturating_sub(past.keep);
+            let beyond = past.beyond();
             past.older.drain(..beyond);
         }
         let next = Arc::new(Deployed::new(candidate, None));

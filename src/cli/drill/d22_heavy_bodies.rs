@@ -13,8 +13,10 @@ use std::time::Duration;
 pub const DRILL: Drill = Drill {
     name: "D22",
     outage: "ModSecurity #2019, #2695 and CRS #1724: 83 s for a JSON body of 800 KB, 3 min for a form of 1 MB, 40 s for XML of 549 KB",
-    injected: "such bodies, deep, flat and with long names, with the ruleset and with rules that allow any number of arguments",
-    must_hold: "done, or a budget says that it is spent and lets nothing through; within the budget; twice the body for 2.3 times the fuel at most",
+    injected: "such bodies, deep, flat and with long names, with the ruleset and with rules that allow any number of arguments; and where a \
+               request may hold less than one of them",
+    must_hold: "done, or a budget says that it is spent and lets nothing through; within the budget; twice the body for 2.3 times the fuel at \
+                most; what there is no memory for is never done",
     run,
 };
 
@@ -64,6 +66,9 @@ SecRule ARGS|XML:/* "@detectSQLi" "id:4,phase:2,deny,t:none"
 SecRule XML://@* "@rx ^evil" "id:5,phase:2,deny"
 "#;
 
+/// Bytes that a request may hold where memory is short: less than any of the bodies.
+const SHORT: usize = 400_000;
+
 /// How much more fuel twice the body may take.
 const GROWTH: f64 = 2.3;
 /// Over a budget goes one charge at most, and what phase 5 has for itself.
@@ -97,15 +102,32 @@ fn run(setting: &Setting<'_>) -> anyhow::Result<Findings> {
             slowest = slowest.max((whole.cpu, what));
         }
     }
+    let without_memory = short_of_memory(&mut found)?;
     found.note("rules", setting.ruleset_name());
     found.note("bodies", 2 * SHAPES.len());
     found.note("done", done);
     found.note("over_a_budget", tripped);
+    found.note("over_a_small_memory", without_memory);
     found.note("fuel_growth", (growth * 100.0).round() / 100.0);
     found.note("largest_share_of_budget", (share * 1000.0).round() / 1000.0);
     found.note("slowest_cpu_ms", (slowest.0.as_secs_f64() * 1e4).round() / 10.0);
     found.note("slowest", slowest.1);
     Ok(found)
+}
+
+/// The same where there is not even memory for what is read of the body. Answers how many are told to be over that budget.
+fn short_of_memory(found: &mut Findings) -> anyhow::Result<u64> {
+    let waf = own_rules(OPEN, Limits { request_memory: SHORT, ..Limits::default() })?;
+    let mut tripped = 0;
+    for (what, (media_type, size), shape) in SHAPES {
+        let body = shape(*size).into_bytes();
+        let bytes = body.len();
+        let taken = take(&waf, Prepared::new((*what).to_owned(), "/", Some((media_type, body))))?;
+        let told = taken.tripped && taken.closed;
+        tripped += u64::from(told);
+        found.hold(told, || format!("{what}: done, although {bytes} bytes are more than the {SHORT} that it may hold"));
+    }
+    Ok(tripped)
 }
 
 /// What became of a request.

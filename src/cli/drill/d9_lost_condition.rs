@@ -8,8 +8,8 @@ use crate::cli::requests::Prepared;
 use crate::governor::{Clock, Governor, GovernorConfig, Level, ManualClock, ShedReason, Tenant, Ticket};
 use crate::limits::Limits;
 use crate::store::RuleSource;
-use crate::store::rollout::{Finding, Stage};
-use crate::waf::{RolloutConfig, RolloutStatus, Waf};
+use crate::store::rollout::{Finding, Gate, Gates, Plan, Share, Stage, Step};
+use crate::waf::RolloutConfig;
 use anyhow::Context;
 use std::collections::VecDeque;
 use std::net::{IpAddr, Ipv4Addr};
@@ -32,44 +32,68 @@ const RULES: &str = "SecRule ARGS:q \"@contains attack\" \"id:1,phase:1,deny,log
 fn run(setting: &Setting<'_>) -> anyhow::Result<Findings> {
     let mut found = Findings::default();
     let candidates = [
-        (
-            "a rule without its condition",
-            format!("{RULES}SecRule ARGS|REQUEST_URI \"@rx \" \"id:2,phase:1,deny,log,msg:'odd'\"\n"),
-            true,
-        ),
-        (
-            "an exclusion for everybody",
-            format!("SecAction \"id:3,phase:1,pass,nolog,ctl:ruleRemoveById=1\"\n{RULES}"),
-            false,
-        ),
+        Candidate {
+            what: "a rule without its condition",
+            text: format!("{RULES}SecRule ARGS|REQUEST_URI \"@rx \" \"id:2,phase:1,deny,log,msg:'odd'\"\n"),
+            told: true,
+            gate: Gate::RuleShare(2),
+            notes: ["matching_networks", "matching_share"],
+        },
+        Candidate {
+            what: "an exclusion for everybody",
+            text: format!("SecAction \"id:3,phase:1,pass,nolog,ctl:ruleRemoveById=1\"\n{RULES}"),
+            told: false,
+            gate: Gate::NewlyPassed,
+            notes: ["excluding_networks", "newly_passed_share"],
+        },
     ];
-    for (what, text, told) in candidates {
-        let waf = own_rules(RULES, Limits::default())?;
-        let report = refused(&waf, what, &text, &mut found)?;
-        found.hold(!told || report, || format!("{what}: nothing is told at load"));
+    for candidate in &candidates {
+        roll_out(candidate, &mut found)?;
     }
     flood(setting, &mut found);
     Ok(found)
 }
 
-/// Rolls it out on traffic of many networks, one in three of whose requests is an attack. Answers whether loading it warned.
-fn refused(waf: &Waf, what: &'static str, text: &str, found: &mut Findings) -> anyhow::Result<bool> {
-    let text = format!("SecRuleEngine On\nSecRequestBodyAccess On\n{text}");
+/// Rules that somebody has made a mistake in.
+struct Candidate {
+    what: &'static str,
+    text: String,
+    /// Whether loading them warns.
+    told: bool,
+    /// Where they have to fail.
+    gate: Gate,
+    notes: [&'static str; 2],
+}
+
+/// A rollout in a hurry, whatever it costs: what is not refused for what it does comes into service within the drill.
+fn hurried() -> RolloutConfig {
+    let step = |percent| Step { share: Share::percent(percent), least_millis: 0 };
+    let plan = Plan { shadow_millis: 0, canary: [10, 50].map(step).into(), watch_millis: 0, ..Plan::default() };
+    let gates = Gates { max_fuel_percent: 1000, max_dearest_percent: 1000, ..Gates::default() };
+    RolloutConfig { plan, gates, tick_millis: 20, ..RolloutConfig::default() }
+}
+
+/// Rolls it out on traffic of many networks, one in three of whose requests is an attack.
+fn roll_out(candidate: &Candidate, found: &mut Findings) -> anyhow::Result<()> {
+    let what = candidate.what;
+    let waf = &own_rules(RULES, Limits::default())?;
+    let text = format!("SecRuleEngine On\nSecRequestBodyAccess On\n{}", candidate.text);
     let staged = waf.stage(&RuleSource::Text { name: "candidate.conf".into(), text });
     let staged = staged.map_err(|report| anyhow::anyhow!("rules of the drill do not load:\n{report}"))?;
     let told = staged.report().diagnostics.has("W0702");
-    let config = RolloutConfig { tick_millis: 20, ..RolloutConfig::default() };
-    waf.begin_rollout(staged, config)?;
+    found.hold(told || !candidate.told, || format!("{what}: nothing is told at load"));
+    waf.begin_rollout(staged, hurried())?;
     let attack = Prepared::new("attack".to_owned(), "/search?q=attack", None);
     let requests = traffic::benign(100);
     let begun = Instant::now();
     let (mut asked, mut changed) = (0_u32, 0);
     let ended = loop {
         for (request, number) in requests.iter().cycle().zip(0..6000_u32) {
-            // Everybody is attacked from time to time.
+            // Everybody is attacked from time to time, and each network known by all that it sends before the next one comes: the
+            // gate for what was lost can fail as soon as any other.
             let is_attack = number % 3 == 0;
             let request = if is_attack { &attack } else { request };
-            let verdict = request.evaluate_from(waf, client(number)).verdict().context("internal error")?;
+            let verdict = request.evaluate_from(waf, client(number / 3)).verdict().context("internal error")?;
             asked += 1;
             changed += u32::from(verdict.interruption.is_some() != is_attack);
         }
@@ -80,23 +104,16 @@ fn refused(waf: &Waf, what: &'static str, text: &str, found: &mut Findings) -> a
     };
     found.hold(changed == 0, || format!("{what}: {changed} of {asked} verdicts in service changed"));
     found.hold(ended.stage == Stage::Refused && waf.generation().number == 1, || format!("{what}: it was not refused"));
-    let because = ended.decisions.last().map(ToString::to_string).unwrap_or_default();
-    let gates = ended.decisions.last().into_iter().flat_map(|decision| &decision.gates);
-    let failed: Vec<_> = gates.filter(|judged| judged.finding == Finding::Failed).collect();
-    found.hold(!failed.is_empty(), || format!("{what}: no gate has failed: {because}"));
-    tell(found, what, &ended, failed.first().map_or(0.0, |judged| judged.seen));
-    Ok(told)
-}
-
-fn tell(found: &mut Findings, what: &str, ended: &RolloutStatus, share: f64) {
-    let figures = ended.decisions.last().map(|decision| &decision.figures);
-    let networks = figures.map_or(0, |figures| figures.sources);
-    let names = match what.starts_with("a rule") {
-        true => ["matching_networks", "matching_share"],
-        false => ["excluding_networks", "newly_passed_share"],
-    };
-    found.note(names[0], networks);
-    found.note(names[1], (share * 1e3).round() / 1e3);
+    let last = ended.decisions.last();
+    let because = last.map(ToString::to_string).unwrap_or_default();
+    let gate = last.and_then(|last| last.gates.iter().find(|judged| judged.gate == candidate.gate));
+    found.hold(gate.is_some_and(|judged| judged.finding == Finding::Failed), || {
+        format!("{what}: the gate for it has not failed: {because}")
+    });
+    let [networks, share] = candidate.notes;
+    found.note(networks, last.map_or(0, |last| last.figures.sources));
+    found.note(share, (gate.map_or(0.0, |judged| judged.seen) * 1e3).round() / 1e3);
+    Ok(())
 }
 
 /// A network of its own for each of 2,000, no more than 50 in a block.

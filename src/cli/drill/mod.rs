@@ -3,6 +3,33 @@
 //!
 //! A drill proves something only if it can fail: each guard can be taken out of the build (`--cfg fusewall_without="meter"` and
 //! its like), and `.ci/guards` wants to see the drills of that guard fail then.
+//!
+//! | guard | what it does | drills |
+//! |---|---|---|
+//! | `linear` | patterns are searched in linear time | D1, D21 |
+//! | `meter` | the meter trips | D2, D4 |
+//! | `ceiling` | a load that may cost too much is refused | D2, D5 |
+//! | `quarantine` | rules that are dear for many go off | D3 |
+//! | `switches` | what is switched off is off for requests under way | D6 |
+//! | `kept` | the generation before stays compiled | D7 |
+//! | `fall_back` | a tenant whose rules fail gets those before | D8 |
+//! | `gates` | a candidate that concerns too many is refused | D9 |
+//! | `shedding` | requests beyond the CPU share are turned away | D9 |
+//! | `entries` | a list has a limit | D10 |
+//! | `duplicates` | entries that stand twice are removed | D10 |
+//! | `missing` | data that cannot be had is told from data that is empty | D11 |
+//! | `reports` | reports of failures are limited | D12 |
+//! | `disabled` | rules that act at once look whether one of them is off | D13 |
+//! | `memory` | what is kept of a body grows no further than its limit | D14 |
+//! | `fields` | a program is verified | D15 |
+//! | `history` | what was in service outlives the process | D16 |
+//! | `queue` | the queue of reloads is bounded | D17 |
+//! | `sharing` | equal rules are compiled once | D17 |
+//! | `contract` | rules that look at what the host never tells are found | D18 |
+//! | `compare` | a plan is put into service over what it was made against | D19 |
+//! | `empty` | a ruleset without a rule is refused | D20 |
+//! | `request_memory` | what a request may hold is limited | D22 |
+//! | `freed` | generations go when nobody can go back to them | D23 |
 
 mod d10_alternating_files;
 mod d11_missing_data;

@@ -184,7 +184,9 @@ fn finish(list: Vec<Box<[u8]>>, file: Option<Box<str>>, span: Span, reader: &mut
     }
     let all = list.len();
     let mut seen: HashSet<Vec<u8>> = HashSet::with_capacity(all);
-    let list: Vec<_> = list.into_iter().filter(|phrase| seen.insert(phrase.to_ascii_lowercase())).collect();
+    // Without this guard D10 must be seen to fail.
+    let mut is_new = |phrase: &[u8]| seen.insert(phrase.to_ascii_lowercase()) || cfg!(fusewall_without = "duplicates");
+    let list: Vec<_> = list.into_iter().filter(|phrase| is_new(phrase)).collect();
     let removed = all - list.len();
     if removed > 0 {
         let message = format!("{removed} of {all} phrases stand twice (phrases are compared without case)");
@@ -195,11 +197,13 @@ fn finish(list: Vec<Box<[u8]>>, file: Option<Box<str>>, span: Span, reader: &mut
 
 fn short_enough(entries: usize, span: Span, reader: &mut Reader<'_>) -> bool {
     let limit = reader.limits.list_entries;
-    if entries > limit {
+    // Without this guard D10 must be seen to fail.
+    let is_short_enough = entries <= limit || cfg!(fusewall_without = "entries");
+    if !is_short_enough {
         let message = format!("the list has {entries} entries, at most {limit} are taken");
         reader.error(codes::TOO_LONG, span, message, "split it, or raise `list_entries`");
     }
-    entries <= limit
+    is_short_enough
 }
 
 /// The addresses and networks of `@ipMatch`.

@@ -222,7 +222,9 @@ fn honest(figures: &Figures) -> Option<u32> {
 
 /// Judges a share of the sources. The hostile ones may all be among the affected, or all among the others.
 fn share(gate: Gate, affected: u32, figures: &Figures, limit: Share) -> Judged {
-    let (hostile, limit) = (figures.hostile, limit.as_f64());
+    // Without this guard D9 must be seen to fail: any share of the sources will do.
+    let limit = if cfg!(fusewall_without = "gates") { 1.0 } else { limit.as_f64() };
+    let hostile = figures.hostile;
     let seen = f64::from(affected) / f64::from(figures.sources.max(1));
     let Some(honest) = honest(figures) else {
         return Judged { gate, finding: Finding::Waiting, seen, least: 0.0, most: 1.0, limit };
