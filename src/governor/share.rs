@@ -42,7 +42,7 @@ impl Default for GovernorConfig {
 /// is let through is inspected any less. `docs/governor.md` has the figures.
 ///
 /// Everything that requests do here is made of atomics: no lock, and no allocation but for a tenant's first clients: 2 KiB,
-/// and 128 bytes 256 times at most.
+/// and 96 bytes 256 times at most.
 ///
 /// ```
 /// use fusewall::governor::{Governor, GovernorConfig};
