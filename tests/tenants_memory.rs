@@ -4,8 +4,9 @@
 #![allow(unsafe_code)]
 
 use fusewall::engine::FixedEnv;
+use fusewall::governor::{Governor, GovernorConfig, QuarantineConfig};
 use fusewall::store::RuleSource;
-use fusewall::{Tenants, Waf};
+use fusewall::{Tenants, Transaction, Waf};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::path::PathBuf;
 use std::sync::Mutex;
@@ -33,19 +34,38 @@ unsafe impl GlobalAlloc for Counting {
     }
 }
 
-/// Bytes that so many tenants take, of which so many have different rules; each has evaluated a request.
-fn taken(base: &RuleSource, tenants: usize, different: usize) -> usize {
+/// What the tenants of a measurement are like.
+#[derive(Clone, Copy)]
+enum Kind {
+    /// A ruleset and nothing else; each has evaluated a request.
+    Plain,
+    /// With a part of a CPU share and circuit breakers; nobody has asked for anything.
+    Watched,
+    /// The same, and each has evaluated a request.
+    WatchedAndAsked,
+}
+
+/// Bytes that so many tenants take, of which so many have different rules.
+fn taken(base: &RuleSource, tenants: usize, different: usize, kind: Kind) -> usize {
     let before = IN_USE.load(Ordering::Relaxed);
-    let domain = Tenants::builder("/srv/tenants")
-        .base(base.clone())
-        .adjust(|_, waf| waf.env(FixedEnv::default()))
-        .build()
-        .expect("a thread");
+    let watched = matches!(kind, Kind::Watched | Kind::WatchedAndAsked);
+    let mut builder = Tenants::builder("/srv/tenants").base(base.clone()).adjust(move |_, waf| {
+        let waf = waf.env(FixedEnv::default());
+        if watched { waf.quarantine(QuarantineConfig::default()) } else { waf }
+    });
+    if watched {
+        builder = builder.governor(Governor::new(&GovernorConfig { share: Some(0.7), ..GovernorConfig::default() }));
+    }
+    let domain = builder.build().expect("a thread");
     for number in 0..tenants {
         let text = format!("SecAction \"id:{},phase:1,pass,nolog\"\n", 1 + number % different);
         let source = RuleSource::Text { name: "site.conf".into(), text };
         let waf = domain.add(&format!("tenant-{number}"), &source).unwrap_or_else(|problem| panic!("{problem}"));
-        evaluate(&waf);
+        match kind {
+            Kind::Plain => evaluate(waf.transaction()),
+            Kind::Watched => {}
+            Kind::WatchedAndAsked => evaluate(admitted(&waf)),
+        }
     }
     assert_eq!(domain.releases().in_use, different);
     let taken = IN_USE.load(Ordering::Relaxed) - before;
@@ -55,8 +75,12 @@ fn taken(base: &RuleSource, tenants: usize, different: usize) -> usize {
     taken
 }
 
-fn evaluate(waf: &Waf) {
-    let mut exchange = waf.transaction();
+/// A tenant may be turned away where the machine is slow: it is asked for its requests all the same.
+fn admitted(waf: &Waf) -> Transaction {
+    waf.admit([203, 0, 113, 7].into()).unwrap_or_else(|_| waf.transaction())
+}
+
+fn evaluate(mut exchange: Transaction) {
     exchange.process_connection([203, 0, 113, 7].into(), 40000, [192, 0, 2, 1].into(), 80);
     exchange.process_request_line(b"GET", b"/?a=b", b"HTTP/1.1");
     exchange.add_request_header(b"Host", b"www.example");
@@ -65,28 +89,77 @@ fn evaluate(waf: &Waf) {
     exchange.process_logging();
 }
 
-fn compare(base: &RuleSource, same: usize, different: usize) {
-    let _alone = ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    // What is made once in a process.
-    taken(base, 1, 1);
-    let one = taken(base, 1, 1);
-    let (all, others) = (taken(base, same, 1), taken(base, different, different));
-    let ratio = |bytes: usize| bytes as f64 / one as f64;
-    println!("one tenant takes {one} bytes");
-    println!(
-        "{same} with the same rules take {:.2} of that, {} bytes for each more",
-        ratio(all),
-        (all - one) / (same - 1)
-    );
-    println!("{different} with different rules take {:.2} of that", ratio(others));
-    assert!(ratio(all) <= 1.2, "{same} with the same rules take {:.2} of one", ratio(all));
-    let expected = different as f64;
-    assert!((0.8 * expected..=1.2 * expected).contains(&ratio(others)), "{:.2}", ratio(others));
+/// What was measured.
+struct Figures {
+    what: String,
+    /// Bytes of one tenant.
+    one: usize,
+    same: usize,
+    different: usize,
+    /// Bytes of those with the same rules, and of those with different ones, together.
+    all_same: usize,
+    all_different: usize,
+}
+
+impl Figures {
+    fn measure(what: &str, base: &RuleSource, same: usize, different: usize) -> Figures {
+        let _alone = ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let taken = |tenants, different| taken(base, tenants, different, Kind::Plain);
+        // What is made once in a process.
+        taken(1, 1);
+        let one = taken(1, 1);
+        let (all_same, all_different) = (taken(same, 1), taken(different, different));
+        let figures = Figures { what: what.to_owned(), one, same, different, all_same, all_different };
+        println!("{what}: one tenant takes {one} bytes");
+        let (ratio, more) = (figures.ratio(all_same), figures.each_more());
+        println!("{what}: {same} with the same rules take {ratio:.2} of that, {more} bytes for each more");
+        println!("{what}: {different} with different rules take {:.2} of that", figures.ratio(all_different));
+        figures
+    }
+
+    fn ratio(&self, bytes: usize) -> f64 {
+        bytes as f64 / self.one as f64
+    }
+
+    /// Bytes that each tenant takes that has the rules of the first.
+    fn each_more(&self) -> usize {
+        (self.all_same - self.one) / (self.same - 1)
+    }
+
+    /// Those with the same rules take little more than one, those with different ones as much as that many.
+    fn hold(&self, each_more: usize) {
+        let Figures { what, same, different, .. } = self;
+        let (more, all) = (self.each_more(), self.ratio(self.all_same));
+        assert!(more <= each_more, "{what}: each more takes {more} bytes, at most {each_more} are right");
+        assert!(all <= 1.2, "{what}: {same} with the same rules take {all:.2} of one");
+        let (expected, others) = (*different as f64, self.ratio(self.all_different));
+        assert!(
+            (0.8 * expected..=1.2 * expected).contains(&others),
+            "{what}: {different} others take {others:.2} of one"
+        );
+    }
 }
 
 #[test]
 fn tenants_with_the_same_rules_take_little_more_than_one() {
-    compare(&RuleSource::Builtin, 200, 3);
+    Figures::measure("built-in rules", &RuleSource::Builtin, 200, 3).hold(1792);
+}
+
+/// Breakers and places for clients come with the requests that need them.
+#[test]
+fn who_is_not_asked_takes_no_memory_for_breakers_and_clients() {
+    let _alone = ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let each_more = |kind| {
+        let taken = |tenants| taken(&RuleSource::Builtin, tenants, 1, kind);
+        taken(1);
+        (taken(101) - taken(1)) / 100
+    };
+    let (idle, asked) = (each_more(Kind::Watched), each_more(Kind::WatchedAndAsked));
+    println!(
+        "built-in rules, with breakers and a part of the share: {idle} bytes for each more, {asked} when it is asked"
+    );
+    assert!(idle <= 2560, "{idle} bytes for a tenant that nobody asks");
+    assert!(asked <= 7168, "{asked} bytes for a tenant with a request");
 }
 
 /// With the Core Rule Set, where it is at hand (`FUSEWALL_CONFORMANCE_DIR`): takes a while in an unoptimised build.
@@ -94,10 +167,11 @@ fn tenants_with_the_same_rules_take_little_more_than_one() {
 #[ignore = "takes minutes"]
 fn a_thousand_tenants_with_the_core_rule_set_take_little_more_than_one() {
     let folder = std::env::var_os("FUSEWALL_CONFORMANCE_DIR").map_or("../shared/conformance".into(), PathBuf::from);
-    for setup in ["crs-pl1", "crs-pl4"] {
+    let measured = ["crs-pl1", "crs-pl4"].map(|setup| {
         let path = folder.join(format!("setup/{setup}.conf"));
         assert!(path.is_file(), "{} is not there", path.display());
-        println!("{setup}");
-        compare(&RuleSource::Paths(vec![path]), 1000, 10);
-    }
+        Figures::measure(setup, &RuleSource::Paths(vec![path]), 1000, 10)
+    });
+    // All figures are told before the first of them fails.
+    measured.iter().for_each(|figures| figures.hold(2048));
 }

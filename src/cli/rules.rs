@@ -70,7 +70,7 @@ impl RulesArgs {
     /// A key that cannot be read.
     pub fn loading(&self, limits: Limits) -> anyhow::Result<Loading> {
         let (bundle_key, cache, allow_empty) = (self.key()?, self.cache.clone(), self.allow_empty);
-        Ok(Loading { limits, bundle_key, cache, allow_empty, ..Loading::default() })
+        Ok(Loading { limits: limits.into(), bundle_key, cache, allow_empty, ..Loading::default() })
     }
 
     /// A builder with these rules.

@@ -11,6 +11,7 @@ pub mod text;
 pub use source::{Location, SourceId, SourceMap, Span};
 
 use serde::Serialize;
+use std::sync::Arc;
 
 /// How bad a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -88,11 +89,16 @@ impl Diagnostic {
     }
 }
 
-/// The findings of one load. Keeps at most `limit` of them and counts the rest.
+/// The findings of one load. Keeps at most `limit` of them and counts the rest. Clones share them until one is added.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diagnostics {
-    kept: Vec<Diagnostic>,
+    found: Arc<Found>,
     limit: usize,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+struct Found {
+    kept: Vec<Diagnostic>,
     errors: usize,
     dropped: usize,
     /// The codes of all findings, kept or not, each once.
@@ -102,46 +108,47 @@ pub struct Diagnostics {
 impl Diagnostics {
     /// Keeps at most `limit` findings.
     pub fn new(limit: usize) -> Self {
-        Diagnostics { kept: Vec::new(), limit, errors: 0, dropped: 0, codes: Vec::new() }
+        Diagnostics { found: Arc::default(), limit }
     }
 
     /// Adds a finding. Past the limit it is only counted.
     pub fn push(&mut self, diagnostic: Diagnostic) {
+        let found = Arc::make_mut(&mut self.found);
         if diagnostic.severity == Severity::Error {
-            self.errors += 1;
+            found.errors += 1;
         }
-        if !self.has(diagnostic.code) {
-            self.codes.push(diagnostic.code);
+        if !found.codes.contains(&diagnostic.code) {
+            found.codes.push(diagnostic.code);
         }
-        if self.kept.len() < self.limit {
-            self.kept.push(diagnostic);
+        if found.kept.len() < self.limit {
+            found.kept.push(diagnostic);
         } else {
-            self.dropped += 1;
+            found.dropped += 1;
         }
     }
 
     /// Whether there was a finding with this code, kept or not.
     pub fn has(&self, code: &str) -> bool {
-        self.codes.contains(&code)
+        self.found.codes.contains(&code)
     }
 
     /// How many errors were found, kept or not.
     pub fn errors(&self) -> usize {
-        self.errors
+        self.found.errors
     }
 
     /// How many findings were not kept.
     pub fn dropped(&self) -> usize {
-        self.dropped
+        self.found.dropped
     }
 
     /// The findings kept, in the order in which they were made.
     pub fn iter(&self) -> std::slice::Iter<'_, Diagnostic> {
-        self.kept.iter()
+        self.found.kept.iter()
     }
 
     /// Nothing found.
     pub fn is_empty(&self) -> bool {
-        self.kept.is_empty()
+        self.found.kept.is_empty()
     }
 }

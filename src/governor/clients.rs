@@ -1,15 +1,16 @@
-//! What the clients of a tenant have cost lately, by network, in a table of fixed size.
+//! What the clients of a tenant have cost lately, by network, in a table of bounded size, of which only what is needed is made.
 
 use super::atomic::{blend, change};
 use super::decaying::{Decaying, step};
 use super::network::Network;
+use once_cell::race::OnceBox;
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Places in the table.
-const SLOTS: usize = 1024;
-/// Places that a network may be found in.
+/// Sets of places in the table.
+const SETS: usize = 256;
+/// Places in a set: a network is found in one of them.
 const WAYS: usize = 4;
 /// A client is dear that costs more than so many times what the median network does (rounded up to a power of two).
 const FAR_ABOVE: u64 = 4;
@@ -36,11 +37,16 @@ pub(super) struct Client {
     pub(super) request: u64,
 }
 
+/// Places that networks share.
+type Set = [Slot; WAYS];
+
 /// The dearest networks of a tenant. Those that cost least give way to new ones, so no number of networks displaces a dear one.
 #[derive(Debug)]
 pub(super) struct Clients {
     keys: RandomState,
-    slots: Box<[Slot]>,
+    /// Made for the first network, and each set for the first that falls into it: of a thousand tenants few have many clients. Of two
+    /// threads that make one at once one wins, and none waits.
+    sets: OnceBox<[OnceBox<Set>; SETS]>,
     /// The step for which the two below were worked out.
     surveyed: AtomicU64,
     /// Above this a client is dear; `u64::MAX`: there is nobody to compare it with.
@@ -49,19 +55,21 @@ pub(super) struct Clients {
 
 impl Clients {
     pub(super) fn new() -> Self {
-        let slots = std::iter::repeat_with(Slot::default).take(SLOTS).collect();
-        Clients { keys: RandomState::new(), slots, surveyed: AtomicU64::new(0), mark: AtomicU64::new(u64::MAX) }
+        let (surveyed, mark) = (AtomicU64::new(0), AtomicU64::new(u64::MAX));
+        Clients { keys: RandomState::new(), sets: OnceBox::new(), surveyed, mark }
     }
 
-    fn places(&self, network: Network) -> (u64, impl Iterator<Item = &Slot>) {
+    /// The tag of a network, and the number of the set that it falls into.
+    fn place(&self, network: Network) -> (u64, usize) {
         let tag = self.keys.hash_one(network.number()) | 1;
-        let first = ((tag >> 8) as usize % (SLOTS / WAYS)) * WAYS;
-        (tag, self.slots.iter().skip(first).take(WAYS))
+        (tag, (tag >> 8) as usize % SETS)
     }
 
     /// What is known of a client.
     pub(super) fn look_up(&self, network: Network, now: u64) -> Client {
-        let (tag, mut places) = self.places(network);
+        let (tag, set) = self.place(network);
+        let set = self.sets.get().and_then(|sets| sets.get(set)).and_then(OnceBox::get);
+        let mut places = set.into_iter().flatten();
         let Some(slot) = places.find(|slot| slot.tag.load(Ordering::Relaxed) == tag) else { return Client::default() };
         Client { cost: slot.cost.get(step(now)), request: slot.request.load(Ordering::Relaxed) }
     }
@@ -70,14 +78,16 @@ impl Clients {
     /// requests cost is learnt while they run, so that it is known before the first of them ends.
     pub(super) fn book(&self, network: Network, nanos: u64, request: u64, ended: bool, now: u64) {
         let step = step(now);
-        let (tag, mut places) = self.places(network);
-        if let Some(slot) = places.find(|slot| slot.tag.load(Ordering::Relaxed) == tag) {
+        let (tag, set) = self.place(network);
+        let sets = self.sets.get_or_init(|| Box::new(std::array::from_fn(|_| OnceBox::new())));
+        let Some(places) = sets.get(set).map(|set| set.get_or_init(Box::default)) else { return };
+        if let Some(slot) = places.iter().find(|slot| slot.tag.load(Ordering::Relaxed) == tag) {
             slot.cost.add(nanos, step);
             match ended {
                 true => blend(&slot.request, request, 64),
                 false => _ = slot.request.fetch_max(request, Ordering::Relaxed),
             }
-        } else if let Some(slot) = self.places(network).1.min_by_key(|slot| slot.cost.get(step)) {
+        } else if let Some(slot) = places.iter().min_by_key(|slot| slot.cost.get(step)) {
             slot.tag.store(tag, Ordering::Relaxed);
             slot.cost.set(nanos, step);
             slot.request.store(request.max(1), Ordering::Relaxed);
@@ -103,7 +113,8 @@ impl Clients {
         }
         // By powers of two: the median need not be known any better, and this takes no memory.
         let (mut octaves, mut networks, mut total) = ([0_u32; 64], 0_u32, 0_u64);
-        for slot in self.slots.iter().filter(|slot| slot.tag.load(Ordering::Relaxed) != 0) {
+        let places = self.sets.get().into_iter().flatten().filter_map(OnceBox::get).flatten();
+        for slot in places.filter(|slot| slot.tag.load(Ordering::Relaxed) != 0) {
             let cost = slot.cost.get(step);
             if cost < LEAST_COST {
                 continue;
@@ -175,6 +186,19 @@ mod tests {
         assert!((0..500).all(|number| !is_dear(&clients, number, 20 * STEP)));
         // Costs fade, and with them the reason.
         assert!(!is_dear(&clients, 900, 400 * STEP));
+    }
+
+    #[test]
+    fn places_are_made_for_those_who_come() {
+        let clients = Clients::new();
+        assert_eq!(clients.look_up(network(1), STEP), Client::default());
+        assert!(clients.sets.get().is_none());
+        for _ in 0..3 {
+            book(&clients, 1, 1_000_000, STEP);
+        }
+        assert_eq!(clients.look_up(network(1), STEP).cost, 3_000_000);
+        let made = clients.sets.get().into_iter().flatten().filter(|set| set.get().is_some());
+        assert_eq!(made.count(), 1);
     }
 
     #[test]

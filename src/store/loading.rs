@@ -80,8 +80,8 @@ impl std::error::Error for LoadReport {}
 /// How to load.
 #[derive(Debug, Clone, Default)]
 pub struct Loading {
-    /// Limits of both sides.
-    pub limits: Limits,
+    /// Limits of both sides. Clones share them: each of many tenants has them.
+    pub limits: Arc<Limits>,
     /// Switches of the planner.
     pub options: Options,
     /// Whose bundles are trusted; without it none.

@@ -211,7 +211,7 @@ impl Slot {
     /// was asked for.
     pub fn new(first: Candidate, keep: usize, degraded: Option<Arc<str>>) -> Self {
         let next = AtomicU64::new(first.number + 1);
-        let changing = Mutex::new(Past { older: VecDeque::with_capacity(keep), keep, minimum: None });
+        let changing = Mutex::new(Past { older: VecDeque::new(), keep, minimum: None });
         Slot { current: ArcSwap::from_pointee(Deployed::new(first, degraded)), next, changing }
     }
 

@@ -7,13 +7,14 @@ use crate::files::Files;
 use crate::limits::Limits;
 use crate::plan::Artefacts;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// What a ruleset has taken from a bundle or from the cache. That bytes are automata can be seen from them; that they are those
 /// of the patterns beside them only compiling shows.
 #[derive(Debug)]
 pub struct Unverified {
     pub(super) artefacts: Artefacts,
-    pub(super) limits: Limits,
+    pub(super) limits: Arc<Limits>,
     pub(super) source: RuleSource,
     /// The files of a bundle; without them the rules are read where they came from.
     pub(super) carried: Option<Carried>,

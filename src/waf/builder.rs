@@ -97,7 +97,7 @@ impl WafBuilder {
     /// Limits other than the default ones.
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Self {
-        self.loading.limits = limits;
+        self.loading.limits = Arc::new(limits);
         self
     }
 
@@ -306,10 +306,10 @@ impl WafBuilder {
     /// service then.
     pub fn build(mut self) -> Result<Waf, LoadReport> {
         if self.resolver.is_some() && self.loading.limits.block_lists == 0 {
-            self.loading.limits.block_lists = 16;
+            Arc::make_mut(&mut self.loading.limits).block_lists = 16;
         }
         if self.uploads.is_some() && self.loading.limits.upload_bytes == 0 {
-            self.loading.limits.upload_bytes = Limits::UPLOAD_BYTES;
+            Arc::make_mut(&mut self.loading.limits).upload_bytes = Limits::UPLOAD_BYTES;
         }
         self.loading.supplies = self.supplied();
         if let Some(remote) = self.remote.take() {

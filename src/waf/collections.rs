@@ -1,13 +1,14 @@
 //! Where a WAF keeps persistent collections: chosen when it is built, held as long as it lives.
 
 use crate::diag::Diagnostics;
-use crate::engine::persist::{Collections, Committed, Record, RecordId, Unavailable, Update};
+use crate::engine::persist::Collections;
+#[cfg(feature = "persist")]
 use crate::limits::Limits;
 use crate::program::Program;
 #[cfg(feature = "persist")]
 use crate::program::Step;
 use crate::store::MemoryCollections;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 /// What the builder was told.
 pub(super) enum Keeping {
@@ -45,7 +46,7 @@ impl Kept {
 impl Keeping {
     /// Opens the store for that program. `now` is seconds since 1970. `None`: it cannot be opened, which is among the findings.
     pub(super) fn open(&self, program: &Program, now: u64, found: &mut Diagnostics) -> Option<Kept> {
-        let in_memory = || Some(Kept::plain(Arc::new(WhenNeeded::new(&program.limits))));
+        let in_memory = || Some(Kept::plain(Arc::new(MemoryCollections::new(&program.limits))));
         match self {
             Keeping::Given(store) => Some(Kept::plain(Arc::clone(store))),
             #[cfg(feature = "persist")]
@@ -59,28 +60,6 @@ impl Keeping {
                 in_memory()
             }
         }
-    }
-}
-
-/// Records in memory, which takes none before the first is made: of a thousand tenants few have any.
-struct WhenNeeded {
-    limits: Limits,
-    store: OnceLock<MemoryCollections>,
-}
-
-impl WhenNeeded {
-    fn new(limits: &Limits) -> Self {
-        WhenNeeded { limits: limits.clone(), store: OnceLock::new() }
-    }
-}
-
-impl Collections for WhenNeeded {
-    fn load(&self, id: &RecordId<'_>, now: u64) -> Result<Option<Record>, Unavailable> {
-        self.store.get().map_or(Ok(None), |store| store.load(id, now))
-    }
-
-    fn commit(&self, id: &RecordId<'_>, update: &Update<'_>, now: u64) -> Result<Committed, Unavailable> {
-        self.store.get_or_init(|| MemoryCollections::new(&self.limits)).commit(id, update, now)
     }
 }
 

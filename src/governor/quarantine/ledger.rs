@@ -2,7 +2,8 @@
 
 use super::super::atomic::{Counter, change};
 use super::super::decaying::Decaying;
-use std::sync::atomic::{AtomicU64, Ordering};
+use once_cell::race::OnceBox;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 /// One evaluation in a fading sum: a sum of whole ones would lose its last bit every time it fades.
 const ONE: u64 = 1 << 10;
@@ -28,6 +29,12 @@ pub(super) struct Ledger {
     evaluations: Counter,
     fuel: Counter,
     worst: AtomicU64,
+    suspicions: OnceBox<Suspicions>,
+}
+
+/// What may be brought against a rule. A rule that enforces and keeps to its price never needs it.
+#[derive(Debug, Default)]
+pub(super) struct Suspicions {
     over_price: Counter,
     panics: Counter,
     /// Of the last seconds.
@@ -37,6 +44,12 @@ pub(super) struct Ledger {
     pub(super) dear_networks: Networks,
     /// Networks for which it was over its price, or panicked.
     pub(super) fault_networks: Networks,
+    /// How often it went off, one after the other.
+    pub(super) times: AtomicU32,
+    /// Cheap evaluations since it is tried.
+    pub(super) probes: AtomicU32,
+    /// Evaluations that were asked for since.
+    pub(super) asked: AtomicU64,
 }
 
 impl Ledger {
@@ -44,10 +57,31 @@ impl Ledger {
         self.evaluations.add(1);
         self.fuel.add(fuel);
         self.worst.fetch_max(fuel, Ordering::Relaxed);
-        self.over_price.add(over_price.into());
-        self.panics.add(panicked.into());
+        if over_price || panicked {
+            let suspicions = self.suspicions();
+            suspicions.over_price.add(over_price.into());
+            suspicions.panics.add(panicked.into());
+        }
     }
 
+    /// Made the first time, once for each rule; of two threads that make it at once one wins, and none waits.
+    pub(super) fn suspicions(&self) -> &Suspicions {
+        self.suspicions.get_or_init(Box::default)
+    }
+
+    pub(super) fn account(&self) -> Account {
+        let suspicions = self.suspicions.get();
+        Account {
+            evaluations: self.evaluations.get(),
+            fuel: self.fuel.get(),
+            worst: self.worst.load(Ordering::Relaxed),
+            over_price: suspicions.map_or(0, |suspicions| suspicions.over_price.get()),
+            panics: suspicions.map_or(0, |suspicions| suspicions.panics.get()),
+        }
+    }
+}
+
+impl Suspicions {
     /// Notes whether an evaluation was dear; answers how many there were in the last seconds, and how many of them were dear.
     pub(super) fn weigh(&self, dear: bool, step: u64) -> (u64, u64) {
         self.recent.add(ONE, step);
@@ -63,16 +97,6 @@ impl Ledger {
         self.dear.set(0, step);
         self.dear_networks.clear();
         self.fault_networks.clear();
-    }
-
-    pub(super) fn account(&self) -> Account {
-        Account {
-            evaluations: self.evaluations.get(),
-            fuel: self.fuel.get(),
-            worst: self.worst.load(Ordering::Relaxed),
-            over_price: self.over_price.get(),
-            panics: self.panics.get(),
-        }
     }
 }
 
@@ -121,11 +145,22 @@ mod tests {
     fn evaluations_are_weighed_by_what_was_lately() {
         let ledger = Ledger::default();
         for _ in 0..1000 {
-            ledger.weigh(false, 0);
+            ledger.suspicions().weigh(false, 0);
         }
-        assert_eq!(ledger.weigh(true, 0), (1001, 1));
+        assert_eq!(ledger.suspicions().weigh(true, 0), (1001, 1));
         // Eight steps are two seconds: half of it counts.
-        assert_eq!(ledger.weigh(true, 8), (501, 1));
+        assert_eq!(ledger.suspicions().weigh(true, 8), (501, 1));
         assert_eq!(ledger.account(), Account::default());
+    }
+
+    #[test]
+    fn a_rule_that_keeps_to_its_price_is_only_counted() {
+        let ledger = Ledger::default();
+        ledger.note(7, false, false);
+        ledger.note(5, false, false);
+        assert!(ledger.suspicions.get().is_none());
+        ledger.note(9, true, false);
+        ledger.note(0, false, true);
+        assert_eq!(ledger.account(), Account { evaluations: 4, fuel: 21, worst: 9, over_price: 1, panics: 1 });
     }
 }

@@ -2,6 +2,7 @@
 
 use super::super::network::Network;
 use super::PERIOD;
+use once_cell::race::OnceBox;
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -21,13 +22,13 @@ struct Slot {
 #[derive(Debug)]
 pub(super) struct Offenders {
     keys: RandomState,
-    slots: Box<[Slot]>,
+    /// Made for the first of them.
+    slots: OnceBox<[Slot; SLOTS]>,
 }
 
 impl Offenders {
     pub(super) fn new() -> Self {
-        let slots = std::iter::repeat_with(Slot::default).take(SLOTS).collect();
-        Offenders { keys: RandomState::new(), slots }
+        Offenders { keys: RandomState::new(), slots: OnceBox::new() }
     }
 
     /// The keyed hash of a network.
@@ -35,14 +36,17 @@ impl Offenders {
         self.keys.hash_one(network.number())
     }
 
-    fn find(&self, network: Network, now: u64) -> (u64, Option<&Slot>) {
+    /// The tag of a network, and its place.
+    fn find(&self, network: Network, now: u64) -> (u64, usize) {
         let hash = self.hash(network);
-        ((hash & !0xff) | ((now / PERIOD) & 0xff) | 0x100, self.slots.get((hash >> 32) as usize % SLOTS))
+        ((hash & !0xff) | ((now / PERIOD) & 0xff) | 0x100, (hash >> 32) as usize % SLOTS)
     }
 
     /// Notes that a network has found a fault in a rule; answers in how many rules it had before, and has now.
     pub(super) fn note(&self, network: Network, rule: u32, now: u64) -> (u32, u32) {
-        let (tag, Some(slot)) = self.find(network, now) else { return (0, 0) };
+        let (tag, place) = self.find(network, now);
+        let slots = self.slots.get_or_init(|| Box::new(std::array::from_fn(|_| Slot::default())));
+        let Some(slot) = slots.get(place) else { return (0, 0) };
         if slot.tag.swap(tag, Ordering::Relaxed) != tag {
             slot.rules.store(0, Ordering::Relaxed);
         }
@@ -53,8 +57,11 @@ impl Offenders {
 
     /// In how many rules a network has found a fault.
     pub(super) fn count(&self, network: Network, now: u64) -> u32 {
-        let (tag, slot) = self.find(network, now);
-        slot.filter(|slot| slot.tag.load(Ordering::Relaxed) == tag)
+        let Some(slots) = self.slots.get() else { return 0 };
+        let (tag, place) = self.find(network, now);
+        slots
+            .get(place)
+            .filter(|slot| slot.tag.load(Ordering::Relaxed) == tag)
             .map_or(0, |slot| slot.rules.load(Ordering::Relaxed).count_ones())
     }
 }

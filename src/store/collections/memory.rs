@@ -6,7 +6,7 @@ use crate::engine::persist::{Collections, Committed, Record, RecordId, RecordLim
 use crate::limits::Limits;
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 /// Shards, at most.
 const SHARDS: usize = 64;
@@ -37,7 +37,13 @@ const SHARDS: usize = 64;
 /// ```
 #[derive(Debug)]
 pub struct MemoryCollections {
-    shards: Vec<Mutex<Shard>>,
+    /// Made with the first record: of a thousand tenants few have any.
+    shards: OnceLock<Box<[Mutex<Shard>]>>,
+    count: usize,
+    /// Of one shard.
+    most_records: usize,
+    most_bytes: usize,
+    journal: bool,
     hasher: RandomState,
     limits: RecordLimits,
 }
@@ -54,19 +60,25 @@ impl MemoryCollections {
         // Small stores have few shards: each must hold its share of records of the largest size.
         let by_bytes = limits.collection_bytes / record.record_bytes.saturating_mul(16).max(1);
         let count = (limits.collection_records / 64).min(by_bytes).clamp(1, SHARDS);
-        let (records, bytes) = (limits.collection_records / count, limits.collection_bytes / count);
-        let shards = (0..count).map(|_| Mutex::new(Shard::new(records.max(1), bytes, journal))).collect();
-        MemoryCollections { shards, hasher: RandomState::new(), limits: record }
+        MemoryCollections {
+            shards: OnceLock::new(),
+            count,
+            most_records: (limits.collection_records / count).max(1),
+            most_bytes: limits.collection_bytes / count,
+            journal,
+            hasher: RandomState::new(),
+            limits: record,
+        }
     }
 
     /// Records held, expired ones that were not yet removed included.
     pub fn records(&self) -> usize {
-        self.shards.iter().map(|shard| lock(shard).records()).sum()
+        self.shards().iter().map(|shard| lock(shard).records()).sum()
     }
 
     /// Bytes that records take, about: an upper bound. At most [`Limits::collection_bytes`].
     pub fn bytes(&self) -> usize {
-        self.shards.iter().map(|shard| lock(shard).bytes()).sum()
+        self.shards().iter().map(|shard| lock(shard).bytes()).sum()
     }
 
     /// How large a record may become.
@@ -75,17 +87,17 @@ impl MemoryCollections {
         &self.limits
     }
 
-    /// The shards, to be flushed one after the other.
-    #[cfg(feature = "persist")]
+    /// The shards; none before the first record.
     pub(super) fn shards(&self) -> &[Mutex<Shard>] {
-        &self.shards
+        self.shards.get().map_or(&[], |shards| shards)
     }
 
     /// The shard of an id as bytes.
     pub(super) fn shard(&self, id: &[u8]) -> Option<MutexGuard<'_, Shard>> {
-        let count = self.shards.len().max(1) as u64;
-        let at = usize::try_from(self.hasher.hash_one(id) % count).unwrap_or(0);
-        self.shards.get(at).map(lock)
+        let made = || Mutex::new(Shard::new(self.most_records, self.most_bytes, self.journal));
+        let shards = self.shards.get_or_init(|| std::iter::repeat_with(made).take(self.count).collect());
+        let at = usize::try_from(self.hasher.hash_one(id) % self.count.max(1) as u64).unwrap_or(0);
+        shards.get(at).map(lock)
     }
 }
 
@@ -96,6 +108,9 @@ pub(super) fn lock(shard: &Mutex<Shard>) -> MutexGuard<'_, Shard> {
 
 impl Collections for MemoryCollections {
     fn load(&self, id: &RecordId<'_>, now: u64) -> Result<Option<Record>, Unavailable> {
+        if self.shards().is_empty() {
+            return Ok(None);
+        }
         let Some(id) = key::encode(id) else { return Ok(None) };
         let copy = self.shard(&id).and_then(|shard| shard.get(&id, now).cloned());
         Ok(copy.map(|mut record| {

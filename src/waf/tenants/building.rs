@@ -65,7 +65,7 @@ impl TenantsBuilder {
     /// Limits other than the default ones, for each tenant by itself.
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Self {
-        self.loading.limits = limits;
+        self.loading.limits = Arc::new(limits);
         self
     }
 
