@@ -13,7 +13,9 @@ use crate::meter::{Exhausted, Meter, Price};
 pub(super) const PER_BYTE: u64 = 2;
 /// Fuel for one pair: the entry in the list of fields.
 const PER_PAIR: u64 = 12;
-/// A pair takes two bytes or more, but for the last.
+/// Fuel for a `%` that begins no escape: it is put back on its own.
+const PER_BROKEN: u64 = 2;
+/// A pair takes two bytes or more, but for the last. A byte that is no escape takes less than its part of a pair.
 pub(super) const PRICE: Price = Price::per_byte(PER_PAIR, PER_BYTE + PER_PAIR / 2);
 
 /// Reads a query string into arguments.
@@ -124,9 +126,9 @@ impl Pairs {
                         rest = after;
                         continue;
                     }
-                    self.broken_escape(fields, report)?;
+                    self.broken_escape(fields, report, meter)?;
                 }
-                Escape::Percent => self.broken_escape(fields, report)?,
+                Escape::Percent => self.broken_escape(fields, report, meter)?,
                 Escape::None => {}
             }
             match byte {
@@ -160,7 +162,7 @@ impl Pairs {
     }
 
     fn end_pair(&mut self, fields: &mut Fields, report: &mut Report, meter: &mut Meter) -> Result<(), Exhausted> {
-        self.broken_escape(fields, report)?;
+        self.broken_escape(fields, report, meter)?;
         if self.piece != Piece::Empty {
             meter.charge(PER_PAIR)?;
             fields.push_stored(self.kind, std::mem::take(&mut self.name), std::mem::take(&mut self.value));
@@ -170,9 +172,13 @@ impl Pairs {
     }
 
     /// Puts back what turned out not to be an escape.
-    fn broken_escape(&mut self, fields: &mut Fields, report: &mut Report) -> Result<(), Exhausted> {
+    fn broken_escape(&mut self, fields: &mut Fields, report: &mut Report, meter: &mut Meter) -> Result<(), Exhausted> {
+        if self.escape == Escape::None {
+            return Ok(());
+        }
+        meter.charge(PER_BROKEN)?;
         match std::mem::replace(&mut self.escape, Escape::None) {
-            Escape::None => return Ok(()),
+            Escape::None => {}
             Escape::Percent => self.put(b"%", fields)?,
             Escape::Digit(digit) => self.put(&[b'%', digit], fields)?,
         }
