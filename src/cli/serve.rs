@@ -142,7 +142,7 @@ fn builder(rules: &RulesArgs, config: &Config) -> WafBuilder {
         };
         Some((name.as_bytes(), value.into_encoded_bytes()))
     });
-    let builder = rules.builder().limits(limits).data_dir().uploads(DiskUploads::new());
+    let builder = rules.builder().limits(limits).data_dir().uploads(DiskUploads::new()).remember_automata();
     let mut builder = builder.env(SystemEnv::with_variables(variables));
     if config.governor.share.is_some() {
         builder = builder.tenant(Governor::new(&config.governor).tenant("serve", 1));

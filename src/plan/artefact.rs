@@ -72,7 +72,8 @@ pub type Artefacts = BTreeMap<Pattern, Artefact>;
 /// Artefacts that have become automata again.
 #[derive(Debug, Default)]
 pub struct Unpacked {
-    pub(super) made: BTreeMap<Pattern, Made>,
+    /// Each with what it was made of.
+    pub(super) made: BTreeMap<Pattern, (Made, Artefact)>,
     /// How many were of no use: damaged, or beyond the limits.
     pub refused: usize,
 }
@@ -196,10 +197,10 @@ pub fn unpack(artefacts: &Artefacts, limits: &Limits, threads: usize) -> Unpacke
     let list: Vec<_> = artefacts.iter().collect();
     let opened = in_parallel(&list, threads, |(pattern, artefact), scratch| artefact.open(pattern, limits, scratch));
     let mut unpacked = Unpacked::default();
-    for ((pattern, _), opened) in list.into_iter().zip(opened) {
+    for ((pattern, artefact), opened) in list.into_iter().zip(opened) {
         match opened {
             Some(Ok(made)) => {
-                unpacked.made.insert(pattern.clone(), made);
+                unpacked.made.insert(pattern.clone(), (made, artefact.clone()));
             }
             _ => unpacked.refused += 1,
         }

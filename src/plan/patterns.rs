@@ -66,7 +66,7 @@ pub(super) fn compile(
     let mut known = unpacked.made;
     let known: Vec<_> = drafts
         .iter()
-        .map(|draft| Mutex::new(known.remove(&draft.pattern).filter(|made| made.want == draft.want)))
+        .map(|draft| Mutex::new(known.remove(&draft.pattern).filter(|(made, _)| made.want == draft.want)))
         .collect();
     let work: Vec<_> = drafts.iter().zip(&known).collect();
     let done = in_parallel(&work, threads(), |(draft, known), _| {
@@ -129,8 +129,9 @@ pub(super) fn make(pattern: &Pattern, want: Want, limits: &Limits) -> Result<Mad
     Ok(Made { want, automaton, requirements, constructs: parsed.constructs })
 }
 
-fn compile_one(draft: &PatternDraft, known: Option<Made>, keep: bool, limits: &Limits) -> Compiled {
+fn compile_one(draft: &PatternDraft, known: Option<(Made, Artefact)>, keep: bool, limits: &Limits) -> Compiled {
     let rule = draft.rule;
+    let (known, packed) = known.unzip();
     let made = known.map_or_else(|| make(&draft.pattern, draft.want, limits), Ok);
     let made = made.map_err(|failure| match failure {
         Failure::Syntax(error) => {
@@ -145,7 +146,7 @@ fn compile_one(draft: &PatternDraft, known: Option<Made>, keep: bool, limits: &L
     let made = made.map_err(Box::new)?;
     let metered = made.automaton.exact() == Exact::Metered;
     let warning = if metered { captures_inside(draft, &made.constructs) } else { None };
-    let artefact = keep.then(|| Artefact::of(&made));
+    let artefact = keep.then(|| packed.unwrap_or_else(|| Artefact::of(&made)));
     Ok(Done { made, plain: plain(&draft.pattern, limits), warning, artefact })
 }
 

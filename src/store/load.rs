@@ -224,7 +224,9 @@ fn load_source(
     let recorder = Recorder::new(files, pack);
     let base = host.map(|host| Recorder::new(host, false));
     let host = base.as_ref().map(|base| base as &dyn Files);
-    let ruleset = parse(Reading { source, files: &recorder, host }, loading, &Artefacts::new(), &mut found);
+    // What this process has made itself is as good as made now: nobody has to compare it later.
+    let own = loading.remembered.as_ref().map(|remembered| remembered.recall(&loading.limits)).unwrap_or_default();
+    let ruleset = parse(Reading { source, files: &recorder, host }, loading, &own, &mut found);
     let mut recorded = recorder.finish();
     recorded.hashes.extend(base.map(|base| base.finish().hashes).into_iter().flatten().map(behind));
     let content = ContentHash::new(source, &recorded.hashes, loading);
@@ -240,13 +242,18 @@ fn load_source(
                 Artefacts::new()
             }
         };
-        let (drafted, unpacked) = while_unpacking(&known, &loading.limits, || draft(ruleset, loading, &mut found));
-        let damaged = unpacked.refused > 0;
+        let at_hand = if known.is_empty() { &own } else { &known };
+        let (drafted, unpacked) = while_unpacking(at_hand, &loading.limits, || draft(ruleset, loading, &mut found));
+        let damaged = unpacked.refused > 0 && !known.is_empty();
         if let Some(cache) = cache.as_ref().filter(|_| damaged) {
             found.diagnostics.push(cache::useless(&cache.path(&identity), &"automata in it are damaged"));
         }
         let cache = cache.filter(|_| known.is_empty() || damaged).filter(|_| recorded.unusable.is_none());
-        let (checked, artefacts, mut report) = finish(drafted, loading, unpacked, pack || cache.is_some(), found)?;
+        let keep = pack || cache.is_some() || loading.remembered.is_some();
+        let (checked, artefacts, mut report) = finish(drafted, loading, unpacked, keep, found)?;
+        if let Some(remembered) = loading.remembered.as_ref().filter(|_| known.is_empty()) {
+            remembered.keep(&loading.limits, artefacts.clone());
+        }
         let bundle = |source, carried, artefacts| {
             let engine = bundle::ENGINE.to_owned();
             Bundle { engine, identity, source, carried, artefacts }

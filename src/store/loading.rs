@@ -3,6 +3,7 @@
 use super::bundle::BundleKey;
 use super::confined::Capabilities;
 use super::releases::Releases;
+use super::remembered::Remembered;
 use super::unverified::Unverified;
 use crate::diag::{Diagnostic, Diagnostics, Severity, SourceMap, json, text};
 use crate::limits::Limits;
@@ -100,4 +101,6 @@ pub struct Loading {
     pub base: Option<Arc<RuleSource>>,
     /// With whom equal rulesets are shared; without it with nobody.
     pub releases: Option<Arc<Releases>>,
+    /// What remembers automata from one load to the next, for rules that come again and again with little changed.
+    pub remembered: Option<Arc<Remembered>>,
 }
