@@ -4,7 +4,8 @@
 //!
 //! The way of a request: `transaction` takes the calls of the host, in their order, and drives one
 //! [`Exchange`](fusewall::host::exchange::Exchange); `intervention` hands its refusal over; `log_line` and `audit` write down what
-//! was found. The way of rules: `rules_set` takes what the host was configured with, `rules` reads, nests and compiles it.
+//! was found. The way of rules: `rules_set` takes what the host was configured with, `rules` reads, nests and compiles it, and
+//! `counters` keeps what they count.
 //!
 //! Three things hold for every function. It answers an error, and never crashes, if it is called with nothing, with a handle of
 //! another kind or out of order (`handle`). No panic crosses into the host (`barrier`). And while the host configures itself nothing
@@ -15,6 +16,7 @@
 mod audit;
 mod barrier;
 mod bodies;
+mod counters;
 mod engine;
 mod handle;
 mod headers;

@@ -72,7 +72,11 @@ fn what_matched(record: &MatchRecord, rule: Option<&Rule>) -> String {
         _ => {}
     }
     let mut letters = operator.chars();
-    let operator: String = letters.next().into_iter().flat_map(char::to_uppercase).chain(letters).collect();
+    let operator: String = match operator {
+        "streq" => "StrEq".to_owned(),
+        "strmatch" => "StrMatch".to_owned(),
+        _ => letters.next().into_iter().flat_map(char::to_uppercase).chain(letters).collect(),
+    };
     format!(
         "Matched \"Operator `{}' with parameter `{}' against variable `{}' (Value: `{}' )",
         operator,

@@ -2,6 +2,7 @@
 //! compiled when they are complete.
 
 use crate::audit;
+use crate::counters::Counters;
 use fusewall::diag::json::JsonDiagnostic;
 use fusewall::diag::{Diagnostics, Severity, SourceMap};
 use fusewall::host::audit::AuditLog;
@@ -113,7 +114,7 @@ fn read<'a>(pieces: impl Iterator<Item = &'a RulePiece>) -> Result<usize, Refuse
 fn compile(layers: Vec<Vec<RulePiece>>) -> Result<Arc<Ready>, Refused> {
     let before = RELEASES.counts().compiled;
     let builder = Waf::builder().rules(RuleSource::Layers(layers)).allow_empty();
-    let built = builder.releases(RELEASES.clone()).uploads(DiskUploads::new()).build();
+    let built = builder.releases(RELEASES.clone()).uploads(DiskUploads::new()).collections(Counters).build();
     let waf = built.map_err(|report| Refused::by(&report))?;
     if RELEASES.counts().compiled != before {
         warn(waf.report());

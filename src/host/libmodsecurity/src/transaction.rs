@@ -268,3 +268,34 @@ pub unsafe extern "C" fn msc_transaction_cleanup(transaction: *mut Transaction) 
     // SAFETY: as the host promises.
     guarded((), || drop(unsafe { Handle::release(transaction) }));
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::intervention::{ModSecurityIntervention, msc_intervention, msc_intervention_cleanup};
+    use crate::{msc_cleanup, msc_create_rules_set, msc_init, msc_process_request_headers, msc_rules_cleanup};
+
+    /// A panic is a refusal, then and later: whatever comes, the host is never told that the request may pass.
+    #[test]
+    fn a_panic_breaks_the_transaction_and_nothing_else() {
+        let (engine, rules) = (msc_init(), msc_create_rules_set());
+        // SAFETY: all are handles, and given back once.
+        unsafe {
+            let broken = msc_new_transaction(engine, rules, ptr::null_mut());
+            let other = msc_new_transaction(engine, rules, ptr::null_mut());
+            assert_eq!(with(broken, |_| panic!("on purpose")), ERROR);
+            assert_eq!(msc_process_request_headers(broken), ERROR);
+            for _ in 0..2 {
+                let (url, log) = (ptr::null_mut(), ptr::null_mut());
+                let mut told = ModSecurityIntervention { status: 200, pause: 0, url, log, disruptive: 0 };
+                assert_eq!(msc_intervention(broken, &raw mut told), 1);
+                assert_eq!((told.status, told.disruptive), (500, 1));
+                msc_intervention_cleanup(&raw mut told);
+            }
+            assert_eq!((msc_process_request_headers(other), msc_intervention(other, ptr::null_mut())), (DONE, 0));
+            [broken, other].into_iter().for_each(|transaction| msc_transaction_cleanup(transaction));
+            msc_rules_cleanup(rules);
+            msc_cleanup(engine);
+        }
+    }
+}

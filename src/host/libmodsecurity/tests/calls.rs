@@ -385,3 +385,78 @@ fn the_audit_log() {
     // SAFETY: handles.
     unsafe { [set, around].into_iter().for_each(|set| assert_eq!(msc_rules_cleanup(set), 0)) };
 }
+
+/// A client is one client, whichever context a request of his meets.
+#[test]
+fn contexts_count_together() {
+    let server = Host::new(
+        "SecRuleEngine On\nSecAction \"id:1,phase:1,pass,nolog,initcol:ip=%{REMOTE_ADDR},setvar:ip.seen=+1\"\n\
+         SecRule IP:seen \"@gt 2\" \"id:2,phase:1,deny,status:429\"",
+    );
+    let location = msc_create_rules_set();
+    add(location, "SecAction id:3,phase:1,pass,nolog").unwrap();
+    merge(location, server.rules).unwrap();
+    let statuses = [server.rules, location, server.rules].map(|rules| {
+        // SAFETY: handles and texts.
+        unsafe {
+            let transaction = msc_new_transaction(server.engine, rules, ptr::null_mut());
+            assert_eq!(msc_process_connection(transaction, c"192.0.2.99".as_ptr(), 1, c"::1".as_ptr(), 2), 1);
+            msc_process_request_headers(transaction);
+            let refused = refused(transaction).map(|(status, _)| status);
+            msc_transaction_cleanup(transaction);
+            refused
+        }
+    });
+    assert_eq!(statuses, [None, None, Some(429)]);
+    // SAFETY: a handle.
+    unsafe { assert_eq!(msc_rules_cleanup(location), 0) };
+}
+
+/// Whatever the order of calls: no crash, no second end, and what has been refused is refused once.
+#[test]
+fn calls_in_any_order() {
+    let host = Host::new(RULES);
+    let mut random: u64 = 17;
+    let mut next = |below: u64| {
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (random >> 33) % below
+    };
+    let mut refusals = 0;
+    for _ in 0..2000 {
+        let transaction = host.begin();
+        let (mut refused_here, mut logged) = (0, 0);
+        for _ in 0..next(20) {
+            let (text, leak) = (c"1".as_ptr(), c"X-Leak".as_ptr().cast());
+            // SAFETY: a handle and texts.
+            unsafe {
+                match next(14) {
+                    0 => uri(transaction, c"/?q=attack"),
+                    1 => form(transaction),
+                    2 => msc_process_connection(transaction, text, -1, text, 70_000),
+                    3 => msc_process_request_headers(transaction),
+                    4 => body(transaction, b"q=attack"),
+                    5 => msc_request_body_from_file(transaction, c"/dev/null".as_ptr()),
+                    6 => msc_process_request_body(transaction),
+                    7 => msc_add_response_header(transaction, leak, text.cast()),
+                    8 => msc_process_response_headers(transaction, 200, text),
+                    9 => msc_append_response_body(transaction, text.cast(), 1),
+                    10 => msc_process_response_body(transaction),
+                    11 => msc_update_status_code(transaction, -1),
+                    12 => {
+                        logged += msc_process_logging(transaction);
+                        0
+                    }
+                    _ => {
+                        refused_here += c_int::from(refused(transaction).is_some());
+                        0
+                    }
+                };
+            }
+        }
+        assert!(refused_here <= 1 && logged <= 1);
+        refusals += refused_here;
+        // SAFETY: a handle.
+        unsafe { msc_transaction_cleanup(transaction) };
+    }
+    assert!(refusals > 100, "{refusals}");
+}

@@ -7,6 +7,8 @@ use std::process::Command;
 pub struct Debian {
     pub nginx: PathBuf,
     pub module: PathBuf,
+    /// Its own rules: `modsecurity.conf` and what that names.
+    pub rules: PathBuf,
 }
 
 const MODULE: &str = "usr/lib/nginx/modules/ngx_http_modsecurity_module.so";
@@ -19,7 +21,8 @@ pub fn find() -> Option<Debian> {
 }
 
 fn inside(root: &Path) -> Option<Debian> {
-    let found = Debian { nginx: root.join("usr/sbin/nginx"), module: root.join(MODULE) };
+    let (nginx, module) = (root.join("usr/sbin/nginx"), root.join(MODULE));
+    let found = Debian { nginx, module, rules: root.join("etc/nginx") };
     (found.nginx.exists() && found.module.exists()).then_some(found)
 }
 

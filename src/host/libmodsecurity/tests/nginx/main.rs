@@ -131,15 +131,23 @@ fn the_core_rule_set_as_an_operator_has_it() {
         eprintln!("left out: the Core Rule Set (FUSEWALL_CONFORMANCE_DIR)");
         return;
     };
-    let rules = conformance.join("setup/crs-pl1.conf");
     // A hundred locations have the rules of the server: they are compiled once, or this would take very long.
     let locations: String = (0..100).map(|number| format!("location /{number}/ {{}}\n")).collect();
     let http = format!(
-        "modsecurity on;\nmodsecurity_rules_file {};\nserver {{ listen LISTEN; root HERE/html;\n{locations}}}",
-        rules.display()
+        "modsecurity on;\nmodsecurity_rules_file HERE/main.conf;\nserver {{ listen LISTEN; root HERE/html;\n{locations}}}"
     );
     let site = Site::new(debian, &http);
-    let _nginx = site.start();
+    // What the package brings, but for the place of the log.
+    let own = |name: &str| std::fs::read_to_string(site.debian.rules.join(name)).expect("rules of the package");
+    site.write(
+        "modsecurity.conf",
+        &own("modsecurity.conf").replace("/var/log/nginx", &format!("{}/logs", site.path().display())),
+    );
+    site.write("unicode.mapping", &own("unicode.mapping"));
+    let crs = conformance.join("crs").display().to_string();
+    let include = format!("Include modsecurity.conf\nSecRuleEngine On\nInclude {crs}/crs-setup.conf.example\n");
+    site.write("main.conf", &format!("{include}Include {crs}/rules/*.conf\n"));
+    let nginx = site.start();
     let status = |target: &str| get(&site, target).status;
     assert_eq!((status("/?id=17&name=smith"), status("/7/?page=two")), (200, 404));
     assert_eq!((status("/?id=1%27%20or%20%271%27=%271"), status("/7/?q=<script>alert(1)</script>")), (403, 403));
@@ -148,6 +156,9 @@ fn the_core_rule_set_as_an_operator_has_it() {
     assert_eq!((post(b"comment=nice+weather"), post(b"file=../../../../etc/passwd")), (405, 403));
     let log = site.log();
     assert!(log.contains("[id \"949110\"]") && log.contains("Access denied with code 403 (phase 2)"), "{log}");
+    drop(nginx);
+    let audit = std::fs::read_to_string(site.path().join("logs/modsec_audit.log")).expect("an audit log");
+    assert!(audit.contains("[id \"941100\"]") && audit.contains("Host: www.example"), "{audit}");
 }
 
 /// Workers come and go, requests do not notice.

@@ -18,7 +18,7 @@ const SHORT: Duration = Duration::from_millis(10);
 /// A folder with a configuration.
 pub struct Site {
     folder: TempDir,
-    debian: Debian,
+    pub debian: Debian,
     pub address: SocketAddr,
 }
 
