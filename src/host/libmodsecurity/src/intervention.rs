@@ -45,12 +45,12 @@ pub unsafe extern "C" fn msc_intervention(
     transaction: *mut Transaction,
     intervention: *mut ModSecurityIntervention,
 ) -> c_int {
-    let judge = || match unsafe {
+    let judge = || {
         // SAFETY: as the host promises.
-        Handle::own(transaction)
-    } {
-        Some(request) if !request.broken => verdict(request),
-        _ => Some(failed()),
+        match unsafe { Handle::own(transaction) } {
+            Some(request) if !request.broken => verdict(request),
+            _ => Some(failed()),
+        }
     };
     let Some(verdict) = guarded(Some(failed()), judge) else { return 0 };
     if !intervention.is_null() {

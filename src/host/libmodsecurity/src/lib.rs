@@ -11,7 +11,10 @@
 //! another kind or out of order (`handle`). No panic crosses into the host (`barrier`). And while the host configures itself nothing
 //! is started that a fork would tear apart: threads that compile have ended when a call returns, the one that writes the audit log
 //! starts with the first record.
-#![cfg_attr(not(test), deny(clippy::panic, clippy::unreachable))]
+#![cfg_attr(
+    not(test),
+    deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::unreachable)
+)]
 
 mod audit;
 mod barrier;
