@@ -458,5 +458,5 @@ fn calls_in_any_order() {
         // SAFETY: a handle.
         unsafe { msc_transaction_cleanup(transaction) };
     }
-    assert!(refusals > 100, "{refusals}");
+    assert!(refusals > 20, "{refusals}");
 }
