@@ -2,8 +2,11 @@
 //! has asked for it.
 
 fn main() {
-    for argument in ["-soname,libmodsecurity.so.3", "-z,nodelete"] {
-        println!("cargo:rustc-cdylib-link-arg=-Wl,{argument}");
-    }
     println!("cargo:rerun-if-changed=build.rs");
+    // Other linkers have other words for it, and no such hosts.
+    if std::env::var("CARGO_CFG_TARGET_OS").is_ok_and(|system| system == "linux") {
+        for argument in ["-soname,libmodsecurity.so.3", "-z,nodelete"] {
+            println!("cargo:rustc-cdylib-link-arg=-Wl,{argument}");
+        }
+    }
 }

@@ -22,10 +22,12 @@ static RELEASES: LazyLock<Arc<Releases>> = LazyLock::new(Arc::default);
 /// The rules of a context.
 #[derive(Debug, Default)]
 pub struct Rules {
-    /// Those of the contexts around it, the outermost first, and its own.
-    layers: Vec<Vec<RulePiece>>,
+    /// Those of the contexts around it, the outermost first.
+    around: Vec<Vec<RulePiece>>,
+    /// Its own.
+    own: Vec<RulePiece>,
     /// How many rules its own are.
-    own: usize,
+    count: usize,
     /// Compiled, unless something has been added since.
     ready: Option<Arc<Ready>>,
 }
@@ -53,29 +55,31 @@ impl Rules {
     }
 
     fn add(&mut self, piece: RulePiece) -> Result<usize, Refused> {
-        let before = self.layers.last().map(Vec::as_slice).unwrap_or_default();
-        let all = read(before.iter().chain([&piece]))?;
-        let new = all.saturating_sub(self.own);
-        self.own = all;
-        match self.layers.last_mut() {
-            Some(own) => own.push(piece),
-            None => self.layers.push(vec![piece]),
-        }
+        let all = read(self.own.iter().chain([&piece]))?;
+        let new = all.saturating_sub(self.count);
+        self.count = all;
+        self.own.push(piece);
         self.ready = None;
         Ok(new)
     }
 
     /// Nests these rules in those of the context around them, and compiles the whole.
     pub fn nest_in(&mut self, outer: &mut Rules) -> Result<usize, Refused> {
-        let ready = match self.layers.is_empty() {
+        let around: Vec<_> = outer.layers().chain(self.around.iter().cloned()).collect();
+        let ready = match self.own.is_empty() && self.around.is_empty() {
             // A context without rules of its own has those around it, and need not compile them again.
             true => outer.ready()?,
-            false => compile(outer.layers.iter().chain(&self.layers).cloned().collect())?,
+            false => compile(around.iter().cloned().chain([self.own.clone()]).collect())?,
         };
-        self.layers.splice(0..0, outer.layers.iter().cloned());
+        self.around = around;
         let rules = ready.waf.loaded().program().ruleset.rules.len();
         self.ready = Some(ready);
-        Ok(rules.saturating_sub(self.own))
+        Ok(rules.saturating_sub(self.count))
+    }
+
+    /// All that a request of this context passes, the outermost first.
+    fn layers(&self) -> impl Iterator<Item = Vec<RulePiece>> {
+        self.around.iter().chain([&self.own]).filter(|layer| !layer.is_empty()).cloned()
     }
 
     /// The rules, compiled now if nobody has done so.
@@ -83,7 +87,7 @@ impl Rules {
         match &self.ready {
             Some(ready) => Ok(ready.clone()),
             None => {
-                let ready = compile(self.layers.clone())?;
+                let ready = compile(self.layers().collect())?;
                 Ok(self.ready.insert(ready).clone())
             }
         }

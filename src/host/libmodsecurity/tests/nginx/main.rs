@@ -24,6 +24,7 @@ modsecurity_rules_file HERE/main.conf;
 client_body_buffer_size 1k;
 server {
     listen LISTEN;
+    listen unix:HERE/socket;
     root HERE/html;
     location / {}
     location /watched/ { modsecurity_rules 'SecRuleEngine DetectionOnly'; }
@@ -99,6 +100,8 @@ fn requests_are_judged() {
     let secret = ask(site.address, "GET", "/secret.html", "", b"");
     assert!(secret.as_ref().map_or(true, |answer| !answer.text.contains("the secret")), "{secret:?}");
     assert_eq!(status("/excepted/?order=1"), 404);
+    // A client without an address.
+    assert_eq!(["/", "/?q=<script>"].map(|target| site.ask_socket(target)), [200, 403]);
     drop(nginx);
 
     let log = site.log();
@@ -216,4 +219,15 @@ fn broken_rules_are_named() {
     site.configure(&HTTP.replace("SecRuleRemoveById 10", "SecAction id:10,phase:1,pass"));
     let said = check();
     assert!(said.contains("rule id 10 is taken"), "{said}");
+
+    // What loads, and is probably not meant, is told once.
+    site.configure(HTTP);
+    site.write("main.conf", &format!("{good}SecRule REMOTE_ADDR \"@rbl list.example\" \"id:16,phase:1,deny\"\n"));
+    let said = check();
+    let warnings: Vec<_> = said.lines().filter(|line| line.starts_with("Fusewall: warning: File: ")).collect();
+    assert!(
+        said.contains("test is successful") && warnings.iter().all(|line| line.contains("/main.conf. Line: 18.")),
+        "{said}"
+    );
+    assert!(!warnings.is_empty(), "{said}");
 }

@@ -5,6 +5,7 @@ use std::fs;
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::fs::{MetadataExt, symlink};
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::thread::sleep;
@@ -95,6 +96,16 @@ impl Site {
             sleep(SHORT);
         }
         Running { site: self, process }
+    }
+
+    /// The status of an answer over the socket in the folder.
+    pub fn ask_socket(&self, target: &str) -> u16 {
+        let mut stream = UnixStream::connect(self.path().join("socket")).expect("it listens");
+        let request = format!("GET {target} HTTP/1.1\r\nHost: www.example\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).expect("it reads");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("an answer");
+        answer.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status")
     }
 
     pub fn log(&self) -> String {
