@@ -4,7 +4,9 @@
 #![allow(unsafe_code)]
 
 use fusewall::Waf;
+use fusewall::governor::Identities;
 use std::net::{IpAddr, Ipv4Addr};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 const RULES: &str = r#"
 SecRuleEngine On
@@ -60,7 +62,43 @@ fn cases(waf: &Waf) -> bool {
     held
 }
 
+/// The first ids of processes that were forked from one: never the same, though they come at the same moment.
+fn ids_after_a_fork() -> bool {
+    let ids = Identities::new();
+    let now = || SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis());
+    let moment = now() + 50;
+    let mut ends = [0; 2];
+    // SAFETY: `ends` is a valid place for the answer.
+    assert_eq!(unsafe { libc::pipe(ends.as_mut_ptr()) }, 0);
+    let worker = || {
+        // SAFETY: this process has one thread, so the child may go on as it likes.
+        let pid = unsafe { libc::fork() };
+        if pid == 0 {
+            while now() < moment {}
+            let id = ids.next_id();
+            // SAFETY: so many bytes stand there.
+            let written = unsafe { libc::write(ends[1], id.as_ptr().cast(), id.len()) };
+            std::process::exit(i32::from(written != 28));
+        }
+        pid
+    };
+    let workers = [worker(), worker(), worker()];
+    let mut seen = Vec::new();
+    for pid in workers {
+        let (mut id, mut status) = ([0_u8; 28], 0);
+        // SAFETY: both are valid places for the answers.
+        let (read, waited) =
+            unsafe { (libc::read(ends[0], id.as_mut_ptr().cast(), id.len()), libc::waitpid(pid, &raw mut status, 0)) };
+        if read != 28 || waited != pid || status != 0 || seen.contains(&id) {
+            return false;
+        }
+        seen.push(id);
+    }
+    true
+}
+
 fn main() {
+    assert!(ids_after_a_fork());
     let waf = Waf::builder().rules_text("c_caller.conf", RULES).build().expect("the rules load");
     let workers: Vec<libc::pid_t> = (0..4)
         .map(|_| {

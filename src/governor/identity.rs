@@ -34,6 +34,8 @@ impl Identities {
         let mut hasher = self.keys.build_hasher();
         hasher.write_u64(count);
         hasher.write_u64(millis);
+        // A process that forks hands its key and count on.
+        hasher.write_u32(std::process::id());
         let mut text = [b'0'; 28];
         let _ = write!(text.as_mut_slice(), "{:012x}{:016x}", millis & 0xffff_ffff_ffff, hasher.finish());
         Identity { text }

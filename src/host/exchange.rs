@@ -9,10 +9,10 @@
 //! [`finish`](Exchange::finish). The calls without `chunk` in them start a phase: the host then calls
 //! [`step`](Exchange::step) until it answers [`Turn::Done`], and may do other work, on any thread, between two steps.
 
-use crate::engine::{AuditRecord, Interruption, InterruptionAction, Policy, Reason, RulePolicy, Step};
+use crate::engine::{AuditRecord, Interruption, InterruptionAction, MatchRecord, Policy, Reason, RulePolicy, Step};
 use crate::governor::{Report, Shed};
 use crate::meter::Scope;
-use crate::rule::{EngineMode, LimitAction, Phase};
+use crate::rule::{AuditSettings, EngineMode, LimitAction, Phase};
 use crate::waf::{Transaction, Waf};
 use std::net::SocketAddr;
 
@@ -207,6 +207,11 @@ impl Exchange {
         Ok(Self::of(waf.admit(ends.client.ip())?, ends, policy))
     }
 
+    /// A new exchange whose id the host has chosen.
+    pub fn with_id(waf: &Waf, unique_id: &str, ends: Ends, policy: BodyPolicy) -> Self {
+        Self::of(waf.transaction_with_id(unique_id), ends, policy)
+    }
+
     fn of(mut tx: Transaction, ends: Ends, policy: BodyPolicy) -> Self {
         tx.process_connection(ends.client.ip(), ends.client.port(), ends.server.ip(), ends.server.port());
         if policy.over_limit == Unread::Pass {
@@ -316,6 +321,11 @@ impl Exchange {
             return Chunk::Cut(taken);
         }
         Chunk::Taken
+    }
+
+    /// The host could not read the request body, or not all of it: rules see REQBODY_ERROR with `why` as its message.
+    pub fn fail_request_body(&mut self, why: &'static str) {
+        self.tx.fail_request_body(why);
     }
 
     /// The request body is complete, or as complete as it gets: starts phase 2.
@@ -456,6 +466,26 @@ impl Exchange {
     /// The matches so far that go to the error log, after the first `seen` records; and how many records there are.
     pub fn log_lines(&self, seen: usize) -> (Vec<String>, usize) {
         (self.tx.error_log_lines(seen), self.tx.records().len())
+    }
+
+    /// The same as records, for hosts that write lines of their own.
+    pub fn logged_records(&self, seen: usize) -> (Vec<MatchRecord>, usize) {
+        (self.tx.logged_records(seen), self.tx.records().len())
+    }
+
+    /// What has ended the exchange, if the engine has.
+    pub fn interruption(&self) -> Option<Interruption> {
+        self.tx.interruption()
+    }
+
+    /// What was inspected of the response body.
+    pub fn response_body(&self) -> &[u8] {
+        self.tx.response_body()
+    }
+
+    /// How the audit log of this exchange's rules is to be written.
+    pub fn audit_settings(&self) -> &AuditSettings {
+        self.tx.audit_settings()
     }
 
     /// Tells the status that the client got in the end.

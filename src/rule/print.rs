@@ -42,6 +42,13 @@ impl Ruleset {
     }
 }
 
+impl Test {
+    /// The operator and what it looks for, such as `!@rx ^a`.
+    pub fn to_seclang(&self) -> String {
+        String::from_utf8_lossy(&operator(self)).into_owned()
+    }
+}
+
 impl Rule {
     /// The rule as SecLang: one line, and one for each link of its chain.
     pub fn to_seclang(&self) -> String {

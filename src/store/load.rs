@@ -6,7 +6,7 @@ use super::bundle::{self, Bundle, Carried, Hashes, Identity, Recorder};
 use super::cache::{self, Cache, Found};
 use super::checked::Checked;
 use super::confined::{Capabilities, Confined};
-use super::loading::{LoadReport, Loading, RuleSource};
+use super::loading::{LoadReport, Loading, RulePiece, RuleSource};
 use super::release::{Compilation, ContentHash, Release};
 use super::releases::Releases;
 use super::unverified::Unverified;
@@ -441,22 +441,41 @@ fn parse(
     found: &mut Findings,
 ) -> Ruleset {
     let (own, own_files) = builtin();
-    let part = |source, files, rights| match source {
-        &RuleSource::Builtin => Part { entry: entry(&own), files: &own_files as &dyn Files, rights: Rights::All },
-        other => Part { entry: entry(other), files, rights },
-    };
-    let base = loading.base.as_deref().zip(host).map(|(base, host)| part(base, host, Rights::All));
-    let parts: Vec<_> = base.into_iter().chain([part(source, files, loading.capabilities.rights())]).collect();
+    // The base stands before everything else.
+    let base = loading.base.as_deref().zip(host);
+    let base = base.map(|(base, host)| parts(base, (&own, &own_files), (host, Rights::All), usize::MAX));
+    let rules = parts(source, (&own, &own_files), (files, loading.capabilities.rights()), 0);
+    let parts: Vec<_> = base.into_iter().flatten().chain(rules).collect();
     let known =
         |pattern: &Pattern| known.get(pattern).map(|artefact| Accepted { back_reference: artefact.back_reference });
     seclang::read(&parts, &loading.limits, &known, &mut found.sources, &mut found.diagnostics)
 }
 
-fn entry(source: &RuleSource) -> Entry<'_> {
+/// Where the reading of a source begins: of several parts, those of its layers stand the deeper the further inside they are.
+fn parts<'a>(
+    source: &'a RuleSource,
+    (own, own_files): (&'a RuleSource, &'a dyn Files),
+    (files, rights): (&'a dyn Files, Rights),
+    depth: usize,
+) -> Vec<Part<'a>> {
+    let part = |entry, depth| Part { entry, files, rights, depth };
     match source {
-        RuleSource::Paths(paths) => Entry::Paths(paths),
-        RuleSource::Text { name, text } => Entry::Text { name, text: text.as_bytes() },
-        // `builtin` has made files of it.
-        RuleSource::Builtin => Entry::Paths(&[]),
+        RuleSource::Paths(paths) => vec![part(Entry::Paths(paths), depth)],
+        RuleSource::Text { name, text } => vec![part(Entry::Text { name, text: text.as_bytes() }, depth)],
+        RuleSource::Builtin => match own {
+            RuleSource::Paths(paths) => {
+                vec![Part { entry: Entry::Paths(paths), files: own_files, rights: Rights::All, depth }]
+            }
+            _ => Vec::new(),
+        },
+        RuleSource::Layers(layers) => {
+            let piece = |piece: &'a RulePiece, further| match piece {
+                RulePiece::Path(path) => part(Entry::Paths(std::slice::from_ref(path)), further),
+                RulePiece::Text { name, text } => part(Entry::Text { name, text: text.as_bytes() }, further),
+            };
+            let deeper = |further| depth.saturating_add(further);
+            let layers = layers.iter().enumerate();
+            layers.flat_map(|(at, layer)| layer.iter().map(move |one| piece(one, deeper(at)))).collect()
+        }
     }
 }

@@ -26,6 +26,33 @@ pub enum RuleSource {
     },
     /// The rules that come with the binary.
     Builtin,
+    /// Rules of contexts that stand in each other, such as a server and a location in it: the outermost first. What a context says
+    /// counts more than what those around it say, and removes and updates their rules, too; its rules run before theirs, as in
+    /// libmodsecurity.
+    ///
+    /// ```
+    /// use fusewall::{Waf, store::{RulePiece, RuleSource}};
+    /// let layer = |name: &str, text: &str| vec![RulePiece::Text { name: name.into(), text: text.into() }];
+    /// let server = layer("server", "SecRuleEngine On\nSecAction id:1,phase:1,pass\nSecAction id:2,phase:1,deny");
+    /// let location = layer("location", "SecAction id:3,phase:1,pass\nSecRuleRemoveById 2");
+    /// let waf = Waf::builder().rules(RuleSource::Layers(vec![server, location])).build().expect("they load");
+    /// assert_eq!(waf.loaded().program().ruleset.rules.iter().map(|rule| rule.id.0).collect::<Vec<_>>(), [3, 1]);
+    /// ```
+    Layers(Vec<Vec<RulePiece>>),
+}
+
+/// A piece of the rules of one context.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RulePiece {
+    /// A file or a folder.
+    Path(PathBuf),
+    /// A text; relative includes are looked for beside `name`.
+    Text {
+        /// Its name in diagnostics.
+        name: String,
+        /// SecLang.
+        text: String,
+    },
 }
 
 /// What a load found, whether it succeeded or not.

@@ -33,7 +33,7 @@ pub use collections::{DiskCollections, DiskError, Restored};
 pub use confined::Capabilities;
 pub use files::DiskFiles;
 pub use load::{Compiled, Prepared, compile, load, prepare, restore};
-pub use loading::{LoadReport, Loading, RuleSource};
+pub use loading::{LoadReport, Loading, RulePiece, RuleSource};
 pub use release::{ContentHash, Release};
 pub use releases::{Counts, Releases};
 pub use remembered::Remembered;

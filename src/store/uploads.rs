@@ -48,6 +48,8 @@ impl DiskUploads {
             let mut hasher = self.keys.build_hasher();
             hasher.write_u64(count);
             hasher.write_u64(which);
+            // A process that forks hands its key and count on.
+            hasher.write_u32(std::process::id());
             hasher.finish()
         };
         format!("upload-{:016x}{:016x}", half(0), half(1))

@@ -87,6 +87,13 @@ impl WafBuilder {
         self
     }
 
+    /// Rules from anywhere.
+    #[must_use]
+    pub fn rules(mut self, source: RuleSource) -> Self {
+        self.source = Some(source);
+        self
+    }
+
     /// The rules that come with the engine.
     #[must_use]
     pub fn rules_builtin(mut self) -> Self {

@@ -225,6 +225,21 @@ impl Transaction {
         self.tell(Phase::RequestHeaders, |inner| inner.set_rule_policy(policy), |_| {});
     }
 
+    /// Says that the host could not read the request body, or not all of it: rules see REQBODY_ERROR with `why` as its message, and the
+    /// verdict says that the body is not inspected. To be told before [`process_request_body`](Self::process_request_body).
+    ///
+    /// ```
+    /// let rules = "SecRuleEngine On\nSecRequestBodyAccess On\nSecRule REQBODY_ERROR \"!@eq 0\" \"id:1,phase:2,deny,status:400\"";
+    /// let waf = fusewall::Waf::builder().rules_text("r.conf", rules).build().expect("they load");
+    /// let mut exchange = waf.transaction();
+    /// exchange.process_request_headers();
+    /// exchange.fail_request_body("its file cannot be read");
+    /// assert_eq!(exchange.process_request_body().expect("it is refused").status, 400);
+    /// ```
+    pub fn fail_request_body(&mut self, why: &'static str) {
+        self.tell(Phase::RequestBody, |inner| inner.fail_request_body(why), |_| {});
+    }
+
     /// Notes in the verdict that the host lets something pass without inspection.
     pub fn note_uninspected(&mut self, what: &'static str) {
         self.tell(Phase::RequestBody, |inner| inner.note_uninspected(what), |_| {});

@@ -12,7 +12,7 @@ mod serial;
 
 use fusewall::engine::FixedEnv;
 use fusewall::files::MemoryFiles;
-use fusewall::store::{BundleKey, RuleSource, compile};
+use fusewall::store::{BundleKey, RulePiece, RuleSource, compile};
 use fusewall::{Transaction, Waf, WafBuilder};
 use minisign::KeyPair;
 use sha2::{Digest, Sha256};

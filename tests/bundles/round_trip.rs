@@ -41,6 +41,14 @@ fn texts_and_the_built_in_rules_can_be_bundled() {
     let waf = from_bundle(signed(&bytes)).unwrap();
     assert!(get(&waf, "acd").interruption().is_some());
 
+    let piece = |text: &str| RulePiece::Text { name: "my.conf".into(), text: text.into() };
+    let outer = vec![RulePiece::Path("outer.conf".into()), piece("SecAction id:2,phase:1,pass")];
+    let layers = RuleSource::Layers(vec![outer, Vec::new(), vec![piece("SecAction id:3,phase:1,deny,status:409")]]);
+    let files = MemoryFiles::new().with("outer.conf", "SecRuleEngine On\nSecAction id:1,phase:1,deny,status:401");
+    let bytes = compile(&layers, &files, &Default::default()).unwrap().bytes;
+    let waf = from_bundle(signed(&bytes)).unwrap();
+    assert_eq!(get(&waf, "acd").interruption().unwrap().status, 409);
+
     let bytes = compile(&RuleSource::Builtin, &MemoryFiles::new(), &Default::default()).unwrap().bytes;
     let waf = from_bundle(signed(&bytes)).unwrap();
     let builtin = builder().build().unwrap();

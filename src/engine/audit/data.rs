@@ -49,6 +49,8 @@ pub struct AuditRecord {
     pub engine: EngineMode,
     /// `SecComponentSignature`s.
     pub components: Vec<String>,
+    /// Who stands between the host and the engine, where somebody does.
+    pub connector: String,
     /// `SecServerSignature`.
     pub server_signature: Option<String>,
     /// Application, session and user, where rules name them.

@@ -79,7 +79,7 @@ struct Trailer {
 #[derive(serde::Serialize)]
 struct Producer {
     modsecurity: &'static str,
-    connector: &'static str,
+    connector: String,
     secrules_engine: &'static str,
     components: Vec<String>,
 }
@@ -327,7 +327,7 @@ impl Writer<'_> {
         Trailer {
             producer: Producer {
                 modsecurity: super::PRODUCER,
-                connector: "",
+                connector: self.text(self.record.connector.as_bytes(), "producer.connector"),
                 secrules_engine: match self.record.engine {
                     EngineMode::On => "Enabled",
                     EngineMode::Off => "Disabled",

@@ -16,6 +16,15 @@ use crate::rule::{BodyProcessor, EngineMode, Phase, Variable, XmlIntoArgs};
 const QUANTUM: usize = 64 << 10;
 
 impl Transaction {
+    /// Notes that the host could not tell the request body, or not all of it: REQBODY_ERROR, with `why` as its message, and the
+    /// verdict says that the body is not inspected. To be told before phase 2.
+    pub fn fail_request_body(&mut self, why: &'static str) {
+        if self.inspects_request_body() {
+            self.scratch.report.fail(why);
+            self.scratch.flags.note("request body");
+        }
+    }
+
     /// Starts on the body of phase 2 or 4.
     pub(super) fn begin_body(&mut self, phase: Phase) -> Result<(), Exhausted> {
         match self.decoding(phase) {

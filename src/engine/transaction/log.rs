@@ -85,6 +85,7 @@ impl Transaction {
             response: self.audit_response(status, mask.as_ref()),
             engine: state.mode,
             components: settings.component_signatures.iter().map(|name| name.to_string()).collect(),
+            connector: String::new(),
             server_signature: settings.server_signature.as_deref().map(str::to_owned),
             web_app: self.web_app(mask.as_ref()),
             rules: self.rule_texts(&messages),
@@ -116,9 +117,14 @@ impl Transaction {
     /// Error-log lines of the matches that log, after the first `seen` records, free of what rules hide. If rules of phase 5
     /// hide values, lines and records asked for before it show no value at all.
     pub fn error_log_lines(&self, seen: usize) -> Vec<String> {
+        self.logged_records(seen).iter().map(MatchRecord::error_log_line).collect()
+    }
+
+    /// The same as records, for hosts that write lines of their own.
+    pub fn logged_records(&self, seen: usize) -> Vec<MatchRecord> {
         let records = self.scratch.records.iter().skip(seen).filter(|record| record.log);
         let mask = self.mask();
-        records.map(|record| hidden(mask.as_ref(), record).error_log_line()).collect()
+        records.map(|record| hidden(mask.as_ref(), record)).collect()
     }
 
     /// A text of the exchange, such as its target, with asterisks over what rules hide.

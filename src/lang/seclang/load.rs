@@ -7,7 +7,7 @@ use super::names::{Support, find, offered};
 use super::reader::Reader;
 use super::rules::Drafts;
 use super::settings::{self, Pending};
-use super::{Known, codes, data, finish, update};
+use super::{Known, Part, codes, data, finish, update};
 use crate::diag::{Diagnostic, Diagnostics, SourceMap, Span};
 use crate::files::Files;
 use crate::limits::Limits;
@@ -63,15 +63,16 @@ impl<'a> Loader<'a> {
     }
 
     /// Goes on to rules that are reached otherwise and may do other things. A chain does not go on from one part into the next.
-    pub fn part(&mut self, files: &'a dyn Files, rights: Rights) {
+    pub fn part(&mut self, part: &Part<'a>) {
         self.drafts.end_of_rules(&mut self.reader);
-        (self.reader.files, self.reader.rights) = (files, rights);
+        (self.reader.files, self.reader.rights, self.drafts.depth) = (part.files, part.rights, part.depth);
     }
 
     /// Everything read: resolves, checks, and hands the ruleset over.
     pub fn finish(mut self) -> Ruleset {
         self.drafts.end_of_rules(&mut self.reader);
         self.pending.finish(&mut self.settings, &mut self.reader);
+        self.drafts.innermost_first();
         finish::ruleset(self.settings, self.drafts, &mut self.reader)
     }
 

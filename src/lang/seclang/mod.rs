@@ -75,6 +75,9 @@ pub struct Part<'a> {
     pub files: &'a dyn Files,
     /// What the rules may do.
     pub rights: Rights,
+    /// How far inside the rules stand, as those of a location in a server do: rules of greater depth run first. Settings, removals and
+    /// updates follow the order of the parts.
+    pub depth: usize,
 }
 
 /// Reads rules, part by part: one ruleset. All findings of all files go to `diagnostics`; after an error the ruleset must not be used.
@@ -88,7 +91,7 @@ pub fn read(
     let nowhere = MemoryFiles::new();
     let mut loader = load::Loader::new(&nowhere, limits, known, sources, diagnostics);
     for part in parts {
-        loader.part(part.files, part.rights);
+        loader.part(part);
         match part.entry {
             Entry::Paths(paths) => paths.iter().for_each(|path| loader.top(path)),
             Entry::Text { name, text } => loader.text(name, text),
@@ -107,7 +110,7 @@ pub fn load(
     sources: &mut SourceMap,
     diagnostics: &mut Diagnostics,
 ) -> Ruleset {
-    let part = Part { entry: Entry::Paths(paths), files, rights: Rights::All };
+    let part = Part { entry: Entry::Paths(paths), files, rights: Rights::All, depth: 0 };
     read(&[part], limits, &|_| None, sources, diagnostics)
 }
 
@@ -131,6 +134,6 @@ pub fn load_text(
     sources: &mut SourceMap,
     diagnostics: &mut Diagnostics,
 ) -> Ruleset {
-    let part = Part { entry: Entry::Text { name, text }, files, rights: Rights::All };
+    let part = Part { entry: Entry::Text { name, text }, files, rights: Rights::All, depth: 0 };
     read(&[part], limits, &|_| None, sources, diagnostics)
 }

@@ -8,6 +8,7 @@ use super::text::Text;
 use super::{codes, operator, target};
 use crate::diag::{Diagnostic, Span};
 use crate::rule::{Operator, Phase, Selector, Target, Test, Variable};
+use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -20,6 +21,8 @@ pub(super) struct Drafts {
     /// Where each id in use was given.
     pub ids: HashMap<u64, Span>,
     defaults: [Option<Rc<Actions>>; 5],
+    /// How far inside what is read now stands.
+    pub depth: usize,
     /// The last rule has `chain`: the next one is its link.
     open: Option<Span>,
     conditions: usize,
@@ -36,6 +39,7 @@ pub(super) struct Draft {
     pub file: Arc<str>,
     pub span: Span,
     pub removed: bool,
+    depth: usize,
 }
 
 /// A head or link.
@@ -54,6 +58,7 @@ pub(super) struct DraftMarker {
     pub label: Arc<str>,
     pub before: usize,
     pub span: Span,
+    depth: usize,
 }
 
 /// Actions that only a chain's first rule can have (as in v2).
@@ -149,8 +154,8 @@ impl Drafts {
                 let phase = own.phase.unwrap_or(Phase::RequestBody);
                 let defaults = self.default_of(phase);
                 let conditions = vec![condition(defaults.merged(&own))];
-                let file = file.clone();
-                self.rules.push(Draft { id, phase, conditions, defaults, file, span: directive.span, removed: false });
+                let (file, span, depth) = (file.clone(), directive.span, self.depth);
+                self.rules.push(Draft { id, phase, conditions, defaults, file, span, removed: false, depth });
             }
         }
         self.open = chained;
@@ -221,7 +226,23 @@ impl Drafts {
             reader.error(codes::ARGUMENT, word.span, "the marker has no name", "write `SecMarker END-OF-CHECKS`");
         }
         let label = word.text.show().into();
-        self.markers.push(DraftMarker { label, before: self.rules.len(), span: directive.span });
+        let (before, span, depth) = (self.rules.len(), directive.span, self.depth);
+        self.markers.push(DraftMarker { label, before, span, depth });
+    }
+
+    /// Everything is read: what stands further inside comes first, with its markers.
+    pub fn innermost_first(&mut self) {
+        let depths: Vec<usize> = self.rules.iter().map(|rule| rule.depth).collect();
+        if depths.is_sorted_by(|before, after| before >= after) {
+            return;
+        }
+        for marker in &mut self.markers {
+            let own = marker.depth;
+            let deeper = depths.iter().filter(|depth| **depth > own).count();
+            let beside = depths.iter().take(marker.before).filter(|depth| **depth == own).count();
+            marker.before = deeper + beside;
+        }
+        self.rules.sort_by_key(|rule| Reverse(rule.depth));
     }
 
     /// Nothing more can continue a chain: one that is open gets a link that never matches, which is how v2 and v3 take it.

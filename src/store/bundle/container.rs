@@ -11,7 +11,7 @@ use super::carried::{Carried, Hashes};
 use crate::limits::Limits;
 use crate::plan::{Artefact, Artefacts, Options};
 use crate::rule::Pattern;
-use crate::store::RuleSource;
+use crate::store::{RulePiece, RuleSource};
 use crate::wire::{Damaged, Reader, Writer};
 use sha2::{Digest, Sha256};
 use std::path::PathBuf;
@@ -158,6 +158,28 @@ fn store_source(source: &RuleSource, writer: &mut Writer) {
             writer.bytes(text.as_bytes());
         }
         RuleSource::Builtin => writer.byte(2),
+        RuleSource::Layers(layers) => {
+            writer.byte(3);
+            writer.number(layers.len());
+            for layer in layers {
+                writer.number(layer.len());
+                layer.iter().for_each(|piece| store_piece(piece, writer));
+            }
+        }
+    }
+}
+
+fn store_piece(piece: &RulePiece, writer: &mut Writer) {
+    match piece {
+        RulePiece::Path(path) => {
+            writer.byte(0);
+            writer.bytes(path.to_string_lossy().as_bytes());
+        }
+        RulePiece::Text { name, text } => {
+            writer.byte(1);
+            writer.bytes(name.as_bytes());
+            writer.bytes(text.as_bytes());
+        }
     }
 }
 
@@ -172,6 +194,27 @@ fn restore_source(reader: &mut Reader<'_>, limits: &Limits) -> Result<RuleSource
             name: reader.text(NAME_BYTES)?.to_owned(),
             text: reader.text(limits.rule_file_bytes)?.to_owned(),
         },
-        _ => return Err(Damaged("its rules come from an unknown place")),
+        3 => {
+            let count = reader.count(1, limits.rule_files)?;
+            let layer = |_| {
+                let count = reader.count(2, limits.rule_files)?;
+                (0..count).map(|_| restore_piece(reader, limits)).collect()
+            };
+            RuleSource::Layers((0..count).map(layer).collect::<Result<_, _>>()?)
+        }
+        _ => return Err(UNKNOWN_PLACE),
     })
 }
+
+fn restore_piece(reader: &mut Reader<'_>, limits: &Limits) -> Result<RulePiece, Damaged> {
+    Ok(match reader.byte()? {
+        0 => RulePiece::Path(reader.text(NAME_BYTES)?.into()),
+        1 => RulePiece::Text {
+            name: reader.text(NAME_BYTES)?.to_owned(),
+            text: reader.text(limits.rule_file_bytes)?.to_owned(),
+        },
+        _ => return Err(UNKNOWN_PLACE),
+    })
+}
+
+const UNKNOWN_PLACE: Damaged = Damaged("its rules come from an unknown place");

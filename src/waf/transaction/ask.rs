@@ -131,6 +131,11 @@ impl Transaction {
         self.look(Vec::new(), |inner| inner.error_log_lines(seen))
     }
 
+    /// The same as records, for hosts that write lines of their own.
+    pub fn logged_records(&self, seen: usize) -> Vec<MatchRecord> {
+        self.look(Vec::new(), |inner| inner.logged_records(seen))
+    }
+
     /// A text of the exchange, such as its target, with asterisks over what rules hide.
     pub fn hidden(&self, text: &[u8]) -> Vec<u8> {
         let stars = || vec![b'*'; text.len()];

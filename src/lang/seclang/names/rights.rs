@@ -153,7 +153,7 @@ mod tests {
     fn found(text: &str, rights: Rights) -> Vec<&'static str> {
         let (mut sources, mut found) = (SourceMap::new(), Diagnostics::new(100));
         let entry = Entry::Text { name: "site.conf", text: text.as_bytes() };
-        let part = Part { entry, files: &MemoryFiles::new(), rights };
+        let part = Part { entry, files: &MemoryFiles::new(), rights, depth: 0 };
         read(&[part], &Limits::default(), &|_| None, &mut sources, &mut found);
         found.iter().map(|found| found.code).collect()
     }
