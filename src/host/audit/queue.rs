@@ -81,6 +81,8 @@ impl AuditLog {
     /// Writes a record, soon; `make` is called only if the log takes one now. Never waits.
     pub fn write(&self, make: impl FnOnce() -> Option<AuditRecord>) {
         let shared = &self.shared;
+        // First of all: the thread also tells what is dropped.
+        let jobs = self.desk.open(shared.limits.queue_records);
         if !shared.rate.admits() {
             shared.counts.over_rate.fetch_add(1, Ordering::Relaxed);
             return;
@@ -91,7 +93,7 @@ impl AuditLog {
         let before = shared.waiting_bytes.fetch_add(size, Ordering::Relaxed);
         let fits = before.saturating_add(size) <= shared.limits.queue_bytes;
         let write = |jobs: &SyncSender<Job>| jobs.try_send(Job::Write(Box::new(record), size)).is_ok();
-        if !fits || !self.desk.open(shared.limits.queue_records).is_some_and(write) {
+        if !fits || !jobs.is_some_and(write) {
             shared.waiting_bytes.fetch_sub(size, Ordering::Relaxed);
             shared.counts.over_queue.fetch_add(1, Ordering::Relaxed);
         }
