@@ -56,7 +56,7 @@ fn server() {
         return;
     }
     let sources = [0, 1].map(|mark| rules(mark).expect("the rules"));
-    let waf = Waf::builder().rules_builtin().remember_automata().build().expect("the rules load");
+    let waf = Waf::builder().rules_builtin().remember_automata(Arc::default()).build().expect("the rules load");
     waf.replace(&sources[0]).expect("the rules load");
     let swapping = Arc::new(AtomicBool::new(false));
     let counts = Arc::new([AtomicU64::new(0), AtomicU64::new(0)]);

@@ -16,6 +16,7 @@ use std::io::IsTerminal;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -142,7 +143,8 @@ fn builder(rules: &RulesArgs, config: &Config) -> WafBuilder {
         };
         Some((name.as_bytes(), value.into_encoded_bytes()))
     });
-    let builder = rules.builder().limits(limits).data_dir().uploads(DiskUploads::new()).remember_automata();
+    let builder =
+        rules.builder().limits(limits).data_dir().uploads(DiskUploads::new()).remember_automata(Arc::default());
     let mut builder = builder.env(SystemEnv::with_variables(variables));
     if config.governor.share.is_some() {
         builder = builder.tenant(Governor::new(&config.governor).tenant("serve", 1));

@@ -7,7 +7,7 @@ use fusewall::diag::json::JsonDiagnostic;
 use fusewall::diag::{Diagnostics, Severity, SourceMap};
 use fusewall::host::audit::AuditLog;
 use fusewall::lang::seclang::{self, Entry, Part, Rights};
-use fusewall::store::{DiskFiles, DiskUploads, LoadReport, Releases, RulePiece, RuleSource};
+use fusewall::store::{DiskFiles, DiskUploads, LoadReport, Releases, Remembered, RulePiece, RuleSource};
 use fusewall::{Limits, Waf};
 use std::io::Write;
 use std::slice;
@@ -18,6 +18,8 @@ const INLINE: &str = "inline rules";
 
 /// Equal rules of several contexts, and of a host before and after it has read its configuration again, are compiled once.
 static RELEASES: LazyLock<Arc<Releases>> = LazyLock::new(Arc::default);
+/// Of rules that differ a little, as those of a location do from those around it, the same patterns are compiled once.
+static REMEMBERED: LazyLock<Arc<Remembered>> = LazyLock::new(Arc::default);
 
 /// The rules of a context.
 #[derive(Debug, Default)]
@@ -118,7 +120,12 @@ fn read<'a>(pieces: impl Iterator<Item = &'a RulePiece>) -> Result<usize, Refuse
 fn compile(layers: Vec<Vec<RulePiece>>) -> Result<Arc<Ready>, Refused> {
     let before = RELEASES.counts().compiled;
     let builder = Waf::builder().rules(RuleSource::Layers(layers)).allow_empty();
-    let built = builder.releases(RELEASES.clone()).uploads(DiskUploads::new()).collections(Counters).build();
+    let built = builder
+        .releases(RELEASES.clone())
+        .remember_automata(REMEMBERED.clone())
+        .uploads(DiskUploads::new())
+        .collections(Counters)
+        .build();
     let waf = built.map_err(|report| Refused::by(&report))?;
     if RELEASES.counts().compiled != before {
         warn(waf.report());
