@@ -38,8 +38,8 @@ pub(super) const CLEARED_BYTES: u64 = 8;
 /// machines, so that fuel does not depend on them.
 pub(super) fn table_byte(table: usize) -> u64 {
     match table {
-        ..=0x8000 => 1,
-        ..=0x4_0000 => 2,
+        0..=0x8000 => 1,
+        0x8001..=0x4_0000 => 2,
         _ => 3,
     }
 }
