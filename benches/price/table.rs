@@ -141,7 +141,7 @@ struct Yardstick {
 impl Yardstick {
     fn new() -> Yardstick {
         let limits = Limits::default();
-        let parsed = pcre::parse(b"(?:union|select).{0,9}(?:from|where)", true, &limits).expect("it is one");
+        let parsed = pcre::parse(br"(?:union|select)\s+from", true, &limits).expect("it is one");
         let pattern = parsed.build(Want::Match, &limits, None).expect("it is small");
         let text = b"Selected wheres and unions from ordinary sentences, wherever they are. ".repeat(400);
         Yardstick { pattern, text }

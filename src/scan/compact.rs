@@ -53,7 +53,7 @@ impl Compact {
         let Determinized { mut transitions, mut starts } = table;
         let named = transitions.len() <= usize::from(MATCHED);
         if named {
-            let name = |state: u16| (state & !MATCHED) * stride as u16 | state & MATCHED;
+            let name = |state: u16| ((state & !MATCHED) * stride as u16) | (state & MATCHED);
             transitions.iter_mut().chain(&mut starts).for_each(|state| *state = name(*state));
         }
         Compact { transitions, stride, scale: if named { 1 } else { stride }, classes, sides, starts, order }
@@ -62,7 +62,7 @@ impl Compact {
     /// The number of the state that a transition or a start leads to, with its mark.
     fn number(&self, state: u16) -> u16 {
         let row = usize::from(state & !MATCHED) * self.scale;
-        (row / self.stride) as u16 | state & MATCHED
+        (row / self.stride) as u16 | (state & MATCHED)
     }
 
     /// Writes it.
