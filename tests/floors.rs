@@ -61,7 +61,9 @@ fn code(path: &Path) -> (String, String) {
     let first = relative.components().next().expect("a first part").as_os_str().to_string_lossy().into_owned();
     let module = first.trim_end_matches(".rs").to_owned();
     let text = fs::read_to_string(path).expect("a readable file");
-    let text = text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
+    // Some tests are for one system alone: `#[cfg(all(test, ...))]`.
+    let tests = text.find("#[cfg(test)]\nmod tests").or_else(|| text.find("#[cfg(all(test, "));
+    let text = text.get(..tests.unwrap_or(text.len())).unwrap_or_default();
     let lines = text.lines().filter(|line| !line.trim_start().starts_with("//"));
     (module, lines.collect::<Vec<_>>().join("\n"))
 }
