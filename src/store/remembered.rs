@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 /// The automata of the ruleset that was loaded last: one or two megabytes for the OWASP Core Rule Set.
 ///
 /// ```
-/// use fusewall::Limits;
-/// use fusewall::store::{Loading, MemoryFiles, Remembered, RuleSource, load};
+/// use fusewall::files::MemoryFiles;
+/// use fusewall::store::{Loading, Remembered, RuleSource, load};
 /// use std::sync::Arc;
 /// let loading = Loading { remembered: Some(Arc::new(Remembered::default())), ..Loading::default() };
 /// for text in ["SecRule ARGS \"@rx a+b\" id:1", "SecRule ARGS \"@rx a+b\" id:1\nSecRule ARGS \"@rx c+d\" id:2"] {
