@@ -131,7 +131,7 @@ impl Compact {
         quantum: u64,
         meter: &mut Meter,
     ) -> Result<Step, Exhausted> {
-        let begun = meter.spent();
+        let (begun, byte_price) = (meter.spent(), self.byte());
         let goal = if REVERSE { floor } else { haystack.len() };
         let mut state = match run.place {
             Place::State(state) => state,
@@ -147,7 +147,7 @@ impl Compact {
                 return Ok(Step::Pending);
             }
             let next = if REVERSE { fuel::block_start(run.at, floor) } else { fuel::block_end(run.at, haystack.len()) };
-            meter.charge_rule(self.byte() * run.at.abs_diff(next) as u64)?;
+            meter.charge_rule(byte_price * run.at.abs_diff(next) as u64)?;
             let low = run.at.min(next);
             let block = haystack.get(low..run.at.max(next)).unwrap_or_default();
             // A match lies before the byte that shows it: on its left, or on its right when reading backwards.

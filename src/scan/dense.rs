@@ -108,7 +108,7 @@ impl Dense {
         quantum: u64,
         meter: &mut Meter,
     ) -> Result<Step, Exhausted> {
-        let begun = meter.spent();
+        let (begun, byte_price) = (meter.spent(), self.byte());
         let goal = if REVERSE { floor } else { haystack.len() };
         let mut state = match run.place {
             Place::Dense(state) => state,
@@ -127,7 +127,7 @@ impl Dense {
                 return Ok(Step::Pending);
             }
             let next = if REVERSE { fuel::block_start(run.at, floor) } else { fuel::block_end(run.at, haystack.len()) };
-            meter.charge_rule(self.byte() * run.at.abs_diff(next) as u64)?;
+            meter.charge_rule(byte_price * run.at.abs_diff(next) as u64)?;
             let block = haystack.get(run.at.min(next)..run.at.max(next)).unwrap_or_default();
             let (reached, ended) =
                 if REVERSE { self.block_reverse(block, state, run) } else { self.block_forward(block, state, run) };
