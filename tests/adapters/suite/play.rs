@@ -140,6 +140,11 @@ impl Play<'_> {
                 let rest = client.rest()?;
                 return if rest.is_empty() { Ok(()) } else { Err(String::from_utf8_lossy(&rest).into_owned()) };
             }
+            Answer::Head => {
+                let head = final_head(client, method)?.0;
+                self.answered = Some(head.clone());
+                return if head.status == 200 { Ok(()) } else { Err(head.excerpt()) };
+            }
             Answer::Begins(start) => {
                 let head = final_head(client, method)?.0;
                 if head.status != 200 {
@@ -176,8 +181,10 @@ impl Play<'_> {
             Answer::Cut | Answer::CutLate => !reply.whole,
             Answer::Unseen => reply.whole && reply.status == 200,
             Answer::Any => true,
+            Answer::Withheld => error || !reply.whole,
             Answer::NoBody(status, field) => reply.status == *status && reply.header(field).is_some(),
-            Answer::Continue | Answer::Switched | Answer::Bytes(_) | Answer::Closed | Answer::Begins(_) => false,
+            Answer::Continue | Answer::Switched | Answer::Bytes(_) | Answer::Closed => false,
+            Answer::Head | Answer::Begins(_) => false,
         };
         let shown = find(&reply.body, LEAK.as_bytes()).is_some() || reply.head.contains(LEAK);
         match answer {
