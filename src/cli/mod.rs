@@ -8,7 +8,7 @@ mod compile;
 mod diff;
 mod drill;
 mod explain;
-mod ftw;
+pub mod ftw;
 mod panics;
 mod progress;
 mod rate;
@@ -44,7 +44,7 @@ enum Command {
     Bench(bench::BenchArgs),
     /// Compare two rulesets on the same traffic: verdicts that change, matches, fuel
     Diff(diff::DiffArgs),
-    /// Run go-ftw regression tests in process
+    /// Run go-ftw regression tests, in process or against a server
     Ftw(ftw::FtwArgs),
     /// Protect a web server: a reverse proxy that blocks
     #[cfg(feature = "serve")]
