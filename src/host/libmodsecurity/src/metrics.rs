@@ -94,14 +94,14 @@ pub fn count(request: Option<&Request>) {
     if let Some(Some(metrics)) = METRICS.get()
         && let Some(outcome) = request.map_or(Some(Outcome::Failed), outcome)
     {
-        metrics.add(&metrics.counters.requests[outcome as usize]);
+        metrics.add(metrics.counters.requests.get(outcome as usize));
     }
 }
 
 /// Counts a request body of which the host has given less than there was.
 pub fn count_cut() {
     if let Some(Some(metrics)) = METRICS.get() {
-        metrics.add(&metrics.counters.cut);
+        metrics.add(Some(&metrics.counters.cut));
     }
 }
 
@@ -129,8 +129,9 @@ fn outcome(request: &Request) -> Option<Outcome> {
 }
 
 impl Metrics {
-    fn add(&'static self, counter: &AtomicU64) {
+    fn add(&'static self, counter: Option<&AtomicU64>) {
         static WRITER: Once = Once::new();
+        let Some(counter) = counter else { return };
         counter.fetch_add(1, Ordering::Relaxed);
         self.counters.version.fetch_add(1, Ordering::Release);
         WRITER.call_once(|| {
