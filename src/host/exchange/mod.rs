@@ -17,6 +17,7 @@
 //! | `response` | phases 3 and 4 |
 //! | `ending` | phase 5, and what logs are made from |
 //! | `refusal` | how an exchange is refused |
+//! | `span` | what a subscriber of `tracing` sees of it |
 //! | `uninspected` | what passes without inspection |
 
 mod ending;
@@ -25,6 +26,7 @@ mod policy;
 mod refusal;
 mod request;
 mod response;
+mod span;
 mod uninspected;
 
 pub use head::{Ends, RequestHead};
@@ -37,6 +39,8 @@ use crate::engine::Step;
 use crate::governor::Shed;
 use crate::rule::{LimitAction, Phase};
 use crate::waf::{Transaction, Waf};
+use std::time::Instant;
+use tracing::Span;
 
 /// What one [`Exchange::step`] came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,6 +95,8 @@ pub struct Exchange {
     unruled: Option<Unruled>,
     uninspected: Vec<Uninspected>,
     finished: bool,
+    /// Everything that happens while it is evaluated; at level debug, none without a subscriber.
+    span: Span,
 }
 
 impl Exchange {
@@ -123,8 +129,10 @@ impl Exchange {
         if let Some(exhausted) = policy.rule_exhausted {
             tx.set_rule_policy(exhausted);
         }
+        let span = span::begin(&tx, ends);
         Exchange {
             tx,
+            span,
             policy,
             phase: Phase::RequestHeaders,
             refusal: None,
@@ -136,7 +144,10 @@ impl Exchange {
 
     /// Runs the phase that was started for about `fuel` fuel.
     pub fn step(&mut self, fuel: u64) -> Turn {
-        match self.tx.step(fuel) {
+        let begun = Instant::now();
+        let step = self.span.in_scope(|| self.tx.step(fuel));
+        self.tx.took(u64::try_from(begun.elapsed().as_nanos()).unwrap_or(u64::MAX));
+        match step {
             Step::Pending => Turn::Pending,
             Step::Done(interruption) => {
                 let refusal = self.remember(interruption).or_else(|| self.judge_coding());

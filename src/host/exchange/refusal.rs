@@ -1,7 +1,7 @@
 //! How an exchange is refused, and why, when no rule has asked for it. The first refusal stays in force.
 
 use super::Exchange;
-use crate::engine::{Interruption, InterruptionAction, Reason};
+use crate::engine::{Interruption, InterruptionAction, Reason, Verdict};
 use crate::governor::Report;
 use crate::meter::Scope;
 use crate::rule::Phase;
@@ -51,6 +51,11 @@ impl Exchange {
     /// The engine's refusal, if it was a limit, a budget or an error that refused and not a rule.
     pub fn unruled(&self) -> Option<Unruled> {
         self.unruled
+    }
+
+    /// The outcome so far, with what it has cost; `None` after an internal error that left nothing to tell.
+    pub fn verdict(&self) -> Option<Verdict> {
+        self.tx.verdict()
     }
 
     /// What has ended the exchange, if the engine has.
