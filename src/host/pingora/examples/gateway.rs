@@ -10,6 +10,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use fusewall::Waf;
 use fusewall_pingora::{WafContext, WafFilter};
+use http::Version;
+use http::header::TRANSFER_ENCODING;
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::prelude::{HttpPeer, Server, http_proxy_service};
 use pingora::proxy::{FailToProxy, ProxyHttp, Session};
@@ -59,6 +61,10 @@ impl ProxyHttp for Gateway {
         response: &mut ResponseHeader,
         context: &mut WafContext,
     ) -> Result<()> {
+        if session.req_header().version == Version::HTTP_10 && response.remove_header(&TRANSFER_ENCODING).is_some() {
+            // Knows no chunks: the end of the connection is the end of the body.
+            response.set_version(Version::HTTP_10);
+        }
         self.waf.response_filter(session, response, context).await
     }
 

@@ -7,25 +7,41 @@ use fusewall::host::inspect::Share;
 use pingora::proxy::Session;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use sync_wrapper::SyncWrapper;
 
 /// What belongs to one request: a part of the proxy's `CTX`, made by `WafContext::default()` in `new_ctx`.
-#[derive(Default)]
 pub struct WafContext {
     /// Who sent the request, if that is not the peer of the connection: to be set before
     /// [`request_filter`](WafFilter::request_filter) by a proxy behind another one that it trusts.
     pub client: Option<SocketAddr>,
-    pub(super) passage: Option<Passage>,
+    /// A passage belongs to one thread at a time, as the context does; Pingora asks for more.
+    passage: SyncWrapper<Option<Passage>>,
+}
+
+impl Default for WafContext {
+    fn default() -> Self {
+        WafContext { client: None, passage: SyncWrapper::new(None) }
+    }
 }
 
 impl WafContext {
     /// The id that the client's page and the log share; `None` before [`request_filter`](WafFilter::request_filter).
-    pub fn incident_id(&self) -> Option<&str> {
-        self.passage.as_ref().map(|passage| passage.exchange.incident_id())
+    pub fn incident_id(&mut self) -> Option<&str> {
+        self.passage().map(|passage| passage.exchange.incident_id())
     }
 
     /// How the request or its response was refused, if it was.
-    pub fn refusal(&self) -> Option<&Refusal> {
-        self.passage.as_ref().and_then(|passage| passage.exchange.refusal())
+    pub fn refusal(&mut self) -> Option<&Refusal> {
+        self.passage().and_then(|passage| passage.exchange.refusal())
+    }
+
+    /// The exchange, if one has begun.
+    pub(super) fn passage(&mut self) -> Option<&mut Passage> {
+        self.passage.get_mut().as_mut()
+    }
+
+    pub(super) fn begin(&mut self, passage: Passage) -> &mut Passage {
+        self.passage.get_mut().insert(passage)
     }
 }
 
@@ -91,7 +107,7 @@ impl Drop for Passage {
 impl WafFilter {
     /// Phase 5, and the log lines. To be called from `logging`.
     pub async fn logging(&self, session: &mut Session, context: &mut WafContext) {
-        let Some(passage) = &mut context.passage else { return };
+        let Some(passage) = context.passage() else { return };
         passage.status = session.response_written().map_or(0, |response| response.status.as_u16());
         if passage.stage == Stage::Holding || passage.stage == Stage::Watching {
             // The response broke off, or had a length that no body followed.
@@ -102,6 +118,5 @@ impl WafFilter {
         // Phase 5 never refuses.
         let _ = self.shared.inspector.run(&mut passage.exchange).await;
         passage.log();
-        context.passage = None;
     }
 }

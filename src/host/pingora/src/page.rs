@@ -63,7 +63,7 @@ async fn answer(
 impl WafFilter {
     /// Answers if it was this filter that refused; `None`: the failure is another one. To be called first in `fail_to_proxy`.
     pub async fn fail_to_proxy(&self, session: &mut Session, context: &mut WafContext) -> Option<FailToProxy> {
-        let passage = context.passage.as_mut()?;
+        let passage = context.passage()?;
         let refusal = passage.unanswered.take()?;
         let written = session.response_written().is_some_and(|response| !response.status.is_informational());
         if written || turn_away(session, &refusal, passage.exchange.incident_id()).await.is_err() {

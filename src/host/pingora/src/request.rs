@@ -32,7 +32,7 @@ impl WafFilter {
                 return Ok(true);
             }
         };
-        let passage = context.passage.insert(Passage::new(&self.shared, exchange));
+        let passage = context.begin(Passage::new(&self.shared, exchange));
         let refusal = match self.inspect(session, passage).await {
             Ok(()) => return Ok(false),
             Err(Stop::Refused(refusal)) => refusal,
@@ -88,8 +88,8 @@ impl WafFilter {
     ///
     /// # Errors
     /// None at present.
-    pub fn upstream_request_filter(&self, request: &mut RequestHeader, context: &WafContext) -> Result<()> {
-        let Some(passage) = &context.passage else { return Ok(()) };
+    pub fn upstream_request_filter(&self, request: &mut RequestHeader, context: &mut WafContext) -> Result<()> {
+        let Some(passage) = context.passage() else { return Ok(()) };
         if passage.exchange.inspects_request_body() {
             request.remove_header(&EXPECT);
         }

@@ -26,7 +26,7 @@ impl WafFilter {
         response: &mut ResponseHeader,
         context: &mut WafContext,
     ) -> Result<()> {
-        let Some(passage) = &mut context.passage else { return Ok(()) };
+        let Some(passage) = context.passage() else { return Ok(()) };
         let switched = response.status == StatusCode::SWITCHING_PROTOCOLS;
         if response.status.is_informational() && !switched {
             return Ok(());
@@ -73,7 +73,7 @@ impl WafFilter {
         end_of_stream: bool,
         context: &mut WafContext,
     ) -> Result<Option<Duration>> {
-        let Some(passage) = &mut context.passage else { return Ok(None) };
+        let Some(passage) = context.passage() else { return Ok(None) };
         let mut last = end_of_stream;
         if let Some(chunk) = body.as_ref().filter(|_| matches!(passage.stage, Stage::Holding | Stage::Watching)) {
             match passage.exchange.response_body_chunk(chunk) {
