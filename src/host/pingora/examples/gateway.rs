@@ -94,11 +94,10 @@ impl ProxyHttp for Gateway {
 }
 
 /// Serves for as long as the process lives.
-pub fn serve(listen: &str, origin: String, waf: Waf) -> Result<()> {
+pub fn serve(listen: &str, origin: String, waf: WafFilter) -> Result<()> {
     let mut server = Server::new(None)?;
     server.bootstrap();
-    let gateway = Gateway { waf: WafFilter::new(waf), origin };
-    let mut service = http_proxy_service(&server.configuration, gateway);
+    let mut service = http_proxy_service(&server.configuration, Gateway { waf, origin });
     service.add_tcp(listen);
     server.add_service(service);
     server.run_forever()
@@ -114,5 +113,5 @@ fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
         None => Waf::builder().rules_builtin(),
     };
     let waf = rules.build().map_err(|report| report.render(false))?;
-    Ok(serve(&listen, origin, waf)?)
+    Ok(serve(&listen, origin, WafFilter::new(waf))?)
 }
