@@ -9,7 +9,7 @@ mod diff;
 mod drill;
 mod examples;
 mod explain;
-mod ftw;
+pub mod ftw;
 mod man;
 mod panics;
 mod progress;
@@ -46,7 +46,7 @@ enum Command {
     Bench(bench::BenchArgs),
     /// Compare two rulesets on the same traffic: verdicts that change, matches, fuel
     Diff(diff::DiffArgs),
-    /// Run go-ftw regression tests in process
+    /// Run go-ftw regression tests, in process or against a server
     Ftw(ftw::FtwArgs),
     /// Protect a web server: a reverse proxy that blocks
     #[cfg(feature = "serve")]
