@@ -8,6 +8,8 @@ mod compile;
 mod diff;
 mod drill;
 mod explain;
+#[cfg(feature = "ext-proc")]
+mod ext_proc;
 mod ftw;
 mod panics;
 mod progress;
@@ -49,6 +51,9 @@ enum Command {
     /// Protect a web server: a reverse proxy that blocks
     #[cfg(feature = "serve")]
     Serve(serve::ServeArgs),
+    /// Inspect what Envoy sends: its external processor
+    #[cfg(feature = "ext-proc")]
+    ExtProc(ext_proc::ExtProcArgs),
     /// Look after a running `serve`: put rulesets into service, roll back, switch rules off
     #[cfg(unix)]
     Rollout(rollout::RolloutArgs),
@@ -78,6 +83,8 @@ pub fn main() -> ExitCode {
         Command::Ftw(args) => ftw::run(args),
         #[cfg(feature = "serve")]
         Command::Serve(args) => serve::run(args),
+        #[cfg(feature = "ext-proc")]
+        Command::ExtProc(args) => ext_proc::run(args),
         #[cfg(unix)]
         Command::Rollout(args) => rollout::run(args),
         Command::Explain(args) => explain::run(args),

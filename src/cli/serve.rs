@@ -3,25 +3,29 @@
 mod watching;
 
 use super::rules::{RulesArgs, print_findings};
-use crate::governor::{Governor, QuarantineConfig, SystemEnv};
+use crate::governor::{Exposition, Governor, QuarantineConfig, SystemEnv};
 use crate::host::NameLookUps;
 use crate::host::admin::Admin;
 use crate::host::audit::AuditLog;
-use crate::host::serve::{Config, ErrorLog, Server, behind, config, raise_descriptor_limit};
+use crate::host::serve::config::ConfigError;
+use crate::host::serve::{Config, ErrorLog, Server, Watching, behind, config, raise_descriptor_limit};
 use crate::limits::Limits;
 use crate::store::{DiskUploads, WatchedFiles};
 use crate::waf::{Health, HistoryConfig, Verification, Waf, WafBuilder};
 use anyhow::Context;
+use std::future::Future;
 use std::io::IsTerminal;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// How long the last lines of the log may take when the proxy ends.
-const LAST_WORDS: Duration = Duration::from_secs(2);
+pub(super) const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// Arguments of `serve`.
 #[derive(Debug, clap::Args)]
@@ -42,7 +46,7 @@ pub struct ServeArgs {
     rules: RulesArgs,
 }
 
-fn address(text: &str) -> Result<SocketAddr, &'static str> {
+pub(super) fn address(text: &str) -> Result<SocketAddr, &'static str> {
     text.parse().map_err(|_| "expected address:port, such as 127.0.0.1:8080, 0.0.0.0:80 or [::1]:8080")
 }
 
@@ -53,43 +57,13 @@ fn address(text: &str) -> Result<SocketAddr, &'static str> {
 /// Rules that do not load, an address that is taken, a certificate that does not fit, an upstream that is no URL.
 pub fn run(args: &ServeArgs) -> anyhow::Result<ExitCode> {
     let Some(config) = configuration(args)? else { return Ok(ExitCode::from(1)) };
-    let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into());
-    let log = ErrorLog::stderr();
-    let messages = log.clone();
+    let log = start_logging();
     let colours = std::io::stderr().is_terminal();
-    // Whoever has set up logging before knows better.
-    let _ = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_ansi(colours)
-        .with_writer(move || messages.writer())
-        .try_init();
-
-    super::panics::report();
-    raise_descriptor_limit();
-    let rules = RulesArgs {
-        rules: config.rules.clone(),
-        bundle_key: config.bundle_key.clone(),
-        cache: config.cache.clone(),
-        allow_empty: config.allow_empty,
-        descriptors: config.descriptors.clone(),
-        allow_remote_rules: config.remote_rules.allow,
-        remote_rules_ca: config.remote_rules.ca.clone(),
-    };
-    let files = WatchedFiles::default();
-    let builder = builder(&rules, &config);
-    let waf = rules.load(if config.watch { builder.files(files.clone()) } else { builder })?;
-    if let Health::Degraded { why, generation } = waf.health() {
-        tracing::error!(generation = generation.number, origin = ?generation.origin, "degraded: {why}");
-    }
-    verify_behind(&waf);
-    let watching = if config.watch { Some(watching::start(&waf, &rules, files)?) } else { None };
-    let admin = admin(&config, &waf, &rules)?;
+    let rules = rules_of(&config);
+    let (waf, watching) = load(&rules, &config)?;
+    let admin = admin(&config, &waf, &rules, |_| {})?;
     let (reloaded, ending) = ((waf.clone(), rules), waf.clone());
-    let mut runtime = tokio::runtime::Builder::new_multi_thread();
-    if config.threads > 0 {
-        runtime.worker_threads(config.threads);
-    }
-    let runtime = runtime.enable_all().build().context("the runtime does not start")?;
+    let runtime = runtime(&config)?;
     let served: anyhow::Result<()> = runtime.block_on(async {
         let scheme = if config.tls.certificate.is_some() { "https" } else { "http" };
         let upstream = config.upstream.url.clone().unwrap_or_else(|| "built-in echo page".to_owned());
@@ -97,8 +71,9 @@ pub fn run(args: &ServeArgs) -> anyhow::Result<ExitCode> {
         for address in server.addresses() {
             eprintln!("fusewall: listening on {scheme}://{address}, upstream: {upstream}");
         }
+        let audit = server.audit_log();
         tokio::select! {
-            ended = until_signalled(server, admin.as_ref()) => ended,
+            ended = until_signalled(|down| server.run(down), audit, admin.as_ref()) => ended,
             failed = reload_on_hangup(reloaded), if !colours => failed,
         }
     });
@@ -109,12 +84,68 @@ pub fn run(args: &ServeArgs) -> anyhow::Result<ExitCode> {
     served.map(|()| ExitCode::SUCCESS)
 }
 
-/// The admin API, if there is to be one.
-fn admin(config: &Config, waf: &Waf, rules: &RulesArgs) -> anyhow::Result<Option<Admin>> {
+/// Sets up what a process that stays needs: its log, and as many open files as it may have.
+pub(super) fn start_logging() -> ErrorLog {
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into());
+    let log = ErrorLog::stderr();
+    let messages = log.clone();
+    // Whoever has set up logging before knows better.
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(move || messages.writer())
+        .try_init();
+    super::panics::report();
+    raise_descriptor_limit();
+    log
+}
+
+/// Where the configuration says that rules come from.
+pub(super) fn rules_of(config: &Config) -> RulesArgs {
+    RulesArgs {
+        rules: config.rules.clone(),
+        bundle_key: config.bundle_key.clone(),
+        cache: config.cache.clone(),
+        allow_empty: config.allow_empty,
+        descriptors: config.descriptors.clone(),
+        allow_remote_rules: config.remote_rules.allow,
+        remote_rules_ca: config.remote_rules.ca.clone(),
+    }
+}
+
+/// Loads the rules, and follows their files if that is asked for.
+pub(super) fn load(rules: &RulesArgs, config: &Config) -> anyhow::Result<(Waf, Option<Watching>)> {
+    let files = WatchedFiles::default();
+    let builder = builder(rules, config);
+    let waf = rules.load(if config.watch { builder.files(files.clone()) } else { builder })?;
+    if let Health::Degraded { why, generation } = waf.health() {
+        tracing::error!(generation = generation.number, origin = ?generation.origin, "degraded: {why}");
+    }
+    verify_behind(&waf);
+    let watching = if config.watch { Some(watching::start(&waf, rules, files)?) } else { None };
+    Ok((waf, watching))
+}
+
+/// With as many threads as the configuration says.
+pub(super) fn runtime(config: &Config) -> anyhow::Result<Runtime> {
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    if config.threads > 0 {
+        runtime.worker_threads(config.threads);
+    }
+    runtime.enable_all().build().context("the runtime does not start")
+}
+
+/// The admin API, if there is to be one; `metrics` adds what the host itself counts.
+pub(super) fn admin(
+    config: &Config,
+    waf: &Waf,
+    rules: &RulesArgs,
+    metrics: impl Fn(&mut Exposition) + Send + Sync + 'static,
+) -> anyhow::Result<Option<Admin>> {
     if !config.admin.is_on() {
         return Ok(None);
     }
-    let builder = Admin::builder(config.admin.clone(), waf.clone()).source(rules.source());
+    let builder = Admin::builder(config.admin.clone(), waf.clone()).source(rules.source()).metrics(metrics);
     let admin = builder.when_promoted(verify_behind).start()?;
     if let Some(socket) = &config.admin.socket {
         eprintln!("fusewall: admin API on {}", socket.display());
@@ -165,7 +196,7 @@ fn builder(rules: &RulesArgs, config: &Config) -> WafBuilder {
 fn configuration(args: &ServeArgs) -> anyhow::Result<Option<Config>> {
     let mut config = match &args.config {
         None => Config::default(),
-        Some(path) => match read(path)? {
+        Some(path) => match read(path, config::parse)? {
             Some(config) => config,
             None => return Ok(None),
         },
@@ -176,30 +207,38 @@ fn configuration(args: &ServeArgs) -> anyhow::Result<Option<Config>> {
     if args.upstream.is_some() {
         config.upstream.url.clone_from(&args.upstream);
     }
-    if !args.rules.rules.is_empty() {
-        config.rules.clone_from(&args.rules.rules);
-    }
-    if args.rules.bundle_key.is_some() {
-        config.bundle_key.clone_from(&args.rules.bundle_key);
-    }
-    if args.rules.cache.is_some() {
-        config.cache.clone_from(&args.rules.cache);
-    }
-    if !args.rules.descriptors.is_empty() {
-        config.descriptors.clone_from(&args.rules.descriptors);
-    }
-    config.allow_empty |= args.rules.allow_empty;
     config.watch |= args.watch;
-    config.remote_rules.allow |= args.rules.allow_remote_rules;
-    if args.rules.remote_rules_ca.is_some() {
-        config.remote_rules.ca.clone_from(&args.rules.remote_rules_ca);
-    }
+    args.rules.take_precedence(&mut config);
     Ok(Some(config))
 }
 
-fn read(path: &Path) -> anyhow::Result<Option<Config>> {
+impl RulesArgs {
+    /// Puts what the command line says about rules over what the file says.
+    pub(super) fn take_precedence(&self, config: &mut Config) {
+        if !self.rules.is_empty() {
+            config.rules.clone_from(&self.rules);
+        }
+        if self.bundle_key.is_some() {
+            config.bundle_key.clone_from(&self.bundle_key);
+        }
+        if self.cache.is_some() {
+            config.cache.clone_from(&self.cache);
+        }
+        if !self.descriptors.is_empty() {
+            config.descriptors.clone_from(&self.descriptors);
+        }
+        config.allow_empty |= self.allow_empty;
+        config.remote_rules.allow |= self.allow_remote_rules;
+        if self.remote_rules_ca.is_some() {
+            config.remote_rules.ca.clone_from(&self.remote_rules_ca);
+        }
+    }
+}
+
+/// Reads a configuration; `None` if it is wrong, which was printed.
+pub(super) fn read<T>(path: &Path, parse: fn(&str, &str) -> Result<T, Vec<ConfigError>>) -> anyhow::Result<Option<T>> {
     let text = std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?;
-    match config::parse(&path.display().to_string(), &text) {
+    match parse(&path.display().to_string(), &text) {
         Ok(config) => Ok(Some(config)),
         Err(errors) => {
             for error in errors {
@@ -211,7 +250,7 @@ fn read(path: &Path) -> anyhow::Result<Option<Config>> {
 }
 
 /// Puts the rules into service that the files hold now, on every SIGHUP. Rules with errors are printed and left aside.
-async fn reload_on_hangup((waf, rules): (Waf, RulesArgs)) -> anyhow::Result<()> {
+pub(super) async fn reload_on_hangup((waf, rules): (Waf, RulesArgs)) -> anyhow::Result<()> {
     let mut hangup = signal(SignalKind::hangup())?;
     while hangup.recv().await.is_some() {
         let (loading, source) = (waf.clone(), rules.source());
@@ -258,15 +297,19 @@ fn verify_behind(waf: &Waf) {
 }
 
 /// Serves until the first signal, and then until running requests have ended or a second signal comes.
-async fn until_signalled(server: Server, admin: Option<&Admin>) -> anyhow::Result<()> {
+pub(super) async fn until_signalled<S: Future<Output = ()>>(
+    serve: impl FnOnce(Pin<Box<dyn Future<Output = ()> + Send>>) -> S,
+    audit: Option<AuditLog>,
+    admin: Option<&Admin>,
+) -> anyhow::Result<()> {
     let mut term = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let reopening = reopen_on_hangup(server.audit_log())?;
+    let reopening = reopen_on_hangup(audit)?;
     let (down, wait) = tokio::sync::oneshot::channel::<()>();
-    let serving = server.run(async {
+    let serving = serve(Box::pin(async {
         // A sender that is gone is as good as a signal.
         let _ = wait.await;
-    });
+    }));
     let signalled = async {
         tokio::select! { _ = term.recv() => {} _ = interrupt.recv() => {} }
         eprintln!("fusewall: ending; a second signal ends at once");
