@@ -6,7 +6,9 @@ use super::grpc::{
 use super::processor::{Processor, RULES};
 use bytes::Bytes;
 use fusewall::host::ext_proc::config::parse;
-use fusewall::host::ext_proc::messages::{BodySendMode, HttpBody, Mutation, ProcessingRequest, Request, Response};
+use fusewall::host::ext_proc::messages::{
+    BodySendMode, HttpBody, Mutation, ProcessingRequest, ProcessingResponse, Request, Response,
+};
 use fusewall::host::ext_proc::{Counter, Outcome};
 
 use BodySendMode::{Buffered, BufferedPartial, FullDuplexStreamed, None as Unsent, Streamed};
@@ -210,7 +212,7 @@ async fn what_nobody_looks_at_is_asked_for_no_more() {
     assert_eq!(mutation(stream.response().await), None);
     stream.send(response_head(&[(":status", "200"), ("content-type", "image/png")], false));
     let mode = stream.answer().await.and_then(|answer| answer.mode_override).expect("other modes");
-    assert_eq!((mode.request_body_mode, mode.response_body_mode), (Streamed as i32, Unsent as i32));
+    assert_eq!((mode.request_body_mode, mode.response_body_mode), (Unsent as i32, Unsent as i32));
     // Full duplex takes no other mode: its pieces go on at once.
     let mut stream = begun(&mut connection, unread, FullDuplexStreamed, FullDuplexStreamed).await;
     assert!(stream.answer().await.is_some_and(|answer| answer.mode_override.is_none()));
@@ -277,12 +279,38 @@ async fn an_upgrade_is_inspected_and_what_comes_after_it_is_not() {
         ];
         request_head(&[&fields[..], more].concat(), false)
     };
-    let mut stream = begun(&mut connection, upgrade(&[]), Streamed, Streamed).await;
-    let mode = stream.answer().await.and_then(|answer| answer.mode_override).expect("other modes");
-    assert_eq!((mode.request_body_mode, mode.response_body_mode), (Unsent as i32, Unsent as i32));
-    stream.send(response_head(&[(":status", "101")], false));
-    let _ = stream.answer().await;
+    let modes = |answer: Option<ProcessingResponse>| {
+        answer.expect("an answer").mode_override.map(|mode| [mode.request_body_mode, mode.response_body_mode])
+    };
+    for (mode, asked, agreed) in [
+        (Buffered, Some([Unsent, Buffered]), Some([Unsent, Unsent])),
+        (Streamed, None, Some([Unsent, Unsent])),
+        (FullDuplexStreamed, None, None),
+    ] {
+        let numbers = |modes: Option<[BodySendMode; 2]>| modes.map(|modes| modes.map(i32::from));
+        let mut stream = begun(&mut connection, upgrade(&[]), mode, mode).await;
+        assert_eq!(modes(stream.answer().await), numbers(asked), "{mode:?}");
+        stream.send(response_head(&[(":status", "101")], false));
+        assert_eq!(modes(stream.answer().await), numbers(agreed), "{mode:?}");
+        stream.send(Request::RequestBody(body("a frame", false)));
+        match mode {
+            FullDuplexStreamed => assert_eq!(streamed(stream.response().await).body, "a frame"),
+            _ => assert_eq!(mutation(stream.response().await), None),
+        }
+    }
     processor.logged(&["passed without inspection: tunnel"]);
+    // An upstream that does not agree has answered a request like any other.
+    let mut stream = begun(&mut connection, upgrade(&[]), Buffered, Buffered).await;
+    let _ = stream.answer().await;
+    stream.send(page());
+    assert_eq!(modes(stream.answer().await), None);
+    stream.send(Request::ResponseBody(body("a secret page", true)));
+    assert_eq!(status(&stream.refusal().await), 502);
+    // Nothing comes before it agrees.
+    let mut stream = begun(&mut connection, upgrade(&[]), Streamed, Streamed).await;
+    let _ = stream.answer().await;
+    stream.send(Request::RequestBody(body("GET /admin", false)));
+    assert_eq!(status(&stream.refusal().await), 400);
     let mut stream = begun(&mut connection, upgrade(&[("x", "attack")]), Streamed, Streamed).await;
     assert_eq!(status(&stream.refusal().await), 403);
     // A body is a body, whatever stands beside it.

@@ -12,14 +12,15 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use tempfile::TempDir;
 
-struct Running {
-    child: Child,
-    address: SocketAddr,
+/// The command in a process of its own.
+pub struct Running {
+    pub child: Child,
+    pub address: SocketAddr,
     said: Arc<Mutex<Vec<String>>>,
 }
 
 impl Running {
-    fn start(folder: &Path, config: &str) -> Running {
+    pub fn start(folder: &Path, config: &str) -> Running {
         let file = folder.join("ext-proc.toml");
         fs::write(&file, config).expect("a file");
         let mut child = Command::new(env!("CARGO_BIN_EXE_fusewall"))
@@ -94,16 +95,19 @@ async fn rules_change_under_it_and_what_does_not_load_changes_nothing() {
     running.says("the rules do not load; those in service stay there");
     assert_eq!(verdict(running.address, "/?a=second").await, 403);
 
-    let mut admin = UnixStream::connect(folder.path().join("admin.sock")).expect("it listens");
-    admin.write_all(b"GET /metrics HTTP/1.1\r\nHost: admin\r\n\r\n").expect("it reads");
-    let mut metrics = String::new();
-    admin.read_to_string(&mut metrics).expect("an answer");
+    let metrics = || {
+        let mut admin = UnixStream::connect(folder.path().join("admin.sock")).expect("it listens");
+        admin.write_all(b"GET /metrics HTTP/1.1\r\nHost: admin\r\n\r\n").expect("it reads");
+        let mut metrics = String::new();
+        admin.read_to_string(&mut metrics).expect("an answer");
+        metrics
+    };
     for line in [
         "fusewall_ext_proc_streams_total{outcome=\"refused\"} 3\n",
         "fusewall_ext_proc_notes_total{kind=\"no_source_address\"} 5\n",
         "fusewall_requests_total{action=\"deny\"} 3\n",
     ] {
-        assert!(metrics.contains(line), "{line}{metrics}");
+        eventually(|| metrics().contains(line), || format!("{line}{}", metrics()));
     }
     running.signal("TERM");
     assert!(running.child.wait().expect("it ends").success());

@@ -13,12 +13,19 @@ use tempfile::TempDir;
 const LONG: Duration = Duration::from_secs(60);
 const SHORT: Duration = Duration::from_millis(10);
 
-/// The binary: that of `FUSEWALL_ENVOY`, or the one that `fetch` gets; none if there is none to be had.
+/// The binary that `FUSEWALL_ENVOY` names, or the one that `fetch` gets; none if there is none to be had, which `FUSEWALL_ENVOY=required`
+/// does not let pass.
 pub fn find() -> Option<&'static Path> {
     static FOUND: OnceLock<Option<PathBuf>> = OnceLock::new();
-    let found = FOUND.get_or_init(|| std::env::var_os("FUSEWALL_ENVOY").map(PathBuf::from).or_else(fetched));
+    let found = FOUND.get_or_init(|| match std::env::var_os("FUSEWALL_ENVOY") {
+        Some(named) if named != "required" => Some(PathBuf::from(named)),
+        wish => {
+            let fetched = fetched();
+            assert!(fetched.is_some() || wish.is_none(), "Envoy is required here and cannot be fetched");
+            fetched
+        }
+    });
     if found.is_none() {
-        assert!(std::env::var_os("FUSEWALL_REQUIRE_HOSTS").is_none(), "Envoy is required here and cannot be fetched");
         eprintln!("left out: Envoy is not here and cannot be fetched (FUSEWALL_ENVOY may name it)");
     }
     found.as_deref()
@@ -61,10 +68,28 @@ pub struct Envoy {
 impl Envoy {
     /// Before `upstream`, with `processor` in between; without one it is a plain proxy.
     pub fn start(binary: &Path, upstream: SocketAddr, processor: Option<(SocketAddr, Filter)>) -> Envoy {
+        Envoy::run(binary, |address, admin| configuration(address, admin, upstream, processor))
+    }
+
+    /// The same with another text in some places of its configuration.
+    pub fn changed(
+        binary: &Path,
+        upstream: SocketAddr,
+        processor: (SocketAddr, Filter),
+        (from, to): (&str, &str),
+    ) -> Envoy {
+        Envoy::run(binary, |address, admin| {
+            let text = configuration(address, admin, upstream, Some(processor));
+            assert!(text.contains(from), "{from:?} in {text}");
+            text.replace(from, to)
+        })
+    }
+
+    fn run(binary: &Path, configuration: impl Fn(SocketAddr, SocketAddr) -> String) -> Envoy {
         let folder = tempfile::tempdir().expect("a folder");
         let (address, admin) = (free(), free());
         let file = folder.path().join("envoy.yaml");
-        fs::write(&file, configuration(address, admin, upstream, processor)).expect("a file");
+        fs::write(&file, configuration(address, admin)).expect("a file");
         let log = fs::File::create(folder.path().join("log")).expect("a file");
         let mut process = Command::new(binary)
             .arg("-c")
@@ -84,6 +109,11 @@ impl Envoy {
             sleep(SHORT);
         }
         Envoy { address, admin, folder, process }
+    }
+
+    /// Its process.
+    pub fn pid(&self) -> u32 {
+        self.process.id()
     }
 
     /// One of its statistics.
@@ -116,7 +146,7 @@ fn configuration(
     upstream: SocketAddr,
     processor: Option<(SocketAddr, Filter)>,
 ) -> String {
-    let (filter, cluster) = match processor {
+    let (filter, processor) = match processor {
         None => Default::default(),
         Some((address, filter)) => (ext_proc(filter), cluster("fusewall", address, HTTP2)),
     };
@@ -126,9 +156,14 @@ fn configuration(
         r#"
 admin:
   address: {{ socket_address: {{ address: 127.0.0.1, port_value: {admin} }} }}
+layered_runtime:
+  layers:
+  - name: strict
+    static_layer: {{ envoy.reloadable_features.strict_chunk_parsing: true }}
 static_resources:
   listeners:
   - address: {{ socket_address: {{ address: 127.0.0.1, port_value: {port} }} }}
+    per_connection_buffer_limit_bytes: 2000000
     filter_chains:
     - filters:
       - name: envoy.filters.network.http_connection_manager
@@ -150,7 +185,7 @@ static_resources:
             typed_config:
               "@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router
   clusters:
-{upstream}{cluster}"#
+{upstream}{processor}"#
     )
 }
 

@@ -3,7 +3,7 @@
 use super::answer;
 use super::flow::{Flow, Hold, Side, duplex, pieces, whole};
 use super::messages::{BodySendMode, HttpBody, ProcessingResponse};
-use super::session::{Answers, ENDED, Session, Trouble};
+use super::session::{Answers, ENDED, Session, Trouble, Upgrade};
 use crate::host::exchange::{Chunk, Uninspected};
 use crate::host::inspect::{Fault, HELD, Stop};
 use bytes::Bytes;
@@ -22,6 +22,10 @@ impl Session {
                 Ok(vec![self.as_is(side, body, last)])
             }
             Flow::Passing => {
+                let early = side == Side::Request && matches!(self.upgrade, Upgrade::Asked | Upgrade::Connect);
+                if early && !body.is_empty() {
+                    return Err(Stop::Fault(Fault::Refuse(400, EARLY)).into());
+                }
                 self.went_by(side, last);
                 Ok(vec![self.as_is(side, body, last)])
             }
@@ -166,3 +170,5 @@ impl Session {
 
 /// Nothing can be put in the place of trailers but trailers.
 const LOST: &str = "A streamed body ends with trailers; FULL_DUPLEX_STREAMED has a place for them.";
+/// They would be a body, or another request, to an upstream that does not agree.
+const EARLY: &str = "Bytes come before the upgrade is agreed to.";

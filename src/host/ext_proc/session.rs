@@ -52,8 +52,8 @@ pub(super) struct Session {
     pub(super) response: Flow,
     /// The lengths that the heads declare for their bodies.
     pub(super) declared: [Option<u64>; 2],
-    /// Whether the request asks to leave HTTP.
-    upgrade: bool,
+    /// Whether the request asks to leave HTTP, and how far it has come.
+    pub(super) upgrade: Upgrade,
     /// The upstream's status, once it is known.
     status: u16,
     /// Nobody waits for answers.
@@ -72,7 +72,7 @@ impl Session {
             request: Flow::Expected,
             response: Flow::Expected,
             declared: [None, None],
-            upgrade: false,
+            upgrade: Upgrade::Unasked,
             status: 0,
             observing: false,
             observed: false,
@@ -158,9 +158,9 @@ impl Session {
             incident.refused(415, "The request body has a Content-Encoding, which is not decoded.");
             return Err(Stop::Refused(refusal).into());
         }
-        self.upgrade = is_upgrade(&head, &config.upstream.upgrades);
+        self.upgrade = Upgrade::asked(&head, &config.upstream.upgrades);
         self.declared = [head::declared(&head.headers), None];
-        let bodiless = message.end_of_stream || self.upgrade;
+        let bodiless = message.end_of_stream || self.upgrade != Upgrade::Unasked;
         let wanted = !bodiless && exchange.inspects_request_body();
         if wanted && self.modes.request != BodySendMode::None {
             self.request = Flow::Held(Hold::new(ledger.inspector.share()));
@@ -173,12 +173,14 @@ impl Session {
         exchange.end_request_body();
         self.run().await?;
         self.request = if message.end_of_stream { Flow::Over } else { Flow::Passing };
-        let mut answer = answer::head(Side::Request);
-        if !message.end_of_stream && self.may_override(Side::Request) {
-            let response = if self.upgrade { BodySendMode::None } else { self.modes.response };
-            answer = answer::with_modes(answer, BodySendMode::None, response);
+        let answer = answer::head(Side::Request);
+        // What comes before an upgrade is agreed to is looked at, unless Envoy would wait for its end.
+        let unread = self.upgrade == Upgrade::Unasked || whole(self.modes.request);
+        if message.end_of_stream || !unread || !self.may_override(Side::Request) {
+            return Ok(vec![answer]);
         }
-        Ok(vec![answer])
+        self.modes.request = BodySendMode::None;
+        Ok(vec![self.with_response_mode(answer, self.modes.response)])
     }
 
     async fn response_head(&mut self, message: HttpHeaders) -> Result<Answers, Trouble> {
@@ -205,7 +207,9 @@ impl Session {
         incident.answered(self.status);
         let exchange = &mut incident.exchange;
         let mut plan = ResponsePlan::Pass;
-        if self.upgrade && (self.status == 101 || self.status == 200) {
+        if self.upgrade.is_agreed(self.status) {
+            self.upgrade = Upgrade::Agreed;
+            self.modes.request = if duplex(self.modes.request) { self.modes.request } else { BodySendMode::None };
             exchange.skipped(Uninspected::Tunnel);
         } else if !message.end_of_stream {
             let field = |name| head::field(&fields, name);
@@ -317,12 +321,39 @@ impl Session {
 const ENDED_TEXT: &str = "A part comes before the request's head.";
 pub(super) const ENDED: Trouble = Trouble::Protocol(ENDED_TEXT);
 
-/// Whether a request leaves HTTP: one to a known protocol, without a body that two servers could read in two ways; or a tunnel.
-fn is_upgrade(head: &RequestHead, known: &[String]) -> bool {
-    if head.method == b"CONNECT" {
-        return true;
+/// How far a request has come that asks to leave HTTP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Upgrade {
+    /// It does not ask.
+    Unasked,
+    /// By `Upgrade`, to be agreed to with 101.
+    Asked,
+    /// By `CONNECT`, to be agreed to with any success.
+    Connect,
+    /// The bytes on both sides are no more HTTP.
+    Agreed,
+}
+
+impl Upgrade {
+    /// By a request: to a known protocol, and without a body that two servers could read in two ways.
+    fn asked(head: &RequestHead, known: &[String]) -> Upgrade {
+        if head.method == b"CONNECT" {
+            return Upgrade::Connect;
+        }
+        let framed = ["content-length", "transfer-encoding"].iter().any(|name| head.values(name).next().is_some());
+        let is_known = |asked: &[u8]| known.iter().any(|name| name.as_bytes().eq_ignore_ascii_case(asked));
+        match head.values("upgrade").next() {
+            Some(asked) if !framed && is_known(asked) => Upgrade::Asked,
+            _ => Upgrade::Unasked,
+        }
     }
-    let framed = ["content-length", "transfer-encoding"].iter().any(|name| head.values(name).next().is_some());
-    let asked = head.values("upgrade").next();
-    asked.is_some_and(|asked| !framed && known.iter().any(|name| name.as_bytes().eq_ignore_ascii_case(asked)))
+
+    fn is_agreed(self, status: u16) -> bool {
+        match self {
+            Upgrade::Unasked => false,
+            Upgrade::Asked => status == 101,
+            Upgrade::Connect => (200..300).contains(&status),
+            Upgrade::Agreed => true,
+        }
+    }
 }

@@ -78,7 +78,7 @@ async fn run(site: &Arc<Site>, mut messages: Streaming<ProcessingRequest>, answe
         let taken = match message {
             Ok(Ok(Some(message))) => session.take(message).await,
             Ok(Ok(None)) => return ended(&session),
-            Ok(Err(status)) => return broken(site, &session, &status),
+            Ok(Err(status)) => return broken(site, status, answers).await.unwrap_or_else(|| ended(&session)),
             Err(_) => Err(session.late().await),
         };
         match taken {
@@ -107,20 +107,16 @@ fn ended(session: &Session) -> Outcome {
     if session.complete() { Outcome::Passed } else { Outcome::Abandoned }
 }
 
-/// The stream was reset, or what came is no message.
-fn broken(site: &Site, session: &Session, status: &Status) -> Outcome {
-    match status.code() {
-        // Too long; not Protobuf; compressed.
-        Code::OutOfRange | Code::Internal | Code::Unimplemented | Code::DataLoss if is_ours(status) => {
-            let why = status.message().escape_debug();
-            site.ledger.log.line(format!("Fusewall: a stream of Envoy is ended: {why}"));
-            Outcome::Protocol
-        }
-        _ => ended(session),
+/// What came is no message; `None`: the stream was reset.
+async fn broken(site: &Site, status: Status, answers: &Sender) -> Option<Outcome> {
+    // Too long; not Protobuf; compressed. A stream that was reset has a cause.
+    let wrong = matches!(status.code(), Code::OutOfRange | Code::Internal | Code::Unimplemented | Code::DataLoss);
+    if !wrong || std::error::Error::source(&status).is_some() {
+        return None;
     }
-}
-
-/// Whether the message could not be read, rather than the stream was reset.
-fn is_ours(status: &Status) -> bool {
-    std::error::Error::source(status).is_none()
+    let why = status.message().escape_debug();
+    site.ledger.log.line(format!("Fusewall: a stream of Envoy is ended: {why}"));
+    // Envoy that has gone needs no answer.
+    let _ = answers.send(Err(status)).await;
+    Some(Outcome::Protocol)
 }
