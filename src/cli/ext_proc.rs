@@ -2,10 +2,10 @@
 
 use super::rules::RulesArgs;
 use super::serve::{
-    LAST_WORDS, address, admin, load, read, reload_on_hangup, rules_of, runtime, start_logging, until_signalled,
+    LAST_WORDS, Signals, address, admin, load, read, rules_of, runtime, serve_until_signalled, start_logging,
 };
 use crate::host::ext_proc::{Config, Server, config};
-use std::io::IsTerminal;
+use anyhow::Context;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -39,27 +39,28 @@ pub fn run(args: &ExtProcArgs) -> anyhow::Result<ExitCode> {
     let site = config.site.clone();
     let rules = rules_of(&site);
     let (waf, watching) = load(&rules, &site)?;
-    let ending = waf.clone();
-    let served: anyhow::Result<()> = runtime(&site)?.block_on(async {
-        let socket = config.socket.clone();
-        let server = Server::bind(config, waf.clone(), log.clone()).await?;
-        let counters = server.counters();
-        let admin = admin(&site, &waf, &rules, move |text| counters.expose(text))?;
-        for address in server.addresses() {
-            eprintln!("fusewall: listening for Envoy on {address}");
-        }
-        if let Some(socket) = socket {
-            eprintln!("fusewall: listening for Envoy on {}", socket.display());
-        }
-        let audit = server.audit_log();
-        tokio::select! {
-            ended = until_signalled(|down| server.run(down), audit, admin.as_ref()) => ended,
-            failed = reload_on_hangup((waf, rules)), if !std::io::stderr().is_terminal() => failed,
-        }
-    });
+    let runtime = runtime(&site)?;
+    let _inside = runtime.enter();
+    let signals = Signals::listen().context("signals cannot be listened to")?;
+    let socket = config.socket.clone();
+    let server = runtime.block_on(Server::bind(config, waf.clone(), log.clone()))?;
+    let (metrics, counters) = (server.metrics(), server.counters());
+    let admin = admin(&site, &waf, &rules, move |text| {
+        metrics.expose(text);
+        counters.expose(text);
+    })?;
+    for address in server.addresses() {
+        eprintln!("fusewall: listening for Envoy on {address}");
+    }
+    if let Some(socket) = socket {
+        eprintln!("fusewall: listening for Envoy on {}", socket.display());
+    }
+    let served =
+        serve_until_signalled(server.audit_log(), admin.as_ref(), (&waf, rules), signals, |down| server.run(down));
+    let served = runtime.block_on(served);
     drop(watching);
     // Whatever still holds the rules: an end in order is no crash.
-    ending.settled();
+    waf.settled();
     log.flush(LAST_WORDS);
     served.map(|()| ExitCode::SUCCESS)
 }

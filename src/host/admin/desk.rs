@@ -13,8 +13,8 @@ use tokio::sync::Semaphore;
 /// Told when other rules have come into service.
 pub(super) type Promoted = Box<dyn Fn(&Waf) + Send + Sync>;
 
-/// Adds what the host itself counts.
-pub(super) type Metrics = Box<dyn Fn(&mut Exposition) + Send + Sync>;
+/// What else is counted in the process.
+pub(super) type Also = Box<dyn Fn(&mut Exposition) + Send + Sync>;
 
 pub(super) struct Desk {
     pub(super) waf: Waf,
@@ -30,7 +30,7 @@ pub(super) struct Desk {
     /// The process is about to end.
     pub(super) ending: AtomicBool,
     pub(super) promoted: Promoted,
-    pub(super) metrics: Metrics,
+    pub(super) also: Also,
 }
 
 /// Requests to the API.

@@ -38,7 +38,7 @@ pub use peers::{Caller, Fingerprint, Match, Role, Roles};
 use crate::governor::{Clock, Exposition, SystemClock};
 use crate::store::RuleSource;
 use crate::waf::Waf;
-use desk::{Desk, Metrics, Promoted, Tally};
+use desk::{Also, Desk, Promoted, Tally};
 use listener::Doors;
 use peers::Peers;
 use socket::Socket;
@@ -106,7 +106,7 @@ pub struct AdminBuilder {
     source: RuleSource,
     clock: Arc<dyn Clock>,
     promoted: Promoted,
-    metrics: Metrics,
+    also: Also,
 }
 
 impl AdminBuilder {
@@ -131,10 +131,10 @@ impl AdminBuilder {
         self
     }
 
-    /// Adds what the host itself counts to `/metrics`.
+    /// Asked at every `GET /metrics` for what the process counts beside the engine.
     #[must_use]
-    pub fn metrics(mut self, metrics: impl Fn(&mut Exposition) + Send + Sync + 'static) -> Self {
-        self.metrics = Box::new(metrics);
+    pub fn also(mut self, also: impl Fn(&mut Exposition) + Send + Sync + 'static) -> Self {
+        self.also = Box::new(also);
         self
     }
 
@@ -148,7 +148,7 @@ impl AdminBuilder {
         }
         let runtime = tokio::runtime::Builder::new_current_thread().max_blocking_threads(ASIDE).enable_all().build();
         let runtime = runtime.map_err(AdminError::Thread)?;
-        let AdminBuilder { config, waf, source, clock, promoted, metrics } = self;
+        let AdminBuilder { config, waf, source, clock, promoted, also } = self;
         let own = rustix::process::geteuid().as_raw();
         let peers = Arc::new(Peers::new(own, config.owner_roles, &config.callers));
         let (socket, tcp) = runtime.block_on(open(&config))?;
@@ -164,7 +164,7 @@ impl AdminBuilder {
             tally: Tally::default(),
             ending: AtomicBool::new(false),
             promoted,
-            metrics,
+            also,
         });
         let doors = Doors { socket, tcp, desk: desk.clone(), peers };
         let (ended, ending) = watch::channel(false);
@@ -231,7 +231,7 @@ impl Admin {
     /// Starts to say what the API is about.
     pub fn builder(config: AdminConfig, waf: Waf) -> AdminBuilder {
         let (source, clock) = (RuleSource::Builtin, Arc::new(SystemClock::new()));
-        AdminBuilder { config, waf, source, clock, promoted: Box::new(|_| {}), metrics: Box::new(|_| {}) }
+        AdminBuilder { config, waf, source, clock, promoted: Box::new(|_| {}), also: Box::new(|_| {}) }
     }
 
     /// The address of the TCP listener, with the port that was taken for port 0.

@@ -36,18 +36,14 @@ pub use counters::{Counter, Counters, Outcome};
 use crate::host::admin::socket::Socket;
 use crate::host::audit::AuditLog;
 use crate::host::serve::ledger::Ledger;
-use crate::host::serve::{ErrorLog, ServeError, tls};
+use crate::host::serve::{ErrorLog, ServeError, ServeMetrics, tls};
 use crate::waf::Waf;
 use listener::Door;
 use service::Services;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::net::TcpListener;
-
-/// The end waits for the audit log as long as this.
-const FLUSH: Duration = Duration::from_secs(5);
 
 /// What all streams share.
 struct Site {
@@ -94,8 +90,7 @@ impl Server {
             let socket = Socket::open(path, config.socket_mode).await;
             doors.push(Door::Unix(socket.map_err(|source| ServeError::Socket { path: path.clone(), source })?));
         }
-        let (limits, audit) = (&config.site.inspection.limits, config.site.audit.clone());
-        let ledger = Ledger::open(waf, limits, audit, log).map_err(ServeError::AuditLog)?;
+        let ledger = Ledger::open(&config.site, waf, log)?;
         let site = Arc::new(Site { config, ledger, counters: Arc::default() });
         Ok(Server { doors, services: Services::new(site).await })
     }
@@ -114,6 +109,11 @@ impl Server {
         self.services.site.ledger.audit.clone()
     }
 
+    /// What became of the lines and records of the logs.
+    pub fn metrics(&self) -> ServeMetrics {
+        self.services.site.ledger.metrics()
+    }
+
     /// What became of the streams.
     pub fn counters(&self) -> Arc<Counters> {
         Arc::clone(&self.services.site.counters)
@@ -122,11 +122,8 @@ impl Server {
     /// Serves until `shutdown` is ready; then is no more healthy, takes no new streams, lets those that run end within
     /// `timeouts.shutdown`, and returns.
     pub async fn run(self, shutdown: impl Future<Output = ()> + Send) {
-        let audit = self.audit_log();
+        let ledger = Arc::clone(&self.services.site.ledger);
         listener::run(self.doors, self.services, shutdown).await;
-        if let Some(audit) = audit {
-            // What waits is written before the process may end.
-            let _ = tokio::task::spawn_blocking(move || audit.flush(FLUSH)).await;
-        }
+        ledger.flush().await;
     }
 }

@@ -1,32 +1,47 @@
 //! What all exchanges of a host share: the engine, and the logs that they are written to.
 
+use super::ServeError;
+use super::config::Config;
 use super::incident::{Incident, quoted};
 use super::log::ErrorLog;
+use super::metrics::ServeMetrics;
 use crate::governor::{Identity, Report, Shed};
-use crate::host::audit::{AuditLimits, AuditLog, AuditLogError};
+use crate::host::audit::{AuditLog, AuditLogError};
 use crate::host::exchange::{BodyPolicy, Ends, RequestHead};
-use crate::host::inspect::{InspectionLimits, Inspector};
+use crate::host::inspect::Inspector;
 use crate::rule::AuditEngine;
 use crate::waf::Waf;
 use std::sync::Arc;
+use std::time::Duration;
+
+/// The end waits for the audit log as long as this, and for the collector.
+const FLUSH: Duration = Duration::from_secs(5);
 
 pub(in crate::host) struct Ledger {
     pub(in crate::host) inspector: Inspector,
     pub(in crate::host) log: ErrorLog,
     pub(in crate::host) audit: Option<AuditLog>,
+    #[cfg(feature = "otlp")]
+    pub(super) otlp: Option<super::otlp::Otlp>,
 }
 
 impl Ledger {
     /// # Errors
-    /// The place that the rules name for the audit log cannot be used.
-    pub(in crate::host) fn open(
-        waf: Waf,
-        limits: &InspectionLimits,
-        audit: AuditLimits,
-        log: ErrorLog,
-    ) -> Result<Arc<Self>, AuditLogError> {
-        let audit = audit_log(audit, &waf, &log)?;
-        Ok(Arc::new(Ledger { inspector: Inspector::new(waf, limits), log, audit }))
+    /// The place that the rules name for the audit log cannot be used, or what the configuration names for a collector.
+    pub(in crate::host) fn open(config: &Config, waf: Waf, log: ErrorLog) -> Result<Arc<Self>, ServeError> {
+        let audit = audit_log(config, &waf, &log).map_err(ServeError::AuditLog)?;
+        #[cfg(feature = "otlp")]
+        let otlp = {
+            let lines = log.clone();
+            super::otlp::Otlp::start(&config.otlp, move |line| lines.line(line))?
+        };
+        Ok(Arc::new(Ledger {
+            inspector: Inspector::new(waf, &config.inspection.limits),
+            log,
+            audit,
+            #[cfg(feature = "otlp")]
+            otlp,
+        }))
     }
 
     /// A new exchange, if there is CPU for it.
@@ -54,10 +69,31 @@ impl Ledger {
         }
         id
     }
+
+    /// What became of the lines and records.
+    pub(in crate::host) fn metrics(&self) -> ServeMetrics {
+        ServeMetrics {
+            audit: self.audit.clone(),
+            log: self.log.clone(),
+            #[cfg(feature = "otlp")]
+            otlp: self.otlp.clone(),
+        }
+    }
+
+    /// Writes what waits, before the process may end.
+    pub(in crate::host) async fn flush(&self) {
+        if let Some(audit) = self.audit.clone() {
+            let _ = tokio::task::spawn_blocking(move || audit.flush(FLUSH)).await;
+        }
+        #[cfg(feature = "otlp")]
+        if let Some(otlp) = &self.otlp {
+            otlp.flush(FLUSH).await;
+        }
+    }
 }
 
 /// The audit log that the rules describe, if they name a place for one.
-fn audit_log(limits: AuditLimits, waf: &Waf, log: &ErrorLog) -> Result<Option<AuditLog>, AuditLogError> {
+fn audit_log(config: &Config, waf: &Waf, log: &ErrorLog) -> Result<Option<AuditLog>, AuditLogError> {
     let loaded = waf.loaded();
     let settings = &loaded.program().ruleset.settings.audit;
     if settings.path.is_none() && settings.storage_dir.is_none() {
@@ -67,5 +103,6 @@ fn audit_log(limits: AuditLimits, waf: &Waf, log: &ErrorLog) -> Result<Option<Au
         return Ok(None);
     }
     let report = log.clone();
-    AuditLog::open(settings, limits, move |line| report.line(line.to_owned())).map(Some)
+    let form = config.audit_form.unwrap_or_else(|| settings.format.into());
+    AuditLog::open_in(settings, form, config.audit.clone(), move |line| report.line(line.to_owned())).map(Some)
 }

@@ -14,6 +14,8 @@
 //! | `response` | a response body on its way to the client |
 //! | `incident` | one exchange and its log lines |
 //! | `ledger` | what all exchanges share: the engine and the logs |
+//! | `otlp` | refused requests for an OpenTelemetry collector |
+//! | `metrics` | what it has counted |
 //! | `behind` | work that takes nothing from the requests |
 //! | `fetch` | rules that stand on other servers (`SecRemoteRules`) |
 //! | `page` | what a client sees that is turned away |
@@ -33,6 +35,9 @@ pub(in crate::host) mod incident;
 pub(in crate::host) mod ledger;
 mod listener;
 mod log;
+mod metrics;
+#[cfg(feature = "otlp")]
+mod otlp;
 mod page;
 mod proxy;
 mod response;
@@ -45,6 +50,7 @@ pub use config::Config;
 pub use descriptors::raise_descriptor_limit;
 pub use fetch::HttpsRules;
 pub use log::ErrorLog;
+pub use metrics::ServeMetrics;
 pub use watch::{Followed, WatchConfig, Watching};
 
 use crate::host::audit::{AuditLog, AuditLogError};
@@ -55,12 +61,8 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
-
-/// The end waits for the audit log as long as this.
-const FLUSH: Duration = Duration::from_secs(5);
 
 /// Why the proxy does not start.
 #[derive(Debug, thiserror::Error)]
@@ -93,6 +95,12 @@ pub enum ServeError {
     /// The place that the rules name for the audit log cannot be used.
     #[error(transparent)]
     AuditLog(AuditLogError),
+    /// `otlp.endpoint` cannot be sent to.
+    #[error("{problem}")]
+    Otlp {
+        /// Why.
+        problem: String,
+    },
     /// `upstream.url` is not a usable URL.
     #[error("upstream URL {url:?}: {problem}")]
     Upstream {
@@ -136,13 +144,15 @@ impl Server {
         self.proxy.ledger.audit.clone()
     }
 
+    /// What the proxy itself counts.
+    pub fn metrics(&self) -> ServeMetrics {
+        self.proxy.ledger.metrics()
+    }
+
     /// Serves until `shutdown` is ready; then takes no new requests, lets those that run end within `timeouts.shutdown`, and returns.
     pub async fn run(self, shutdown: impl Future<Output = ()> + Send) {
-        let audit = self.audit_log();
+        let ledger = Arc::clone(&self.proxy.ledger);
         listener::run(self.listeners, self.tls, self.proxy, shutdown).await;
-        if let Some(audit) = audit {
-            // What waits is written before the process may end.
-            let _ = tokio::task::spawn_blocking(move || audit.flush(FLUSH)).await;
-        }
+        ledger.flush().await;
     }
 }

@@ -88,8 +88,8 @@ struct Passed {
 impl Proxy {
     pub(super) fn new(config: Config, waf: Waf, log: ErrorLog) -> Result<Self, ServeError> {
         let upstream = Upstream::new(&config)?;
-        let ledger = Ledger::open(waf, &config.inspection.limits, config.audit.clone(), log);
-        Ok(Proxy { config, ledger: ledger.map_err(ServeError::AuditLog)?, upstream })
+        let ledger = Ledger::open(&config, waf, log)?;
+        Ok(Proxy { config, ledger, upstream })
     }
 
     fn incident(&self, request: &ClientRequest) -> Result<Incident, Shedding> {

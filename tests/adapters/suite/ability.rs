@@ -18,7 +18,8 @@ pub enum Ability {
     Drop,
     /// Response bodies are inspected. Without: phase 4 sees none and they pass.
     ResponseBodies,
-    /// A response is held until the verdict on its body. Without: it is broken off, and is never complete.
+    /// A response is held until the verdict on its body. Without: its head leaves at once, and it is broken off if its body is
+    /// refused.
     HeldResponses,
     /// The connection stays open after a refusal. Without: it is closed after the answer.
     KeepAliveAfterRefusal,

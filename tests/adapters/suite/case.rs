@@ -92,6 +92,10 @@ pub enum Answer {
     Bytes(&'static [u8]),
     /// 200 with a body that shows what the rules would hold back, if they saw it.
     Unseen,
+    /// The head of a 200; the body is left for later steps.
+    Head,
+    /// An error, or an answer that never comes to its end.
+    Withheld,
     /// Any answer, or the end of the connection.
     Any,
     /// This status, a field of this name, no body, and an open connection.

@@ -118,7 +118,6 @@ pub fn figures(host: &Host<'_>, bare: SocketAddr) -> Figures {
 }
 
 fn row(host: &Host<'_>, bare: SocketAddr, kind: &Kind, rounds: usize) -> Row {
-    let mut seat = Seat { host, sent: 0 };
     let refused = kind.name == "1 MB body" && host.lacks.contains(&Ability::LongRequestBodies);
     for (address, request, passes) in [
         (bare, kind.benign, true),
@@ -126,7 +125,7 @@ fn row(host: &Host<'_>, bare: SocketAddr, kind: &Kind, rounds: usize) -> Row {
         (host.address, kind.benign, !refused),
         (host.address, kind.attack, false),
     ] {
-        let status = seat.ask(&mut None, address, &request(), kind.until).0;
+        let status = ask(host, &mut None, address, &request(), kind.until).0;
         assert_eq!(status < 400, passes, "{}: {}: {address} answers {status}", host.name, kind.name);
     }
     if refused {
@@ -139,7 +138,7 @@ fn row(host: &Host<'_>, bare: SocketAddr, kind: &Kind, rounds: usize) -> Row {
         let mut clients = [None, None];
         for _ in 0..kind.count {
             for (at, address) in [bare, host.address].into_iter().enumerate() {
-                let (status, time) = seat.ask(&mut clients[at], address, &request, kind.until);
+                let (status, time) = ask(host, &mut clients[at], address, &request, kind.until);
                 assert!(status < 400, "{}: {}: {address} answers {status}", host.name, kind.name);
                 times[at].push(time);
             }
@@ -161,46 +160,37 @@ fn percentile(times: &mut [Duration], percent: usize) -> Duration {
     times.get(rank - 1).copied().unwrap_or_default()
 }
 
-/// Who measures.
-struct Seat<'h> {
-    host: &'h Host<'h>,
-    sent: usize,
-}
-
-impl Seat<'_> {
-    /// Asks once; answers the status, and how long it took.
-    fn ask(
-        &mut self,
-        client: &mut Option<Client>,
-        address: SocketAddr,
-        request: &Request,
-        until: Until,
-    ) -> (u16, Duration) {
-        self.sent += 1;
-        let tag = format!("{}-figures-{address}-{}", self.host.name, self.sent);
-        let bytes = [play::replaced(&request.head(), &tag), request.framed_body()].concat();
-        if until == Until::Switched {
-            *client = None;
-        }
-        let start = Instant::now();
-        let client = client.get_or_insert_with(|| Client::connect(address).expect("a connection"));
-        client.send(&bytes);
-        let head = client.reply_head(request.method).expect("an answer");
-        let mut time = start.elapsed();
-        if head.status < 400 && until == Until::FirstEvent {
-            client.reply_body(|body| body.len() >= EVENTS[0].len()).expect("an event");
-            time = start.elapsed();
-            self.host.upstream.open(&tag);
-        }
-        if head.status != 101 {
-            let reply = client.reply_body(|_| false).expect("the rest of an answer");
-            assert!(reply.whole, "{}", reply.excerpt());
-            if until == Until::End {
-                time = start.elapsed();
-            }
-        }
-        (head.status, time)
+/// Asks once; answers the status, and how long it took.
+fn ask(
+    host: &Host<'_>,
+    client: &mut Option<Client>,
+    address: SocketAddr,
+    request: &Request,
+    until: Until,
+) -> (u16, Duration) {
+    let tag = play::new_tag(host);
+    let bytes = [play::replaced(&request.head(), &tag), request.framed_body()].concat();
+    if until == Until::Switched {
+        *client = None;
     }
+    let start = Instant::now();
+    let client = client.get_or_insert_with(|| Client::connect(address).expect("a connection"));
+    client.send(&bytes);
+    let head = client.reply_head(request.method).expect("an answer");
+    let mut time = start.elapsed();
+    if head.status < 400 && until == Until::FirstEvent {
+        client.reply_body(|body| body.len() >= EVENTS[0].len()).expect("an event");
+        time = start.elapsed();
+        host.upstream.open(&tag);
+    }
+    if head.status != 101 {
+        let reply = client.reply_body(|_| false).expect("the rest of an answer");
+        assert!(reply.whole, "{}", reply.excerpt());
+        if until == Until::End {
+            time = start.elapsed();
+        }
+    }
+    (head.status, time)
 }
 
 impl fmt::Display for Figures {

@@ -56,22 +56,33 @@ pub struct Host<'u> {
 pub fn passes(host: &Host<'_>) {
     let start = Instant::now();
     let cases = cases::all();
+    let failures = failures(host, &cases);
+    println!("{}: {} cases in {:.1?}, lacks {:?}", host.name, cases.len(), start.elapsed(), host.lacks);
+    let count = failures.len();
+    assert!(failures.is_empty(), "{}: {count} of {} cases fail\n{}", host.name, cases.len(), failures.join("\n"));
+}
+
+/// Runs the cases that take `ability`; answers which fail, and why.
+pub fn failures_about(host: &Host<'_>, ability: Ability) -> Vec<String> {
+    let takes = |case: &case::Case| case.without.iter().any(|(needed, _)| *needed == ability);
+    failures(host, &cases::all().into_iter().filter(takes).collect::<Vec<_>>())
+}
+
+fn failures(host: &Host<'_>, cases: &[case::Case]) -> Vec<String> {
     let mut failures = Vec::new();
-    let mut refused = Vec::new();
-    for (number, case) in cases.iter().enumerate() {
-        let outcome = play::play(host, number, case);
-        refused.extend(outcome.never.into_iter().map(|tag| (case.name, tag)));
+    let mut never = Vec::new();
+    for case in cases {
+        let outcome = play::play(host, case);
+        never.extend(outcome.never.into_iter().map(|tag| (case.name, tag)));
         if let Err(why) = outcome.result {
             failures.push(format!("{}: {why}", case.name));
         }
     }
     // By now everything has arrived that ever will.
-    for (name, tag) in refused {
+    for (name, tag) in never {
         if host.upstream.whole(&tag) > 0 {
             failures.push(format!("{name}: a refused request reached the origin later"));
         }
     }
-    println!("{}: {} cases in {:.1?}, lacks {:?}", host.name, cases.len(), start.elapsed(), host.lacks);
-    let count = failures.len();
-    assert!(failures.is_empty(), "{}: {count} of {} cases fail\n{}", host.name, cases.len(), failures.join("\n"));
+    failures
 }

@@ -5,6 +5,7 @@ use super::case::{Answer, Arrival, Case, Step};
 use super::client::{Client, PATIENCE, Reply, find, header};
 use super::request::{Request, TAG, form};
 use super::upstream::{FINE, LEAK, Received};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 /// How long nothing must happen that is not to happen.
@@ -19,9 +20,8 @@ pub struct Outcome {
     pub never: Vec<String>,
 }
 
-pub fn play(host: &Host<'_>, number: usize, case: &Case) -> Outcome {
-    let mut play =
-        Play { host, number, client: None, sent: 0, last: Sent::default(), answered: None, never: Vec::new() };
+pub fn play(host: &Host<'_>, case: &Case) -> Outcome {
+    let mut play = Play { host, client: None, last: Sent::default(), answered: None, never: Vec::new() };
     let mut result = Ok(());
     for (at, step) in case.script(host.lacks).iter().enumerate() {
         result = play.step(step).map_err(|why| format!("step {} ({}): {why}", at + 1, name(step)));
@@ -30,6 +30,12 @@ pub fn play(host: &Host<'_>, number: usize, case: &Case) -> Outcome {
         }
     }
     Outcome { result, never: play.never }
+}
+
+/// A tag that no other request in this process has.
+pub fn new_tag(host: &Host<'_>) -> String {
+    static TAGS: AtomicUsize = AtomicUsize::new(0);
+    format!("{}-{}", host.name, TAGS.fetch_add(1, Ordering::Relaxed))
 }
 
 /// A step in a message.
@@ -50,10 +56,7 @@ struct Sent {
 
 struct Play<'h> {
     host: &'h Host<'h>,
-    number: usize,
     client: Option<Client>,
-    /// How many requests were sent.
-    sent: usize,
     last: Sent,
     /// The answer that has begun.
     answered: Option<Reply>,
@@ -108,8 +111,7 @@ impl Play<'_> {
 
     /// A request's bytes with a tag of its own.
     fn tagged(&mut self, text: &[u8], method: &'static str) -> Vec<u8> {
-        self.sent += 1;
-        let tag = format!("{}-{}-{}", self.host.name, self.number, self.sent);
+        let tag = new_tag(self.host);
         let text = replaced(text, &tag);
         self.last = Sent { tag, method, request: None };
         self.answered = None;
@@ -139,6 +141,11 @@ impl Play<'_> {
             Answer::Closed => {
                 let rest = client.rest()?;
                 return if rest.is_empty() { Ok(()) } else { Err(String::from_utf8_lossy(&rest).into_owned()) };
+            }
+            Answer::Head => {
+                let head = final_head(client, method)?.0;
+                self.answered = Some(head.clone());
+                return if head.status == 200 { Ok(()) } else { Err(head.excerpt()) };
             }
             Answer::Begins(start) => {
                 let head = final_head(client, method)?.0;
@@ -176,8 +183,10 @@ impl Play<'_> {
             Answer::Cut | Answer::CutLate => !reply.whole,
             Answer::Unseen => reply.whole && reply.status == 200,
             Answer::Any => true,
+            Answer::Withheld => error || !reply.whole,
             Answer::NoBody(status, field) => reply.status == *status && reply.header(field).is_some(),
-            Answer::Continue | Answer::Switched | Answer::Bytes(_) | Answer::Closed | Answer::Begins(_) => false,
+            Answer::Continue | Answer::Switched | Answer::Bytes(_) | Answer::Closed => false,
+            Answer::Head | Answer::Begins(_) => false,
         };
         let shown = find(&reply.body, LEAK.as_bytes()).is_some() || reply.head.contains(LEAK);
         match answer {
@@ -227,11 +236,11 @@ impl Play<'_> {
 
     /// Eight clients, twelve requests each. Every third is refused.
     fn crowd(&mut self) -> Result<(), String> {
-        let (host, number) = (self.host, self.number);
+        let host = self.host;
         let one = |client_number: usize| -> Result<(), String> {
             let mut client = Client::connect(host.address)?;
             for turn in 0..12 {
-                let tag = format!("{}-{number}-crowd-{client_number}-{turn}", host.name);
+                let tag = new_tag(host);
                 let (attack, text) = (turn % 3 == 2, format!("q=of+{client_number}+in+{turn}"));
                 let request =
                     if attack { form("/crowd", &format!("{text}+attack-body")) } else { form("/crowd", &text) };

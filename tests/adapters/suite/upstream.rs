@@ -197,6 +197,14 @@ impl Conversation {
                 self.say("200 OK", "Content-Type: text/html\r\nTransfer-Encoding: chunked")
                     && [first, second, ""].into_iter().all(|chunk| self.chunk(chunk.as_bytes()))
             }
+            "/leak-late" => {
+                let fields = "Content-Type: text/html\r\nX-Accel-Buffering: no\r\nTransfer-Encoding: chunked";
+                if !(self.say("200 OK", fields) && self.chunk(b"<p>fine</p>")) {
+                    return false;
+                }
+                self.shared.wait_for_gate(tag);
+                self.chunk(LEAK.as_bytes()) && self.chunk(b"")
+            }
             "/leak-coded" => self.whole("Content-Type: text/html\r\nContent-Encoding: gzip", &gzip(LEAK.as_bytes())),
             "/leak-unread" => self.whole("Content-Type: application/octet-stream", LEAK.as_bytes()),
             "/leak-header" => self.whole(&format!("Content-Type: text/plain\r\nX-Leak: {LEAK}"), FINE.as_bytes()),

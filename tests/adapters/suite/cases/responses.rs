@@ -7,7 +7,7 @@ use super::*;
 fn leaks(name: &'static str, path: &str) -> Case {
     case(name, [Send(get(path)), Get(Status(403))])
         .without(Ability::ResponseBodies, [Send(get(path)), Get(Answer::Unseen)])
-        .without(Ability::HeldResponses, [Send(get(path)), Get(Answer::Cut)])
+        .without(Ability::HeldResponses, [Send(get(path)), Get(Answer::Withheld)])
 }
 
 /// An answer without a body, and another one on the same connection: nobody waits for what does not come.
@@ -26,6 +26,12 @@ pub fn cases() -> Vec<Case> {
         leaks("a response is refused for its body", "/leak"),
         leaks("a response is refused for the end of its body", "/leak-at-the-end"),
         leaks("a response is refused for what stands across its chunks", "/leak-in-chunks"),
+        case(
+            "a response is held until its body is judged",
+            [Send(get("/leak-late")), Step::Silence, Open, Get(Status(403))],
+        )
+        .without(Ability::ResponseBodies, [Send(get("/leak-late")), Open, Get(Answer::Unseen)])
+        .without(Ability::HeldResponses, [Send(get("/leak-late")), Get(Answer::Head), Open, Get(Answer::Cut)]),
         leaks("a response is refused for its coded body", "/leak-coded"),
         case("a body of a media type that is not read passes", [Send(get("/leak-unread")), Get(Answer::Unseen)]),
         bodiless("HEAD is answered without a body", request("HEAD", "/page"), Answer::NoBody(200, "content-type")),
