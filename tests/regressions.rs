@@ -1,9 +1,13 @@
-//! What the fuzz targets start from, and what they have found once (`fuzz/seeds`, `fuzz/regressions`), tried without a fuzzer.
+//! What the fuzz targets start from, and what they have found once (`fuzz/seeds`, `fuzz/regressions`), tried without a fuzzer, and some
+//! bytes of chance besides. `PROPTEST_CASES` asks for more of these.
 
 #[path = "../fuzz/src/lib.rs"]
 #[allow(dead_code)]
 mod fuzz;
 
+use fusewall::transform::Transformation;
+use proptest::collection::vec;
+use proptest::test_runner::{Config, TestError, TestRunner};
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -37,6 +41,40 @@ fn what_was_found_once_is_not_found_again() {
             }
         }
     }
+}
+
+/// Tries targets with bytes of chance: so many cases of each, if nobody asks for another number.
+fn try_any_bytes(cases: u32, which: impl Fn(&str) -> bool) {
+    let cases = std::env::var("PROPTEST_CASES").map_or(cases, |asked| asked.parse().expect("a number of cases"));
+    let config = Config { cases, failure_persistence: None, ..Config::default() };
+    for (target, tried) in fuzz::TARGETS.iter().filter(|(target, _)| which(target)) {
+        let tries = TestRunner::new(config.clone()).run(&vec(0u8.., 0..200), |input| {
+            tried(&input);
+            Ok(())
+        });
+        match tries {
+            Ok(()) => {}
+            Err(TestError::Fail(why, input)) => panic!("{target} fails with b\"{}\": {why}", input.escape_ascii()),
+            Err(stopped) => panic!("{target}: {stopped}"),
+        }
+    }
+}
+
+#[test]
+fn transformations_of_any_bytes_are_right() {
+    try_any_bytes(200, |target| target.starts_with("transform_"));
+}
+
+#[test]
+fn bytes_of_chance_find_nothing() {
+    try_any_bytes(20, |target| !target.starts_with("transform_"));
+}
+
+#[test]
+fn every_transformation_has_a_second_implementation() {
+    let families = fuzz::oracles::transform::FAMILIES.iter().flat_map(|family| family.members);
+    let compared: BTreeSet<_> = families.map(|(transformation, _)| *transformation).collect();
+    assert_eq!(compared, BTreeSet::from(Transformation::ALL));
 }
 
 #[test]
