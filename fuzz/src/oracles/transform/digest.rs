@@ -4,7 +4,7 @@ use super::Family;
 use fusewall::transform::Transformation as T;
 
 pub const FAMILY: Family = Family {
-    tokens: b"\0|a|\x80|12345678|eleven bytes",
+    tokens: b"\0|a|\x80|12345678|eleven bytes|1|2",
     members: &[(T::Length, |input| input.len().to_string().into_bytes()), (T::Md5, md5), (T::Sha1, sha1)],
 };
 
