@@ -50,7 +50,7 @@ fn text_in(value: &[u8]) -> Option<Vec<u8>> {
     let length = value.iter().position(|&character| character == b'=').unwrap_or(value.len());
     let (characters, padding) = value.split_at(length);
     let alphabet = [USUAL, URL_SAFE].into_iter().find(|alphabet| characters.iter().all(|it| alphabet.contains(it)))?;
-    let full = padding.is_empty() || (value.len() % 4 == 0 && [&b"="[..], b"=="].contains(&padding));
+    let full = padding.is_empty() || (value.len().is_multiple_of(4) && [&b"="[..], b"=="].contains(&padding));
     if length < 8 || length % 4 == 1 || !full {
         return None;
     }

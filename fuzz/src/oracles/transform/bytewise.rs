@@ -19,11 +19,11 @@ fn each(input: &[u8], becomes: fn(u8) -> u8) -> Vec<u8> {
 }
 
 fn lower(byte: u8) -> u8 {
-    if (b'A'..=b'Z').contains(&byte) { byte - b'A' + b'a' } else { byte }
+    if byte.is_ascii_uppercase() { byte - b'A' + b'a' } else { byte }
 }
 
 fn upper(byte: u8) -> u8 {
-    if (b'a'..=b'z').contains(&byte) { byte - b'a' + b'A' } else { byte }
+    if byte.is_ascii_lowercase() { byte - b'a' + b'A' } else { byte }
 }
 
 /// Of the two bytes with the same low seven bits, the one whose number of ones leaves `rest` when halved.
