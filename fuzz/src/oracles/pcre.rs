@@ -95,7 +95,8 @@ fn any(bytes: &[u8], text: &[u8]) {
     }
     // PCRE2 takes patterns as text. Braces with blanks in them, or without a first number, are text to versions before 10.43.
     let Some(pattern) = std::str::from_utf8(bytes).ok().filter(|pattern| pattern.is_ascii()) else { return };
-    if ["{,", "{ ", " }", " ,", ", "].iter().any(|part| pattern.contains(part)) {
+    let mut braces = pattern.split('{').skip(1).map(|rest| rest.split('}').next().unwrap_or_default());
+    if braces.any(|inside| inside.starts_with(',') || inside.contains([' ', '\t'])) {
         return;
     }
     match (parsed, oracle(pattern)) {
@@ -121,7 +122,7 @@ fn is_ours_alone(error: &pcre2::Error) -> bool {
     [TOO_LARGE, CLASS_HYPHEN, NO_DIGITS].contains(&(error.code() as i32))
 }
 
-/// Refused on purpose, or new in PCRE2 since 10.43, such as the flag `a`.
+/// Refused on purpose (references to groups that come later are), or new in PCRE2 since 10.43, such as the flag `a`.
 fn is_theirs_alone(message: &str) -> bool {
     const REASONS: &[&str] = &[
         "not supported",
@@ -129,6 +130,7 @@ fn is_theirs_alone(message: &str) -> bool {
         "cannot be repeated",
         "has no meaning in a class",
         "neither a group nor a flag",
+        "no group before this has that name",
     ];
     REASONS.iter().any(|part| message.contains(part))
 }
