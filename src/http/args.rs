@@ -136,10 +136,8 @@ impl Pairs {
                 b'%' => self.escape = Escape::Percent,
                 b'=' if self.piece == Piece::Name => self.piece = Piece::Value,
                 _ => {
-                    let names = self.piece == Piece::Name;
-                    let stops = |&byte: &u8| byte == b'%' || byte == b'=' && names || byte == self.separator;
-                    let len = after.iter().position(stops).unwrap_or(after.len()) + 1;
-                    let (run, next) = rest.split_at(len);
+                    let equals = if self.piece == Piece::Name { b'=' } else { b'%' };
+                    let (run, next) = rest.split_at(1 + until([b'%', equals, self.separator], after));
                     self.put(run, fields)?;
                     fields.spaces_for_plus(run.len());
                     rest = next;
@@ -190,6 +188,18 @@ impl Pairs {
         let open = if self.piece == Piece::Value { &mut self.value } else { &mut self.name };
         fields.append(open, bytes)
     }
+}
+
+/// How far it is to the first of three bytes.
+fn until([a, b, c]: [u8; 3], text: &[u8]) -> usize {
+    /// What is nearer than this is found before a search of whole words has begun.
+    const NEAR: usize = 8;
+    if let Some(near) = text.iter().take(NEAR).position(|&byte| byte == a || byte == b || byte == c) {
+        return near;
+    }
+    let far = text.get(NEAR..).unwrap_or_default();
+    let found = memchr::memchr3(a, b, c, far);
+    found.map_or(text.len(), |found| NEAR + found)
 }
 
 #[cfg(test)]

@@ -194,7 +194,8 @@ impl Fields {
     /// Makes each `+` among the newest `len` bytes a space: the whole run at once, since alone each of them would cost as much.
     pub(super) fn spaces_for_plus(&mut self, len: usize) {
         let start = self.arena.len().saturating_sub(len);
-        for byte in self.arena.get_mut(start..).into_iter().flatten() {
+        let Some(run) = self.arena.get_mut(start..) else { return };
+        for byte in run {
             *byte = if *byte == b'+' { b' ' } else { *byte };
         }
     }
