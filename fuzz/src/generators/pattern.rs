@@ -11,8 +11,6 @@ pub struct Pattern {
     nullable: bool,
     /// Something that can be empty is repeated without bound: where an automaton decides alone, the end of such a match is not PCRE2's.
     pub loops_over_nothing: bool,
-    /// Capturing groups.
-    pub groups: usize,
 }
 
 /// What takes a byte.
@@ -72,14 +70,12 @@ const REPEATS: &[(&str, bool, bool)] = &[
 
 /// A pattern whose groups nest at most so deep.
 pub fn pattern(from: &mut Choices<'_>, depth: usize) -> Pattern {
-    let mut groups = 0;
-    let pattern = branch(from, depth, &mut groups);
-    Pattern { groups, ..pattern }
+    branch(from, depth, &mut 0)
 }
 
 impl Pattern {
     fn new(text: impl Into<String>, nullable: bool) -> Pattern {
-        Pattern { text: text.into(), nullable, loops_over_nothing: false, groups: 0 }
+        Pattern { text: text.into(), nullable, loops_over_nothing: false }
     }
 
     /// The pattern between other text.

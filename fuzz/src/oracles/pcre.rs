@@ -119,7 +119,7 @@ fn is_ours_alone(error: &pcre2::Error) -> bool {
     const TOO_LARGE: i32 = 120;
     const CLASS_HYPHEN: i32 = 150;
     const NO_DIGITS: i32 = 178;
-    [TOO_LARGE, CLASS_HYPHEN, NO_DIGITS].contains(&(error.code() as i32))
+    [TOO_LARGE, CLASS_HYPHEN, NO_DIGITS].contains(&error.code())
 }
 
 /// Refused on purpose (references to groups that come later are), or new in PCRE2 since 10.43, such as the flag `a`.

@@ -6,10 +6,13 @@ use fusewall::http::body::price;
 use fusewall::http::{BodyParser, Fields, Kind, ParseLimits, Processor, Progress, Report};
 use fusewall::meter::Meter;
 
+/// A field: what it is, its name and its value.
+pub(super) type Field = (Kind, Vec<u8>, Vec<u8>);
+
 /// What a reader makes of a body.
 #[derive(Debug, PartialEq)]
 pub(super) struct Read {
-    pub(super) fields: Vec<(Kind, Vec<u8>, Vec<u8>)>,
+    pub(super) fields: Vec<Field>,
     pub(super) report: Report,
     fuel: u64,
 }
@@ -33,7 +36,7 @@ impl Read {
 }
 
 /// The fields that were found, with their kinds.
-pub(super) fn named(fields: &Fields) -> Vec<(Kind, Vec<u8>, Vec<u8>)> {
+pub(super) fn named(fields: &Fields) -> Vec<Field> {
     let bytes = |span| fields.bytes(span).to_vec();
     fields.items().iter().map(|field| (field.kind, bytes(field.name), bytes(field.value))).collect()
 }
@@ -110,7 +113,7 @@ pub fn json(data: &[u8]) {
     match second::json::leaves(&body) {
         Ok(leaves) => {
             assert!(!read.report.error, "{}", read.report.error_message);
-            let same = |((kind, name, value), (path, leaf)): (&(Kind, Vec<u8>, Vec<u8>), &(String, _))| {
+            let same = |((kind, name, value), (path, leaf)): (&Field, &(String, _))| {
                 *kind == Kind::ArgPost && name == path.as_bytes() && second::json::is(leaf, value)
             };
             let all = read.fields.len() == leaves.len() && read.fields.iter().zip(&leaves).all(same);

@@ -109,8 +109,8 @@ pub fn in_network_v6(address: Ipv6Addr, network: Ipv6Addr, length: u32) -> bool 
 pub fn luhn(candidate: &[u8]) -> bool {
     const TWICE: [u32; 10] = [0, 2, 4, 6, 8, 1, 3, 5, 7, 9];
     let digits = digits(candidate);
-    let weigh = |(place, digit): (usize, &u32)| if place % 2 == 0 { *digit } else { TWICE[*digit as usize] };
-    !digits.is_empty() && digits.iter().rev().enumerate().map(weigh).sum::<u32>() % 10 == 0
+    let weigh = |(place, digit): (usize, &u32)| if place.is_multiple_of(2) { *digit } else { TWICE[*digit as usize] };
+    !digits.is_empty() && digits.iter().rev().enumerate().map(weigh).sum::<u32>().is_multiple_of(10)
 }
 
 /// `@verifyCPF`.
@@ -131,7 +131,7 @@ pub fn ssn(candidate: &[u8]) -> bool {
     let Some(number) = digits.get(..9) else { return false };
     let value = number.iter().fold(0, |value, digit| value * 10 + digit);
     let (area, group, serial) = (value / 1_000_000, value / 10_000 % 100, value % 10_000);
-    let same = value % 111_111_111 == 0;
+    let same = value.is_multiple_of(111_111_111);
     (1..=739).contains(&area)
         && area != 666
         && group != 0
