@@ -1,8 +1,10 @@
 //! From bytes to inputs: what a target makes of what the fuzzer gives it. Rulesets and exchanges come from `tests/oracle/generate.rs`.
 
 mod request;
+mod tokens;
 
 pub use request::spelled;
+pub use tokens::spelled_in;
 
 /// The bytes up to the first marker, and those behind it: two inputs in one.
 pub fn halves(data: &[u8]) -> (&[u8], &[u8]) {

@@ -5,6 +5,7 @@ mod fuel;
 mod plan;
 mod prefilter;
 mod readers;
+pub mod transform;
 mod whole_request;
 
 pub use bundle::bundle;

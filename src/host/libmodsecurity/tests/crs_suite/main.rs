@@ -12,12 +12,14 @@ use fusewall::cli::ftw::{FtwArgs, run_live};
 use server::Site;
 use std::path::{Path, PathBuf};
 
-/// nginx as it comes, but for what makes it wait, and for header names such as `X_Filename`, which it would drop. The one worker writes its log in the order of the requests.
+/// nginx as it comes, but for what makes it wait, and for header names such as `X_Filename` and `X.Filename`, which it
+/// would drop. The one worker writes its log in the order of the requests.
 const HTTP: &str = "
 modsecurity on;
 modsecurity_rules_file HERE/main.conf;
 keepalive_timeout 0;
 underscores_in_headers on;
+ignore_invalid_headers off;
 client_header_timeout 1s;
 client_body_timeout 1s;
 lingering_timeout 1s;

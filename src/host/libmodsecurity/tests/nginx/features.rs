@@ -109,7 +109,8 @@ fn requests_within_requests() {
     assert_eq!((get(&site, "/closed/?a=b").status, post(&site, "/closed/", "a=attack").status), (403, 403));
     // A page made of pieces.
     let page = get(&site, "/pages/page.html");
-    assert!(page.status == 200 && page.text.ends_with("<p>before</p><p>of a fragment</p><p>after</p>"), "{page:?}");
+    let places = ["before", "of a fragment", "after"].map(|text| page.text.find(&format!("<p>{text}</p>")));
+    assert!(page.status == 200 && places[0].is_some() && places.is_sorted(), "{page:?}");
     assert_eq!(post(&site, "/mirrored/", &format!("a={long}")).status, 200);
     assert_eq!(post(&site, "/mirrored/", "a=attack").status, 403);
     site.write("html/fragment.html", "<p>the secret</p>");
