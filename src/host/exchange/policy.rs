@@ -8,7 +8,7 @@ pub enum Unread {
     /// Refuse the request.
     #[default]
     Refuse,
-    /// Let it pass; the exchange counts it among [`Exchange::uninspected`].
+    /// Let it pass; the exchange counts it among [`Exchange::uninspected`](super::Exchange::uninspected).
     Pass,
 }
 
@@ -19,8 +19,8 @@ pub struct BodyPolicy {
     pub over_limit: Unread,
     /// A body with a `Content-Encoding` that cannot be decoded: 415, or inspect it as it is.
     pub coded: Unread,
-    /// When the budget of the request is spent; `None`: what the [`Waf`] says.
+    /// When the budget of the request is spent; `None`: what the [`Waf`](crate::Waf) says.
     pub exhausted: Option<Policy>,
-    /// When the budget of a rule is spent; `None`: what the [`Waf`] says.
+    /// When the budget of a rule is spent; `None`: what the [`Waf`](crate::Waf) says.
     pub rule_exhausted: Option<RulePolicy>,
 }
