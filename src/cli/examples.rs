@@ -11,6 +11,7 @@ const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
                 "What is wrong with these rules, and what they may cost",
                 "fusewall check --rules /etc/fusewall/site.conf",
             ),
+            #[cfg(feature = "serve")]
             (
                 "The configuration of `serve` and its rules, before a start",
                 "fusewall check --config /etc/fusewall/fusewall.toml",

@@ -9,6 +9,8 @@ mod diff;
 mod drill;
 mod examples;
 mod explain;
+#[cfg(feature = "ext-proc")]
+mod ext_proc;
 pub mod ftw;
 mod man;
 mod panics;
@@ -51,6 +53,9 @@ enum Command {
     /// Protect a web server: a reverse proxy that blocks
     #[cfg(feature = "serve")]
     Serve(serve::ServeArgs),
+    /// Inspect what Envoy sends: its external processor
+    #[cfg(feature = "ext-proc")]
+    ExtProc(ext_proc::ExtProcArgs),
     /// Look after a running `serve`: put rulesets into service, roll back, switch rules off
     #[cfg(unix)]
     Rollout(rollout::RolloutArgs),
@@ -90,6 +95,8 @@ pub fn main() -> ExitCode {
         Command::Ftw(args) => ftw::run(args),
         #[cfg(feature = "serve")]
         Command::Serve(args) => serve::run(args),
+        #[cfg(feature = "ext-proc")]
+        Command::ExtProc(args) => ext_proc::run(args),
         #[cfg(unix)]
         Command::Rollout(args) => rollout::run(args),
         Command::Explain(args) => explain::run(args),

@@ -5,25 +5,30 @@ mod signals;
 mod watching;
 
 use super::rules::RulesArgs;
-use crate::governor::{Governor, QuarantineConfig, SystemEnv};
+use crate::governor::{Exposition, Governor, QuarantineConfig, SystemEnv};
 use crate::host::NameLookUps;
 use crate::host::admin::Admin;
-use crate::host::serve::{Config, ErrorLog, ServeMetrics, Server, behind, config, raise_descriptor_limit};
+use crate::host::audit::AuditLog;
+use crate::host::serve::config::ConfigError;
+use crate::host::serve::{Config, ErrorLog, Server, Watching, behind, config, raise_descriptor_limit};
 use crate::limits::Limits;
 use crate::store::{DiskUploads, WatchedFiles};
 use crate::waf::{Health, HistoryConfig, Verification, Waf, WafBuilder};
 use anyhow::Context;
 use service::ServiceManager;
-use signals::Signals;
+use signals::Down;
+pub(super) use signals::Signals;
+use std::future::Future;
 use std::io::IsTerminal;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::runtime::Runtime;
 
 /// How long the last lines of the log may take when the proxy ends.
-const LAST_WORDS: Duration = Duration::from_secs(2);
+pub(super) const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// Arguments of `serve`.
 #[derive(Debug, clap::Args)]
@@ -44,7 +49,7 @@ pub struct ServeArgs {
     rules: RulesArgs,
 }
 
-fn address(text: &str) -> Result<SocketAddr, &'static str> {
+pub(super) fn address(text: &str) -> Result<SocketAddr, &'static str> {
     text.parse().map_err(|_| "expected address:port, such as 127.0.0.1:8080, 0.0.0.0:80 or [::1]:8080")
 }
 
@@ -55,45 +60,23 @@ fn address(text: &str) -> Result<SocketAddr, &'static str> {
 /// Rules that do not load, an address that is taken, a certificate that does not fit, an upstream that is no URL.
 pub fn run(args: &ServeArgs) -> anyhow::Result<ExitCode> {
     let Some(config) = configuration(args)? else { return Ok(ExitCode::from(1)) };
-    let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into());
-    let log = ErrorLog::stderr();
-    let messages = log.clone();
-    let colours = std::io::stderr().is_terminal();
-    // Whoever has set up logging before knows better.
-    let _ = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_ansi(colours)
-        .with_writer(move || messages.writer())
-        .try_init();
-
-    super::panics::report();
-    raise_descriptor_limit();
+    let log = start_logging();
     let rules = rules_of(&config);
-    let files = WatchedFiles::default();
-    let builder = builder(&rules, &config);
-    let waf = rules.load(if config.watch { builder.files(files.clone()) } else { builder })?;
-    if let Health::Degraded { why, generation } = waf.health() {
-        tracing::error!(generation = generation.number, origin = ?generation.origin, "degraded: {why}");
-    }
-    verify_behind(&waf);
-    let watching = if config.watch { Some(watching::start(&waf, &rules, files)?) } else { None };
-    let mut runtime = tokio::runtime::Builder::new_multi_thread();
-    if config.threads > 0 {
-        runtime.worker_threads(config.threads);
-    }
-    let runtime = runtime.enable_all().build().context("the runtime does not start")?;
+    let (waf, watching) = load(&rules, &config)?;
+    let runtime = runtime(&config)?;
     let _inside = runtime.enter();
     let signals = Signals::listen().context("signals cannot be listened to")?;
     let server = runtime.block_on(Server::bind(config.clone(), waf.clone(), log.clone()))?;
-    let admin = admin(&config, &waf, &rules, server.metrics())?;
+    let metrics = server.metrics();
+    let admin = admin(&config, &waf, &rules, move |text| metrics.expose(text))?;
     let scheme = if config.tls.certificate.is_some() { "https" } else { "http" };
     let upstream = config.upstream.url.as_deref().unwrap_or("built-in echo page");
     for address in server.addresses() {
         eprintln!("fusewall: listening on {scheme}://{address}, upstream: {upstream}");
     }
-    // In a terminal SIGHUP says that this has gone.
-    let reloaded = (!colours).then(|| (waf.clone(), rules));
-    let served = runtime.block_on(signals.serve(server, admin.as_ref(), reloaded, ServiceManager::from_environment()));
+    let served =
+        serve_until_signalled(server.audit_log(), admin.as_ref(), (&waf, rules), signals, |down| server.run(down));
+    let served = runtime.block_on(served);
     drop(watching);
     // Whatever still holds the rules: an end in order is no crash.
     waf.settled();
@@ -101,8 +84,59 @@ pub fn run(args: &ServeArgs) -> anyhow::Result<ExitCode> {
     served.map(|()| ExitCode::SUCCESS)
 }
 
+/// Sets up what a process that stays needs: its log, and as many open files as it may have.
+pub(super) fn start_logging() -> ErrorLog {
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into());
+    let log = ErrorLog::stderr();
+    let messages = log.clone();
+    // Whoever has set up logging before knows better.
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(move || messages.writer())
+        .try_init();
+    super::panics::report();
+    raise_descriptor_limit();
+    log
+}
+
+/// Loads the rules, and follows their files if that is asked for.
+pub(super) fn load(rules: &RulesArgs, config: &Config) -> anyhow::Result<(Waf, Option<Watching>)> {
+    let files = WatchedFiles::default();
+    let builder = builder(rules, config);
+    let waf = rules.load(if config.watch { builder.files(files.clone()) } else { builder })?;
+    if let Health::Degraded { why, generation } = waf.health() {
+        tracing::error!(generation = generation.number, origin = ?generation.origin, "degraded: {why}");
+    }
+    verify_behind(&waf);
+    let watching = if config.watch { Some(watching::start(&waf, rules, files)?) } else { None };
+    Ok((waf, watching))
+}
+
+/// With as many threads as the configuration says.
+pub(super) fn runtime(config: &Config) -> anyhow::Result<Runtime> {
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    if config.threads > 0 {
+        runtime.worker_threads(config.threads);
+    }
+    runtime.enable_all().build().context("the runtime does not start")
+}
+
+/// Serves until a signal ends it. Others load the rules anew, unless the process runs in a terminal, where SIGHUP says that this has
+/// gone, and open the audit log anew.
+pub(super) async fn serve_until_signalled<S: Future<Output = ()>>(
+    audit: Option<AuditLog>,
+    admin: Option<&Admin>,
+    (waf, rules): (&Waf, RulesArgs),
+    signals: Signals,
+    serve: impl FnOnce(Down) -> S,
+) -> anyhow::Result<()> {
+    let reloaded = (!std::io::stderr().is_terminal()).then(|| (waf.clone(), rules));
+    signals.serve(serve, audit, admin, reloaded, ServiceManager::from_environment()).await
+}
+
 /// The rules that a configuration names.
-fn rules_of(config: &Config) -> RulesArgs {
+pub(super) fn rules_of(config: &Config) -> RulesArgs {
     RulesArgs {
         rules: config.rules.clone(),
         bundle_key: config.bundle_key.clone(),
@@ -119,7 +153,7 @@ fn rules_of(config: &Config) -> RulesArgs {
 /// # Errors
 /// A file that cannot be read.
 pub(super) fn configured(path: &Path) -> anyhow::Result<Option<(RulesArgs, Limits)>> {
-    let config = read(path)?;
+    let config = read(path, config::parse)?;
     Ok(config.map(|config| {
         for opening in config.openings() {
             eprintln!("warning: {opening}");
@@ -134,13 +168,18 @@ fn limits(config: &Config) -> Limits {
     config.budget.within(limits)
 }
 
-/// The admin API, if there is to be one.
-fn admin(config: &Config, waf: &Waf, rules: &RulesArgs, metrics: ServeMetrics) -> anyhow::Result<Option<Admin>> {
+/// The admin API, if there is to be one; `also` adds what the host itself counts.
+pub(super) fn admin(
+    config: &Config,
+    waf: &Waf,
+    rules: &RulesArgs,
+    also: impl Fn(&mut Exposition) + Send + Sync + 'static,
+) -> anyhow::Result<Option<Admin>> {
     if !config.admin.is_on() {
         return Ok(None);
     }
     let builder = Admin::builder(config.admin.clone(), waf.clone()).source(rules.source());
-    let admin = builder.when_promoted(verify_behind).also(move |text| metrics.expose(text)).start()?;
+    let admin = builder.when_promoted(verify_behind).also(also).start()?;
     if let Some(socket) = &config.admin.socket {
         eprintln!("fusewall: admin API on {}", socket.display());
     }
@@ -187,7 +226,7 @@ fn builder(rules: &RulesArgs, config: &Config) -> WafBuilder {
 fn configuration(args: &ServeArgs) -> anyhow::Result<Option<Config>> {
     let mut config = match &args.config {
         None => Config::default(),
-        Some(path) => match read(path)? {
+        Some(path) => match read(path, config::parse)? {
             Some(config) => config,
             None => return Ok(None),
         },
@@ -198,30 +237,38 @@ fn configuration(args: &ServeArgs) -> anyhow::Result<Option<Config>> {
     if args.upstream.is_some() {
         config.upstream.url.clone_from(&args.upstream);
     }
-    if !args.rules.rules.is_empty() {
-        config.rules.clone_from(&args.rules.rules);
-    }
-    if args.rules.bundle_key.is_some() {
-        config.bundle_key.clone_from(&args.rules.bundle_key);
-    }
-    if args.rules.cache.is_some() {
-        config.cache.clone_from(&args.rules.cache);
-    }
-    if !args.rules.descriptors.is_empty() {
-        config.descriptors.clone_from(&args.rules.descriptors);
-    }
-    config.allow_empty |= args.rules.allow_empty;
     config.watch |= args.watch;
-    config.remote_rules.allow |= args.rules.allow_remote_rules;
-    if args.rules.remote_rules_ca.is_some() {
-        config.remote_rules.ca.clone_from(&args.rules.remote_rules_ca);
-    }
+    args.rules.take_precedence(&mut config);
     Ok(Some(config))
 }
 
-fn read(path: &Path) -> anyhow::Result<Option<Config>> {
+impl RulesArgs {
+    /// Puts what the command line says about rules over what the file says.
+    pub(super) fn take_precedence(&self, config: &mut Config) {
+        if !self.rules.is_empty() {
+            config.rules.clone_from(&self.rules);
+        }
+        if self.bundle_key.is_some() {
+            config.bundle_key.clone_from(&self.bundle_key);
+        }
+        if self.cache.is_some() {
+            config.cache.clone_from(&self.cache);
+        }
+        if !self.descriptors.is_empty() {
+            config.descriptors.clone_from(&self.descriptors);
+        }
+        config.allow_empty |= self.allow_empty;
+        config.remote_rules.allow |= self.allow_remote_rules;
+        if self.remote_rules_ca.is_some() {
+            config.remote_rules.ca.clone_from(&self.remote_rules_ca);
+        }
+    }
+}
+
+/// Reads a configuration; `None` if it is wrong, which was printed.
+pub(super) fn read<T>(path: &Path, parse: fn(&str, &str) -> Result<T, Vec<ConfigError>>) -> anyhow::Result<Option<T>> {
     let text = std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?;
-    match config::parse(&path.display().to_string(), &text) {
+    match parse(&path.display().to_string(), &text) {
         Ok(config) => Ok(Some(config)),
         Err(errors) => {
             for error in errors {

@@ -21,7 +21,7 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 /// There is no memory left for another body.
-pub(crate) const HELD: Fault = Fault::Refuse(503, "Too many bodies are held for inspection.");
+pub const HELD: Fault = Fault::Refuse(503, "Too many bodies are held for inspection.");
 
 /// Turns that a phase gets before it has to queue for the long lane.
 const SHORT_TURNS: u32 = 4;
@@ -57,7 +57,7 @@ impl Default for InspectionLimits {
 }
 
 /// Where the bytes of a body come from.
-pub(crate) trait BodySource: Send {
+pub trait BodySource: Send {
     /// The next bytes; `None` at the end.
     fn chunk(&mut self) -> impl Future<Output = Result<Option<Bytes>, Fault>> + Send;
 
@@ -67,7 +67,7 @@ pub(crate) trait BodySource: Send {
 
 /// Why a host turns a request away on its own account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Fault {
+pub enum Fault {
     /// Something is wrong with it: the status to answer with, and why.
     Refuse(u16, &'static str),
     /// The peer has gone: there is nobody to answer.
@@ -76,18 +76,18 @@ pub(crate) enum Fault {
 
 /// A request body after its verdict.
 #[derive(Debug)]
-pub(crate) struct Inspected {
+pub struct Inspected {
     /// What goes upstream.
-    pub(crate) body: Bytes,
+    pub body: Bytes,
     /// The memory that the body takes of what all exchanges share; to be kept as long as the body.
-    pub(crate) share: Share,
+    pub share: Share,
     /// Whether the source has more that was not and will not be inspected.
-    pub(crate) rest: bool,
+    pub rest: bool,
 }
 
 /// Why a request goes no further.
 #[derive(Debug)]
-pub(crate) enum Stop {
+pub enum Stop {
     /// A rule's or a limit's verdict.
     Refused(Refusal),
     /// The host's own reason.
@@ -96,7 +96,7 @@ pub(crate) enum Stop {
 
 /// The engine and what all exchanges share.
 #[derive(Clone)]
-pub(crate) struct Inspector {
+pub struct Inspector {
     waf: Waf,
     quantum: u64,
     lane: Arc<Semaphore>,
@@ -106,7 +106,8 @@ pub(crate) struct Inspector {
 }
 
 impl Inspector {
-    pub(crate) fn new(waf: Waf, limits: &InspectionLimits) -> Self {
+    /// An inspector with places and memory of its own: one for each site.
+    pub fn new(waf: Waf, limits: &InspectionLimits) -> Self {
         let places = match limits.long_lane {
             0 => processors().saturating_sub(1).max(1),
             places => places,
@@ -120,17 +121,21 @@ impl Inspector {
         }
     }
 
-    pub(crate) fn exchange(&self, ends: Ends, policy: BodyPolicy) -> Result<Exchange, Shed> {
+    /// A new exchange.
+    ///
+    /// # Errors
+    /// Its tenant's part of the CPU share allows none: see [`Exchange::admit`].
+    pub fn exchange(&self, ends: Ends, policy: BodyPolicy) -> Result<Exchange, Shed> {
         Exchange::admit(&self.waf, ends, policy)
     }
 
     /// The id of a request that was shed.
-    pub(crate) fn incident_id(&self) -> Identity {
+    pub fn incident_id(&self) -> Identity {
         self.waf.incident_id()
     }
 
     /// Runs the phase that was started to its end.
-    pub(crate) async fn run(&self, exchange: &mut Exchange) -> Option<Refusal> {
+    pub async fn run(&self, exchange: &mut Exchange) -> Option<Refusal> {
         let mut short = if exchange.inspected_bytes() < LONG_BODY { SHORT_TURNS } else { 0 };
         let mut places = Places::default();
         loop {
@@ -147,7 +152,7 @@ impl Inspector {
     }
 
     /// Ends an exchange whose task is gone: phase 5 without a pause, as far as the short turns go.
-    pub(crate) fn abandon(&self, exchange: &mut Exchange) {
+    pub fn abandon(&self, exchange: &mut Exchange) {
         if !exchange.finished() {
             exchange.finish();
         }
@@ -159,19 +164,24 @@ impl Inspector {
     }
 
     /// One turn of the phase that was started, for a host that cannot wait.
-    #[cfg(feature = "tower")]
-    pub(crate) fn turn(&self, exchange: &mut Exchange) -> Turn {
+    pub fn turn(&self, exchange: &mut Exchange) -> Turn {
         exchange.step(self.quantum)
     }
 
     /// Phase 1.
-    pub(crate) async fn head(&self, exchange: &mut Exchange, head: &RequestHead) -> Result<(), Stop> {
+    ///
+    /// # Errors
+    /// The request is refused: it goes no further.
+    pub async fn head(&self, exchange: &mut Exchange, head: &RequestHead) -> Result<(), Stop> {
         exchange.begin(head);
         refused(self.run(exchange).await)
     }
 
     /// Reads the body, for at most `time`, and runs phase 2. Nothing may go upstream before this answers.
-    pub(crate) async fn request_body(
+    ///
+    /// # Errors
+    /// The request is refused, or its body did not come: it goes no further.
+    pub async fn request_body(
         &self,
         exchange: &mut Exchange,
         source: &mut impl BodySource,
@@ -206,7 +216,7 @@ impl Inspector {
     }
 
     /// A share of the memory for bodies; given back when it is dropped.
-    pub(crate) fn share(&self) -> Share {
+    pub fn share(&self) -> Share {
         Share { held: Arc::clone(&self.held), bytes: 0 }
     }
 }
@@ -287,14 +297,14 @@ struct Held {
 
 /// What one exchange holds of the memory for bodies.
 #[derive(Debug)]
-pub(crate) struct Share {
+pub struct Share {
     held: Arc<Held>,
     bytes: usize,
 }
 
 impl Share {
     /// Takes `more` bytes; false, and nothing taken, if that is more than there is.
-    pub(crate) fn grow(&mut self, more: usize) -> bool {
+    pub fn grow(&mut self, more: usize) -> bool {
         let before = self.held.bytes.fetch_add(more, Ordering::Relaxed);
         if before.saturating_add(more) > self.held.limit {
             self.held.bytes.fetch_sub(more, Ordering::Relaxed);

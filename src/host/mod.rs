@@ -8,13 +8,17 @@
 pub mod admin;
 pub mod audit;
 pub mod exchange;
+#[cfg(feature = "ext-proc")]
+pub mod ext_proc;
 #[cfg(feature = "http1")]
 pub mod http1;
 #[cfg(any(feature = "tower", feature = "serve"))]
-mod inspect;
+pub mod inspect;
+#[cfg(feature = "tower")]
+pub mod journal;
 mod look_up;
 #[cfg(any(feature = "tower", feature = "serve"))]
-mod parts;
+pub mod parts;
 #[cfg(feature = "serve")]
 pub mod serve;
 #[cfg(feature = "tower")]

@@ -8,7 +8,7 @@ use http::request::Parts;
 /// A request's head as HTTP/1 would say it. Of HTTP/2: `:authority` as `Host` in the first place, the crumbs of `Cookie` joined
 /// (RFC 9113, section 8.2.3). The second value says what two servers could read in two ways, if anything: such a request is
 /// refused with 400.
-pub(crate) fn head(parts: &Parts) -> (RequestHead, Option<&'static str>) {
+pub fn head(parts: &Parts) -> (RequestHead, Option<&'static str>) {
     let http2 = parts.version >= Version::HTTP_2;
     let authority = parts.uri.authority().filter(|_| http2).map(|authority| authority.as_str().as_bytes());
     let target = match parts.uri.path_and_query() {
@@ -56,7 +56,7 @@ pub(crate) fn head(parts: &Parts) -> (RequestHead, Option<&'static str>) {
 }
 
 /// A version as a request or status line says it.
-pub(crate) fn version(version: Version) -> &'static [u8] {
+pub fn version(version: Version) -> &'static [u8] {
     match version {
         Version::HTTP_09 => b"HTTP/0.9",
         Version::HTTP_10 => b"HTTP/1.0",

@@ -15,8 +15,9 @@ pub(super) const PER_BYTE: u64 = 2;
 const PER_PAIR: u64 = 12;
 /// Fuel for a `%` that begins no escape: it is put back on its own.
 const PER_BROKEN: u64 = 2;
-/// A pair takes two bytes or more, but for the last. A byte that is no escape takes less than its part of a pair.
-pub(super) const PRICE: Price = Price::per_byte(PER_PAIR, PER_BYTE + PER_PAIR / 2);
+/// A pair takes two bytes or more, but for the last; one of the two may be a `%` that begins no escape, and more of them take less than
+/// their part of a pair.
+pub(super) const PRICE: Price = Price::per_byte(PER_PAIR, PER_BYTE + (PER_PAIR + PER_BROKEN) / 2);
 
 /// Reads a query string into arguments.
 ///

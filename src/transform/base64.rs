@@ -4,12 +4,11 @@
 //! bytes, NUL and padding included, as lenient decoders of applications do. Both give the whole bytes of an incomplete last
 //! group. Neither knows the URL-safe alphabet. (libmodsecurity's base64Decode leaves a value with a foreign byte in it as it is,
 //! its base64DecodeExt gives nothing when padding stands inside; v2 and the manual do not.)
-
 //!
 //! `base64DecodeText` is Fusewall's own: it decodes a value only if that is Base64 as a whole and text comes out, and leaves any other
 //! value alone, so that rules may try it on every argument. A value is Base64 as a whole if, without ASCII white space around it, it
 //! has at least [`SHORTEST`] characters of one alphabet, the usual one (`+`, `/`) or the URL-safe one (`-`, `_`), then at most two `=`,
-//! which only fill the last group of four, and no last group of one. Text is UTF-8 without control characters but TAB, LF and CR.
+//! which only fill the last group of four, and no last group of one. Text is UTF-8 without control characters of ASCII but TAB, LF and CR.
 
 use super::Changed;
 use base64::Engine;

@@ -1,8 +1,8 @@
 //! `htmlEntityDecode`: `&#38;`, `&#x26;` and `&quot; &amp; &lt; &gt; &nbsp;`, each with or without the semicolon.
 //!
-//! A number gives one byte, its lowest. A name counts only if the whole run of letters and digits is the name (any case): `&ltx`
-//! stands, as in ModSecurity v2. (libmodsecurity takes the run for the name that it begins with and drops the rest of it.) Other
-//! names stand: the patterns of rule sets know them (`&colon;`, `&Tab;`).
+//! A number gives one byte, its lowest; one of more than 63 bits gives FF, as ModSecurity's `strtol` has it. A name counts only if
+//! the whole run of letters and digits is the name (any case): `&ltx` stands, as in ModSecurity v2. (libmodsecurity takes the run for
+//! the name that it begins with and drops the rest of it.) Other names stand: the patterns of rule sets know them (`&colon;`, `&Tab;`).
 
 use super::Changed;
 use super::rewrite::{Step, find, rewrite};
@@ -29,7 +29,7 @@ fn numeric(digits: &[u8], radix: u8, prefix: usize) -> Step {
     if width == 0 {
         return Step::Keep(prefix);
     }
-    Step::put(prefix + with_semicolon(digits, width), value as u8)
+    Step::put(prefix + with_semicolon(digits, width), value.min(i64::MAX as u64) as u8)
 }
 
 fn named(name: &[u8]) -> Step {

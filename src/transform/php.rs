@@ -1,7 +1,7 @@
 //! `phpArgsNames`: the name under which PHP registers an argument.
 //!
 //! PHP drops spaces in front; up to the first `[` it turns spaces and dots into `_`. If a `]` follows, `[key]` groups stand as they
-//! are (`[ ]` becomes `[]`) and what comes after the last group is dropped. If none follows, the `[` becomes `_` and the rest
+//! are (`[ ]`, with any one blank of C, becomes `[]`) and what comes after the last group is dropped. If none follows, the `[` becomes `_` and the rest
 //! stands. A name that begins with `[` is not registered at all: the result is empty.
 
 use super::Changed;

@@ -55,11 +55,7 @@ pub fn bundle(data: &[u8]) {
     let files = MemoryFiles::new().with("f.fwb", bytes).with("f.fwb.minisig", signature.to_string());
     let builder = Waf::builder().rules_path("f.fwb").files(files).bundle_key(key).env(FixedEnv::default());
     let Ok(waf) = builder.build() else { return };
-    let exchanges = ["/?q=union%20select", "/?q=aa=aa", "/?q=hello"].map(|target| {
-        let mut exchange = Exchange::default();
-        exchange.target = target.as_bytes().to_vec();
-        exchange
-    });
+    let exchanges = ["/?q=union%20select", "/?q=aa=aa", "/?q=hello"].map(Exchange::get);
     for exchange in &exchanges {
         let _ = exchange.evaluate(&waf).verdict();
     }

@@ -5,12 +5,17 @@ use super::service::ServiceManager;
 use super::verify_behind;
 use crate::host::admin::Admin;
 use crate::host::audit::AuditLog;
-use crate::host::serve::{Server, behind};
+use crate::host::serve::behind;
 use crate::waf::Waf;
+use std::future::Future;
+use std::pin::Pin;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+/// Ready when the server is to take no more requests.
+pub(in crate::cli) type Down = Pin<Box<dyn Future<Output = ()> + Send>>;
+
 /// The signals that are listened to: from its making on, none of them ends the process by surprise.
-pub(super) struct Signals {
+pub(in crate::cli) struct Signals {
     term: Signal,
     interrupt: Signal,
     hangup: Signal,
@@ -20,7 +25,7 @@ pub(super) struct Signals {
 impl Signals {
     /// # Errors
     /// The system has no place for another handler.
-    pub(super) fn listen() -> std::io::Result<Signals> {
+    pub(in crate::cli) fn listen() -> std::io::Result<Signals> {
         let rotated = [signal(SignalKind::hangup())?, signal(SignalKind::user_defined1())?];
         let (term, interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
         Ok(Signals { term, interrupt, hangup: signal(SignalKind::hangup())?, rotated })
@@ -28,20 +33,21 @@ impl Signals {
 
     /// Serves until the first SIGTERM or SIGINT, and then until running requests have ended or a second one comes. SIGHUP loads the
     /// rules anew if there are some to load (in a terminal it says that this has gone), SIGHUP and SIGUSR1 open the audit log anew.
-    pub(super) async fn serve(
+    pub(super) async fn serve<S: Future<Output = ()>>(
         self,
-        server: Server,
+        serve: impl FnOnce(Down) -> S,
+        audit: Option<AuditLog>,
         admin: Option<&Admin>,
         reloaded: Option<(Waf, RulesArgs)>,
         manager: ServiceManager,
     ) -> anyhow::Result<()> {
         let Signals { term, interrupt, hangup, rotated } = self;
-        let reopening = rotated.map(|signal| tokio::spawn(reopen(signal, server.audit_log())));
+        let reopening = rotated.map(|signal| tokio::spawn(reopen(signal, audit.clone())));
         let reload = reloaded.is_some();
         let living = tokio::spawn(manager.clone().live());
         manager.ready("serving");
         tokio::select! {
-            () = until_ended(server, admin, term, interrupt, &manager) => {}
+            () = until_ended(serve, admin, term, interrupt, &manager) => {}
             failed = reload_rules(hangup, reloaded, &manager), if reload => failed?,
         }
         reopening.iter().for_each(tokio::task::JoinHandle::abort);
@@ -50,18 +56,18 @@ impl Signals {
     }
 }
 
-async fn until_ended(
-    server: Server,
+async fn until_ended<S: Future<Output = ()>>(
+    serve: impl FnOnce(Down) -> S,
     admin: Option<&Admin>,
     mut term: Signal,
     mut interrupt: Signal,
     manager: &ServiceManager,
 ) {
     let (down, wait) = tokio::sync::oneshot::channel::<()>();
-    let serving = server.run(async {
+    let serving = serve(Box::pin(async {
         // A sender that is gone is as good as a signal.
         let _ = wait.await;
-    });
+    }));
     let signalled = async {
         tokio::select! { _ = term.recv() => {} _ = interrupt.recv() => {} }
         eprintln!("fusewall: ending; a second signal ends at once");

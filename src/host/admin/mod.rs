@@ -28,7 +28,7 @@ mod peers;
 mod problem;
 mod routes;
 mod service;
-mod socket;
+pub(in crate::host) mod socket;
 mod tcp;
 mod trail;
 

@@ -3,7 +3,7 @@
 #[cfg(feature = "otlp")]
 mod export;
 
-use super::proxy::Proxy;
+use super::ledger::Ledger;
 use crate::governor::Report;
 use crate::host::exchange::{Exchange, RequestHead, Unruled};
 use crate::rule::Phase;
@@ -16,9 +16,9 @@ use std::sync::Arc;
 /// Bytes of the target that a log line quotes.
 const QUOTED_BYTES: usize = 512;
 
-pub(super) struct Incident {
-    pub(super) exchange: Exchange,
-    proxy: Arc<Proxy>,
+pub(in crate::host) struct Incident {
+    pub(in crate::host) exchange: Exchange,
+    ledger: Arc<Ledger>,
     client: SocketAddr,
     host: Vec<u8>,
     target: Vec<u8>,
@@ -34,10 +34,10 @@ pub(super) struct Incident {
 }
 
 impl Incident {
-    pub(super) fn new(proxy: &Arc<Proxy>, exchange: Exchange, client: SocketAddr, head: &RequestHead) -> Self {
+    pub(super) fn new(ledger: &Arc<Ledger>, exchange: Exchange, client: SocketAddr, head: &RequestHead) -> Self {
         Incident {
             exchange,
-            proxy: Arc::clone(proxy),
+            ledger: Arc::clone(ledger),
             client,
             host: head.values("host").next().unwrap_or_default().to_vec(),
             target: head.target.clone(),
@@ -46,27 +46,27 @@ impl Incident {
             logged: 0,
             closed: false,
             #[cfg(feature = "otlp")]
-            export: proxy.otlp.as_ref().map(|_| Export::new(head)),
+            export: ledger.otlp.as_ref().map(|_| Export::new(head)),
         }
     }
 
     /// Runs phase 5 and logs what is not logged yet.
-    pub(super) async fn close(&mut self) {
+    pub(in crate::host) async fn close(&mut self) {
         if !self.exchange.finished() {
             self.exchange.finish();
             // Phase 5 never refuses.
-            let _ = self.proxy.inspector.run(&mut self.exchange).await;
+            let _ = self.ledger.inspector.run(&mut self.exchange).await;
         }
         self.log();
     }
 
     /// Says with which status the client is answered.
-    pub(super) fn answered(&mut self, status: u16) {
+    pub(in crate::host) fn answered(&mut self, status: u16) {
         self.status = status;
     }
 
     /// Remembers for the log that the host itself refused.
-    pub(super) fn refused(&mut self, status: u16, reason: &str) {
+    pub(in crate::host) fn refused(&mut self, status: u16, reason: &str) {
         self.refused.get_or_insert_with(|| (status, self.exchange.phase(), reason.to_owned()));
         #[cfg(feature = "otlp")]
         if let Some(export) = &mut self.export {
@@ -83,7 +83,7 @@ impl Incident {
 
     /// In the form of a rule's line, so that tools that read those find it.
     fn log_denial(&self, status: u16, phase: Phase, reason: &str) {
-        self.proxy.log.line(format!(
+        self.ledger.log.line(format!(
             "[client {}] ModSecurity: Access denied with code {status} (phase {}). {reason} {}",
             self.client.ip(),
             phase.number(),
@@ -97,7 +97,7 @@ impl Incident {
         }
         let (lines, seen) = self.exchange.log_lines(self.logged);
         for line in lines {
-            self.proxy.log.line(format!("[client {}] {line}", self.client.ip()));
+            self.ledger.log.line(format!("[client {}] {line}", self.client.ip()));
         }
         self.logged = seen;
         if self.closed {
@@ -113,7 +113,7 @@ impl Incident {
         }
         let names = self.exchange.passed_unseen();
         if !names.is_empty() {
-            self.proxy.log.line(format!(
+            self.ledger.log.line(format!(
                 "[client {}] Fusewall: passed without inspection: {} {}",
                 self.client.ip(),
                 names.join(", "),
@@ -123,7 +123,7 @@ impl Incident {
         self.exchange.answered(self.status);
         #[cfg(feature = "otlp")]
         self.export();
-        if let Some(audit) = self.proxy.audit.as_ref().filter(|_| self.exchange.is_relevant(self.status)) {
+        if let Some(audit) = self.ledger.audit.as_ref().filter(|_| self.exchange.is_relevant(self.status)) {
             audit.write(|| self.exchange.audit_record(self.status));
         }
     }
@@ -132,7 +132,7 @@ impl Incident {
 impl Drop for Incident {
     fn drop(&mut self) {
         if !self.closed {
-            self.proxy.inspector.abandon(&mut self.exchange);
+            self.ledger.inspector.abandon(&mut self.exchange);
             self.log();
         }
     }

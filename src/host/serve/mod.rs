@@ -13,6 +13,7 @@
 //! | `upstream` | connections to the protected server, or the echo page |
 //! | `response` | a response body on its way to the client |
 //! | `incident` | one exchange and its log lines |
+//! | `ledger` | what all exchanges share: the engine and the logs |
 //! | `otlp` | refused requests for an OpenTelemetry collector |
 //! | `metrics` | what it has counted |
 //! | `behind` | work that takes nothing from the requests |
@@ -24,13 +25,14 @@ mod behind;
 mod channel;
 pub mod config;
 mod connector;
-mod descriptors;
+pub(in crate::host) mod descriptors;
 mod echo;
 mod fetch;
-mod forward;
+pub(in crate::host) mod forward;
 mod http1;
 mod http2;
-mod incident;
+pub(in crate::host) mod incident;
+pub(in crate::host) mod ledger;
 mod listener;
 mod log;
 mod metrics;
@@ -39,7 +41,7 @@ mod otlp;
 mod page;
 mod proxy;
 mod response;
-mod tls;
+pub(in crate::host) mod tls;
 mod upstream;
 mod watch;
 
@@ -59,12 +61,8 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
-
-/// The end waits for the audit log as long as this, and for the collector.
-const FLUSH: Duration = Duration::from_secs(5);
 
 /// Why the proxy does not start.
 #[derive(Debug, thiserror::Error)]
@@ -75,6 +73,14 @@ pub enum ServeError {
     Listen {
         /// The address.
         address: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
+    /// A unix socket cannot be made.
+    #[error("cannot listen on the socket {}", path.display())]
+    Socket {
+        /// Where.
+        path: PathBuf,
         /// Why.
         source: io::Error,
     },
@@ -135,32 +141,18 @@ impl Server {
 
     /// The audit log, if the rules name a place for one: to reopen it after rotation, and to read its counts.
     pub fn audit_log(&self) -> Option<AuditLog> {
-        self.proxy.audit.clone()
+        self.proxy.ledger.audit.clone()
     }
 
     /// What the proxy itself counts.
     pub fn metrics(&self) -> ServeMetrics {
-        ServeMetrics {
-            audit: self.audit_log(),
-            log: self.proxy.log.clone(),
-            #[cfg(feature = "otlp")]
-            otlp: self.proxy.otlp.clone(),
-        }
+        self.proxy.ledger.metrics()
     }
 
     /// Serves until `shutdown` is ready; then takes no new requests, lets those that run end within `timeouts.shutdown`, and returns.
     pub async fn run(self, shutdown: impl Future<Output = ()> + Send) {
-        let audit = self.audit_log();
-        #[cfg(feature = "otlp")]
-        let otlp = self.proxy.otlp.clone();
+        let ledger = Arc::clone(&self.proxy.ledger);
         listener::run(self.listeners, self.tls, self.proxy, shutdown).await;
-        if let Some(audit) = audit {
-            // What waits is written before the process may end.
-            let _ = tokio::task::spawn_blocking(move || audit.flush(FLUSH)).await;
-        }
-        #[cfg(feature = "otlp")]
-        if let Some(otlp) = otlp {
-            otlp.flush(FLUSH).await;
-        }
+        ledger.flush().await;
     }
 }

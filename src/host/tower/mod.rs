@@ -18,6 +18,7 @@ pub use body::{InspectedBody, WafBody};
 use super::audit::AuditLog;
 use super::exchange::{BodyPolicy, Ends};
 use super::inspect::{InspectionLimits, Inspector};
+use super::journal::Journal;
 use crate::waf::Waf;
 use bytes::Bytes;
 use http::{Request, Response};
@@ -26,15 +27,12 @@ use passage::Passage;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use tower::{Layer, Service};
 
 /// What went wrong with a body.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
-
-/// What is called with every line of the error log.
-type Log = Box<dyn Fn(&str) + Send + Sync>;
 
 /// Wraps services so that their traffic is inspected. `examples/tower.rs` puts one behind a hyper server.
 ///
@@ -76,17 +74,14 @@ pub struct WafLayer {
 struct Shared {
     inspector: Inspector,
     policy: BodyPolicy,
-    log: Log,
-    audit: OnceLock<AuditLog>,
+    journal: Journal,
 }
 
 impl WafLayer {
     /// A layer with the default limits. It refuses bodies that cannot be inspected and logs to the `tracing` target
     /// `fusewall::error_log`.
     pub fn new(waf: Waf) -> Self {
-        Self::with(waf, BodyPolicy::default(), &InspectionLimits::default(), |line| {
-            tracing::warn!(target: "fusewall::error_log", "{line}");
-        })
+        Self::of(waf, BodyPolicy::default(), &InspectionLimits::default(), Journal::traced())
     }
 
     /// A layer with choices of its own. `log` gets every line of the error log; it must not block.
@@ -96,14 +91,17 @@ impl WafLayer {
         limits: &InspectionLimits,
         log: impl Fn(&str) + Send + Sync + 'static,
     ) -> Self {
-        let (inspector, audit) = (Inspector::new(waf, limits), OnceLock::new());
-        WafLayer { shared: Arc::new(Shared { inspector, policy, log: Box::new(log), audit }) }
+        Self::of(waf, policy, limits, Journal::new(log))
+    }
+
+    fn of(waf: Waf, policy: BodyPolicy, limits: &InspectionLimits, journal: Journal) -> Self {
+        WafLayer { shared: Arc::new(Shared { inspector: Inspector::new(waf, limits), policy, journal }) }
     }
 
     /// Writes what belongs into the audit log to this one; the first that is given stays.
     #[must_use]
     pub fn audit_log(self, audit: AuditLog) -> Self {
-        self.shared.audit.get_or_init(|| audit);
+        self.shared.journal.set_audit_log(audit);
         self
     }
 }

@@ -2,11 +2,10 @@
 
 use super::body::{InspectedBody, WafBody};
 use super::{BoxError, Shared, ends};
-use crate::governor::{Report, Shed};
-use crate::host::exchange::{Chunk, Exchange, Refusal, ResponsePlan, Turn, Uninspected, Unruled};
+use crate::governor::Shed;
+use crate::host::exchange::{Chunk, Exchange, Refusal, ResponsePlan, Turn, Uninspected};
 use crate::host::inspect::{BodySource, Fault, HELD, Share, Stop};
 use crate::host::parts::{self, version};
-use crate::rule::Phase;
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, LOCATION, RETRY_AFTER};
 use http::request::Parts;
@@ -19,7 +18,6 @@ use std::sync::Arc;
 pub(super) struct Passage {
     shared: Arc<Shared>,
     exchange: Exchange,
-    logged: usize,
     closed: bool,
     /// What the client gets; 0: nothing.
     status: u16,
@@ -28,7 +26,7 @@ pub(super) struct Passage {
 impl Passage {
     pub(super) fn new(shared: &Arc<Shared>, parts: &Parts) -> Result<Self, Shed> {
         let exchange = shared.inspector.exchange(ends(&parts.extensions), shared.policy)?;
-        Ok(Passage { shared: Arc::clone(shared), exchange, logged: 0, closed: false, status: 0 })
+        Ok(Passage { shared: Arc::clone(shared), exchange, closed: false, status: 0 })
     }
 
     /// Phases 1 and 2.
@@ -43,7 +41,7 @@ impl Passage {
             return Err(Stop::Fault(Fault::Refuse(400, reason)));
         }
         if let Some(refusal) = exchange.check_coding(&head) {
-            self.log_refusal(415, "The request body has a Content-Encoding, which is not decoded.");
+            shared.journal.refused(exchange, 415, "The request body has a Content-Encoding, which is not decoded.");
             return Err(Stop::Refused(refusal));
         }
         let mut source = Source(body);
@@ -113,7 +111,7 @@ impl Passage {
         let refusal = match stop {
             Stop::Refused(refusal) => refusal,
             Stop::Fault(Fault::Refuse(status, reason)) => {
-                self.log_refusal(status, reason);
+                self.shared.journal.refused(&self.exchange, status, reason);
                 self.exchange.refuse(status)
             }
             Stop::Fault(Fault::Gone) => self.exchange.refuse(400),
@@ -139,18 +137,6 @@ impl Passage {
         // Phase 5 never refuses.
         let _ = inspector.run(&mut self.exchange).await;
         self.log();
-    }
-
-    /// Logs that the layer itself refused.
-    fn log_refusal(&self, status: u16, reason: &str) {
-        self.log_denial(status, self.exchange.phase(), reason);
-    }
-
-    fn log_denial(&self, status: u16, phase: Phase, reason: &str) {
-        let (phase, id) = (phase.number(), self.exchange.incident_id());
-        (self.shared.log)(&format!(
-            "ModSecurity: Access denied with code {status} (phase {phase}). {reason} [unique_id \"{id}\"]"
-        ));
     }
 
     /// Shows a chunk of a watched response to the engine. `false`: no more of them are wanted.
@@ -182,33 +168,9 @@ impl Passage {
     }
 
     fn log(&mut self) {
-        let (lines, seen) = self.exchange.log_lines(self.logged);
-        for line in lines {
-            (self.shared.log)(&line);
-        }
-        self.logged = seen;
-        if self.closed {
-            return;
-        }
-        self.closed = true;
-        if let Some(Unruled { status, phase, reason, report }) = self.exchange.unruled() {
-            match report.map(Report::admit) {
-                None => self.log_denial(status, phase, reason),
-                Some(Some(left_out)) => self.log_denial(status, phase, &format!("{reason}{left_out}")),
-                Some(None) => {}
-            }
-        }
-        let names = self.exchange.passed_unseen();
-        if !names.is_empty() {
-            let id = self.exchange.incident_id();
-            (self.shared.log)(&format!(
-                "Fusewall: passed without inspection: {} [unique_id \"{id}\"]",
-                names.join(", ")
-            ));
-        }
-        self.exchange.answered(self.status);
-        if let Some(audit) = self.shared.audit.get().filter(|_| self.exchange.is_relevant(self.status)) {
-            audit.write(|| self.exchange.audit_record(self.status));
+        if !self.closed {
+            self.closed = true;
+            self.shared.journal.close(&mut self.exchange, self.status);
         }
     }
 }
@@ -224,13 +186,9 @@ impl Drop for Passage {
 
 /// The answer to a request that is shed.
 pub(super) fn shed<R>(shared: &Shared, shed: Shed) -> Response<WafBody<R>> {
-    let (id, status) = (shared.inspector.incident_id(), shed.status);
-    if let Some(left_out) = Report::Shed.admit() {
-        (shared.log)(&format!(
-            "ModSecurity: Access denied with code {status} (phase 1). {shed}{left_out} [unique_id \"{id}\"]"
-        ));
-    }
-    let mut response = page(status, &id);
+    let id = shared.inspector.incident_id();
+    shared.journal.shed(&shed, &id);
+    let mut response = page(shed.status, &id);
     response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(shed.retry_after_secs));
     response
 }

@@ -5,7 +5,10 @@
 //! messages, so a length-delimited field is read as both:
 //!
 //! - if its bytes are a message to the last of them, the leaves of that message are given out;
-//! - if they are not, or if they are UTF-8 all the same, the bytes are given out as they are.
+//! - if they are not, or if they are UTF-8 all the same, the bytes are given out as they are; those of a field that lies in no other are
+//!   in any case.
+//!
+//! A field that says more bytes than the body has gives those that are there as they are, and is an error.
 //!
 //! So no byte of a string is hidden by a reading as a message, and bytes that are neither are one leaf. Long runs of printable
 //! characters may be messages of many numbers by chance: when a limit is reached in a field whose bytes so far are printable, what it

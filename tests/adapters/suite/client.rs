@@ -106,12 +106,6 @@ impl Client {
         self.read.is_empty() && self.more(time).is_err()
     }
 
-    /// Everything up to the end of the connection.
-    pub fn rest(&mut self) -> Result<Vec<u8>, String> {
-        while self.more(PATIENCE)? {}
-        Ok(std::mem::take(&mut self.read))
-    }
-
     /// The next `count` bytes; `None` if the connection ends before.
     pub fn take(&mut self, count: usize) -> Result<Option<Vec<u8>>, String> {
         while self.read.len() < count {

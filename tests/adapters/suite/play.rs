@@ -139,8 +139,10 @@ impl Play<'_> {
                 return if taken.as_deref() == Some(*bytes) { Ok(()) } else { Err(format!("{taken:?}")) };
             }
             Answer::Closed => {
-                let rest = client.rest()?;
-                return if rest.is_empty() { Ok(()) } else { Err(String::from_utf8_lossy(&rest).into_owned()) };
+                return match client.take(1)? {
+                    None => Ok(()),
+                    Some(_) => Err(client.reply_head(method)?.excerpt()),
+                };
             }
             Answer::Head => {
                 let head = final_head(client, method)?.0;

@@ -9,18 +9,26 @@ use super::{Config, Route};
 use toml::de::DeValue;
 
 /// One key.
-pub(super) struct Key<T> {
+pub(in crate::host) struct Key<T> {
     /// Dotted name.
-    pub(super) name: &'static str,
+    pub(in crate::host) name: &'static str,
     /// Type and unit, for people.
-    pub(super) kind: &'static str,
+    pub(in crate::host) kind: &'static str,
     /// The default as TOML; empty if there is none.
-    pub(super) default: &'static str,
+    pub(in crate::host) default: &'static str,
     /// What it is for.
-    pub(super) help: &'static str,
+    pub(in crate::host) help: &'static str,
     /// Stores a value.
-    pub(super) set: fn(&mut T, &DeValue<'_>) -> Result<(), String>,
+    pub(in crate::host) set: fn(&mut T, &DeValue<'_>) -> Result<(), String>,
 }
+
+impl<T> Clone for Key<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Key<T> {}
 
 macro_rules! key {
     ($name:literal, $kind:expr, $default:literal, $help:literal, |$target:ident, $value:ident| $set:expr) => {
@@ -36,7 +44,17 @@ macro_rules! key {
         }
     };
 }
-pub(super) use key;
+pub(in crate::host) use key;
+
+/// The keys of [`SITE`] that mean the same in other hosts: what is inspected, not what is listened on or where requests go.
+#[cfg(feature = "ext-proc")]
+pub(in crate::host) fn shared() -> Vec<Key<Config>> {
+    const OF_THE_PROXY: [&str; 4] = ["upstream.", "limits.", "timeouts.", "tls."];
+    let own = |name: &str| {
+        name == "listen" || name == "trusted_proxies" || OF_THE_PROXY.iter().any(|of| name.starts_with(of))
+    };
+    SITE.iter().filter(|key| !own(key.name)).copied().collect()
+}
 
 /// Keys of the file itself.
 pub(super) const SITE: &[Key<Config>] = &[

@@ -3,11 +3,13 @@
 //! Every key is one line of the table in `keys`; the parser and `docs/config.md` are made from it.
 
 mod admin;
-mod keys;
+pub(in crate::host) mod keys;
 mod parse;
-mod reference;
-mod values;
+pub(in crate::host) mod reference;
+pub(in crate::host) mod values;
 
+#[cfg(feature = "ext-proc")]
+pub(in crate::host) use parse::parse_beside;
 pub use parse::{ConfigError, parse};
 pub use reference::reference;
 

@@ -30,7 +30,7 @@ impl Export {
 impl Incident {
     /// Hands a refusal over. To be called once, when everything is known.
     pub(super) fn export(&self) {
-        let (Some(otlp), Some(export)) = (&self.proxy.otlp, &self.export) else { return };
+        let (Some(otlp), Some(export)) = (&self.ledger.otlp, &self.export) else { return };
         if self.exchange.refusal().is_some() || export.own.is_some() {
             otlp.send(|| self.told(export));
         }

@@ -7,8 +7,10 @@ use super::*;
 fn after(name: &'static str, request: request::Request) -> Case {
     let first = [Send(request), Get(Status(403)), Origin(Nothing)];
     let second = [Send(get("/next")), fine(), Origin(Same)];
-    case(name, [first.as_slice(), &second].concat())
-        .without(Ability::KeepAliveAfterRefusal, [first.as_slice(), &[Get(Answer::Closed)]].concat())
+    case(name, [first.as_slice(), &second].concat()).without(
+        Ability::KeepAliveAfterRefusal,
+        [first.as_slice(), &[Send(get("/next")), Get(Answer::Closed), Origin(Nothing)]].concat(),
+    )
 }
 
 pub fn cases() -> Vec<Case> {

@@ -34,8 +34,8 @@ pub fn cases() -> Vec<Case> {
         case("a rule drops the connection", [Send(get("/drop")), Get(Answer::Closed), Origin(Nothing)])
             .without(Ability::Drop, turned_away(get("/drop"))),
         case(
-            "a head of 600 KB is refused",
-            [Send(get("/").header("X-Long", &"a".repeat(600_000))), Get(Answer::TurnedAway), Origin(Nothing)],
+            "a head of 1.2 MB is refused",
+            [Send(get("/").header("X-Long", &"a".repeat(1_200_000))), Get(Answer::TurnedAway), Origin(Nothing)],
         ),
     ]
 }

@@ -1,0 +1,4 @@
+//! Any bytes as a value: transformations of length and digests give what a second implementation gives.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fusewall_fuzz::oracles::transform::digest(data));
