@@ -52,6 +52,17 @@ const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
             ("To try it out", "fusewall serve --listen 127.0.0.1:8080 --upstream http://127.0.0.1:3000"),
         ],
     ),
+    #[cfg(feature = "ext-proc")]
+    (
+        "ext-proc",
+        &[
+            (
+                "Envoy's external processor, with a configuration",
+                "fusewall ext-proc --config /etc/fusewall/ext-proc.toml",
+            ),
+            ("To try it out", "fusewall ext-proc --listen 127.0.0.1:9002 --rules rules/"),
+        ],
+    ),
     (
         "rollout",
         &[
