@@ -15,6 +15,7 @@
 //! | `incident` | one exchange and its log lines |
 //! | `behind` | work that takes nothing from the requests |
 //! | `fetch` | rules that stand on other servers (`SecRemoteRules`) |
+//! | `download` | files from elsewhere, such as releases of rules; `https` asks for both |
 //! | `page` | what a client sees that is turned away |
 //! | `watch` | rules that follow their files |
 
@@ -23,11 +24,13 @@ mod channel;
 pub mod config;
 mod connector;
 mod descriptors;
+mod download;
 mod echo;
 mod fetch;
 mod forward;
 mod http1;
 mod http2;
+mod https;
 mod incident;
 mod listener;
 mod log;
@@ -41,6 +44,7 @@ mod watch;
 pub use behind::behind;
 pub use config::Config;
 pub use descriptors::raise_descriptor_limit;
+pub use download::download;
 pub use fetch::HttpsRules;
 pub use log::ErrorLog;
 pub use watch::{Followed, WatchConfig, Watching};
