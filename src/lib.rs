@@ -33,8 +33,8 @@ pub use engine::{
 pub use limits::Limits;
 pub use rule::Phase;
 pub use waf::{
-    Counts, FallBack, Health, HistoryConfig, NoRollout, NotAdded, NotBegun, NotHeld, NotPromoted, NotQueued, Probe,
-    QueueCounts, Recorded, Reload, Reloaded, RolloutConfig, RolloutStatus, RuleAccount, Staged, Switch, Tenants,
+    Counts, Exceeded, FallBack, Health, HistoryConfig, NoRollout, NotAdded, NotBegun, NotHeld, NotPromoted, NotQueued,
+    Probe, QueueCounts, Recorded, Reload, Reloaded, RolloutConfig, RolloutStatus, RuleAccount, Staged, Switch, Tenants,
     TenantsBuilder, Transaction, Verification, Waf, WafBuilder,
 };
 

@@ -16,7 +16,7 @@ mod transaction;
 mod verifying;
 
 pub use builder::WafBuilder;
-pub use counting::Counts;
+pub use counting::{Counts, Exceeded};
 pub use deploying::{Health, NotPromoted, Staged};
 pub use falling_back::FallBack;
 pub use quarantine::RuleAccount;
@@ -177,6 +177,7 @@ impl Waf {
             beside,
             owner: (shared.name.is_some() || shared.fall_back.is_some()).then(|| self.clone()),
             counting: shared.counting.clone(),
+            nanos: 0,
         }
     }
 }

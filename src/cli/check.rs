@@ -18,6 +18,10 @@ use std::time::Instant;
 pub struct CheckArgs {
     #[command(flatten)]
     rules: RulesArgs,
+    /// A configuration of `serve`: checks it, and the rules that it names
+    #[cfg(feature = "serve")]
+    #[arg(long, value_name = "FILE", conflicts_with = "rules")]
+    config: Option<std::path::PathBuf>,
     /// Fail if a request with 64 KiB in one value may cost more fuel than this
     #[arg(long, value_name = "FUEL")]
     max_fuel: Option<u64>,
@@ -36,6 +40,15 @@ pub struct CheckArgs {
 }
 
 impl CheckArgs {
+    /// The rules to check, and the limits that they get; `None` if a configuration is wrong, which was printed.
+    fn asked(&self) -> anyhow::Result<Option<(RulesArgs, Limits)>> {
+        #[cfg(feature = "serve")]
+        if let Some(config) = &self.config {
+            return super::serve::configured(config);
+        }
+        Ok(Some((self.rules.clone(), Limits::default())))
+    }
+
     fn ceilings(&self) -> Ceilings {
         let CheckArgs { max_fuel: request_fuel, max_fuel_per_kib: fuel_per_kib, max_rule_fuel: rule_fuel, .. } = *self;
         Ceilings { request_fuel, fuel_per_kib, rule_fuel }
@@ -92,15 +105,16 @@ struct RuleCost {
 /// # Errors
 /// An answer that cannot be written.
 pub fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
-    args.rules.descriptors()?;
+    let Some((rules, limits)) = args.asked()? else { return Ok(ExitCode::from(1)) };
+    rules.descriptors()?;
     let started = Instant::now();
     // What `serve` can do is no finding.
-    let limits = Limits { upload_bytes: Limits::UPLOAD_BYTES, ..Limits::default() };
-    let loading = args.rules.loading(limits)?;
-    let mut loaded = load(&args.rules.source(), &*args.rules.files(), &loading);
+    let limits = Limits { upload_bytes: Limits::UPLOAD_BYTES, ..limits };
+    let loading = rules.loading(limits)?;
+    let mut loaded = load(&rules.source(), &*rules.files(), &loading);
     let load_ms = started.elapsed().as_secs_f64() * 1000.0;
     let mut ceilings = Vec::new();
-    let (report, program_bytes, rules, certificate) = match &mut loaded {
+    let (report, program_bytes, count, certificate) = match &mut loaded {
         Ok((loaded, report)) => {
             let program = loaded.program();
             // What would refuse the load elsewhere is said here beside the certificate.
@@ -117,7 +131,7 @@ pub fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
     if args.json {
         let answer = Answer {
             ok,
-            rules,
+            rules: count,
             diagnostics: report.json(),
             cost: certificate.unwrap_or_default(),
             rate: rate::measure(),
@@ -142,7 +156,7 @@ pub fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
         let errors = report.diagnostics.errors();
         let verdict = if ok { "ok" } else { "not ok" };
         say(format_args!(
-            "{verdict}: {rules} rules, {errors} errors, loaded in {load_ms:.0} ms, {program_bytes} bytes of automata"
+            "{verdict}: {count} rules, {errors} errors, loaded in {load_ms:.0} ms, {program_bytes} bytes of automata"
         ))?;
     }
     Ok(ExitCode::from(u8::from(!ok)))

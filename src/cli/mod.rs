@@ -8,8 +8,10 @@ mod compile;
 mod crs;
 mod diff;
 mod drill;
+mod examples;
 mod explain;
-mod ftw;
+pub mod ftw;
+mod man;
 mod panics;
 mod progress;
 mod rate;
@@ -22,7 +24,7 @@ mod run;
 #[cfg(feature = "serve")]
 mod serve;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::io::Write;
 use std::process::ExitCode;
 
@@ -48,7 +50,7 @@ enum Command {
     Bench(bench::BenchArgs),
     /// Compare two rulesets on the same traffic: verdicts that change, matches, fuel
     Diff(diff::DiffArgs),
-    /// Run go-ftw regression tests in process
+    /// Run go-ftw regression tests, in process or against a server
     Ftw(ftw::FtwArgs),
     /// Protect a web server: a reverse proxy that blocks
     #[cfg(feature = "serve")]
@@ -62,11 +64,21 @@ enum Command {
     Explain(explain::ExplainArgs),
     /// Try outages that others had: what is injected, what must hold, what was measured
     Drill(drill::DrillArgs),
+    /// Print or write the manual pages
+    Man(man::ManArgs),
+    /// Print the completions for a shell
+    Completions(man::CompletionsArgs),
+}
+
+/// The definition of the command line.
+fn command_line() -> clap::Command {
+    examples::with_examples(Cli::command())
 }
 
 /// Runs the command that the arguments name.
 pub fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let parsed = command_line().try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches));
+    let cli = match parsed {
         Ok(cli) => cli,
         Err(error) => {
             // Help and version are answers, not errors.
@@ -90,6 +102,8 @@ pub fn main() -> ExitCode {
         Command::Crs(args) => crs::run(args),
         Command::Explain(args) => explain::run(args),
         Command::Drill(args) => drill::run(args),
+        Command::Man(args) => man::run(args, command_line()),
+        Command::Completions(args) => man::complete(args, command_line()),
     };
     match outcome {
         Ok(code) => code,

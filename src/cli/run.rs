@@ -3,7 +3,6 @@
 use super::requests::{self, Request};
 use super::rules::RulesArgs;
 use crate::engine::{InterruptionAction, Verdict};
-use crate::rule::AuditFormat;
 use crate::waf::Transaction;
 use anyhow::Context;
 use serde::Serialize;
@@ -78,10 +77,7 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
         if let Some(audit) = &mut audit {
             let status = transaction.interruption().map_or(request.status(), |ended| ended.status);
             if let Some(record) = transaction.audit_record(status) {
-                let text = match transaction.audit_settings().format {
-                    AuditFormat::Json => record.to_json(),
-                    AuditFormat::Native => record.to_native(),
-                };
+                let text = record.written(transaction.audit_settings().format.into());
                 writeln!(audit, "{text}")?;
             }
         }

@@ -1,24 +1,26 @@
 //! `fusewall serve`: the reverse proxy.
 
+mod service;
+mod signals;
 mod watching;
 
-use super::rules::{RulesArgs, print_findings};
+use super::rules::RulesArgs;
 use crate::governor::{Governor, QuarantineConfig, SystemEnv};
 use crate::host::NameLookUps;
 use crate::host::admin::Admin;
-use crate::host::audit::AuditLog;
-use crate::host::serve::{Config, ErrorLog, Server, behind, config, raise_descriptor_limit};
+use crate::host::serve::{Config, ErrorLog, ServeMetrics, Server, behind, config, raise_descriptor_limit};
 use crate::limits::Limits;
 use crate::store::{DiskUploads, WatchedFiles};
 use crate::waf::{Health, HistoryConfig, Verification, Waf, WafBuilder};
 use anyhow::Context;
+use service::ServiceManager;
+use signals::Signals;
 use std::io::IsTerminal;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::signal::unix::{SignalKind, signal};
 
 /// How long the last lines of the log may take when the proxy ends.
 const LAST_WORDS: Duration = Duration::from_secs(2);
@@ -47,7 +49,7 @@ fn address(text: &str) -> Result<SocketAddr, &'static str> {
 }
 
 /// Runs the command until SIGTERM or SIGINT. SIGHUP loads the rules anew, unless the command runs in a terminal, where it says that
-/// the terminal has gone.
+/// the terminal has gone; SIGUSR1 opens the audit log anew.
 ///
 /// # Errors
 /// Rules that do not load, an address that is taken, a certificate that does not fit, an upstream that is no URL.
@@ -66,15 +68,7 @@ pub fn run(args: &ServeArgs) -> anyhow::Result<ExitCode> {
 
     super::panics::report();
     raise_descriptor_limit();
-    let rules = RulesArgs {
-        rules: config.rules.clone(),
-        bundle_key: config.bundle_key.clone(),
-        cache: config.cache.clone(),
-        allow_empty: config.allow_empty,
-        descriptors: config.descriptors.clone(),
-        allow_remote_rules: config.remote_rules.allow,
-        remote_rules_ca: config.remote_rules.ca.clone(),
-    };
+    let rules = rules_of(&config);
     let files = WatchedFiles::default();
     let builder = builder(&rules, &config);
     let waf = rules.load(if config.watch { builder.files(files.clone()) } else { builder })?;
@@ -83,39 +77,70 @@ pub fn run(args: &ServeArgs) -> anyhow::Result<ExitCode> {
     }
     verify_behind(&waf);
     let watching = if config.watch { Some(watching::start(&waf, &rules, files)?) } else { None };
-    let admin = admin(&config, &waf, &rules)?;
-    let (reloaded, ending) = ((waf.clone(), rules), waf.clone());
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     if config.threads > 0 {
         runtime.worker_threads(config.threads);
     }
     let runtime = runtime.enable_all().build().context("the runtime does not start")?;
-    let served: anyhow::Result<()> = runtime.block_on(async {
-        let scheme = if config.tls.certificate.is_some() { "https" } else { "http" };
-        let upstream = config.upstream.url.clone().unwrap_or_else(|| "built-in echo page".to_owned());
-        let server = Server::bind(config, waf, log.clone()).await?;
-        for address in server.addresses() {
-            eprintln!("fusewall: listening on {scheme}://{address}, upstream: {upstream}");
-        }
-        tokio::select! {
-            ended = until_signalled(server, admin.as_ref()) => ended,
-            failed = reload_on_hangup(reloaded), if !colours => failed,
-        }
-    });
+    let _inside = runtime.enter();
+    let signals = Signals::listen().context("signals cannot be listened to")?;
+    let server = runtime.block_on(Server::bind(config.clone(), waf.clone(), log.clone()))?;
+    let admin = admin(&config, &waf, &rules, server.metrics())?;
+    let scheme = if config.tls.certificate.is_some() { "https" } else { "http" };
+    let upstream = config.upstream.url.as_deref().unwrap_or("built-in echo page");
+    for address in server.addresses() {
+        eprintln!("fusewall: listening on {scheme}://{address}, upstream: {upstream}");
+    }
+    // In a terminal SIGHUP says that this has gone.
+    let reloaded = (!colours).then(|| (waf.clone(), rules));
+    let served = runtime.block_on(signals.serve(server, admin.as_ref(), reloaded, ServiceManager::from_environment()));
     drop(watching);
     // Whatever still holds the rules: an end in order is no crash.
-    ending.settled();
+    waf.settled();
     log.flush(LAST_WORDS);
     served.map(|()| ExitCode::SUCCESS)
 }
 
+/// The rules that a configuration names.
+fn rules_of(config: &Config) -> RulesArgs {
+    RulesArgs {
+        rules: config.rules.clone(),
+        bundle_key: config.bundle_key.clone(),
+        cache: config.cache.clone(),
+        allow_empty: config.allow_empty,
+        descriptors: config.descriptors.clone(),
+        allow_remote_rules: config.remote_rules.allow,
+        remote_rules_ca: config.remote_rules.ca.clone(),
+    }
+}
+
+/// The rules and limits of a configuration file, for `check --config`; `None` if the file is wrong, which was printed.
+///
+/// # Errors
+/// A file that cannot be read.
+pub(super) fn configured(path: &Path) -> anyhow::Result<Option<(RulesArgs, Limits)>> {
+    let config = read(path)?;
+    Ok(config.map(|config| {
+        for opening in config.openings() {
+            eprintln!("warning: {opening}");
+        }
+        (rules_of(&config), limits(&config))
+    }))
+}
+
+fn limits(config: &Config) -> Limits {
+    let limits =
+        Limits { audit_record_bytes: config.audit.record_bytes, block_lists: config.block_lists, ..Limits::default() };
+    config.budget.within(limits)
+}
+
 /// The admin API, if there is to be one.
-fn admin(config: &Config, waf: &Waf, rules: &RulesArgs) -> anyhow::Result<Option<Admin>> {
+fn admin(config: &Config, waf: &Waf, rules: &RulesArgs, metrics: ServeMetrics) -> anyhow::Result<Option<Admin>> {
     if !config.admin.is_on() {
         return Ok(None);
     }
     let builder = Admin::builder(config.admin.clone(), waf.clone()).source(rules.source());
-    let admin = builder.when_promoted(verify_behind).start()?;
+    let admin = builder.when_promoted(verify_behind).also(move |text| metrics.expose(text)).start()?;
     if let Some(socket) = &config.admin.socket {
         eprintln!("fusewall: admin API on {}", socket.display());
     }
@@ -127,9 +152,6 @@ fn admin(config: &Config, waf: &Waf, rules: &RulesArgs) -> anyhow::Result<Option
 
 /// What the engine gets of the configuration.
 fn builder(rules: &RulesArgs, config: &Config) -> WafBuilder {
-    let limits =
-        Limits { audit_record_bytes: config.audit.record_bytes, block_lists: config.block_lists, ..Limits::default() };
-    let limits = config.budget.within(limits);
     for opening in config.openings() {
         tracing::warn!("{opening}");
     }
@@ -144,7 +166,7 @@ fn builder(rules: &RulesArgs, config: &Config) -> WafBuilder {
         Some((name.as_bytes(), value.into_encoded_bytes()))
     });
     let builder =
-        rules.builder().limits(limits).data_dir().uploads(DiskUploads::new()).remember_automata(Arc::default());
+        rules.builder().limits(limits(config)).data_dir().uploads(DiskUploads::new()).remember_automata(Arc::default());
     let mut builder = builder.env(SystemEnv::with_variables(variables));
     if config.governor.share.is_some() {
         builder = builder.tenant(Governor::new(&config.governor).tenant("serve", 1));
@@ -210,29 +232,6 @@ fn read(path: &Path) -> anyhow::Result<Option<Config>> {
     }
 }
 
-/// Puts the rules into service that the files hold now, on every SIGHUP. Rules with errors are printed and left aside.
-async fn reload_on_hangup((waf, rules): (Waf, RulesArgs)) -> anyhow::Result<()> {
-    let mut hangup = signal(SignalKind::hangup())?;
-    while hangup.recv().await.is_some() {
-        let (loading, source) = (waf.clone(), rules.source());
-        let (done, loaded) = tokio::sync::oneshot::channel();
-        // Whoever waits for an answer does not wait for the compiler.
-        behind("fusewall-load", move || done.send(loading.replace(&source)).ok())?;
-        match loaded.await? {
-            Ok((generation, report)) => {
-                verify_behind(&waf);
-                print_findings(&report.without_notes());
-                eprintln!("fusewall: rules loaded anew, generation {generation}");
-            }
-            Err(report) => {
-                print_findings(&report.without_notes());
-                eprintln!("fusewall: the rules do not load; those in service stay there");
-            }
-        }
-    }
-    Ok(())
-}
-
 /// Compares automata that came from a bundle or from the cache with what compiling makes, on a thread of the lowest priority.
 fn verify_behind(waf: &Waf) {
     let waf = waf.clone();
@@ -255,44 +254,4 @@ fn verify_behind(waf: &Waf) {
     if let Err(problem) = behind("fusewall-verify", verify) {
         tracing::error!(%problem, "the loaded automata are not compared with the rules");
     }
-}
-
-/// Serves until the first signal, and then until running requests have ended or a second signal comes.
-async fn until_signalled(server: Server, admin: Option<&Admin>) -> anyhow::Result<()> {
-    let mut term = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let reopening = reopen_on_hangup(server.audit_log())?;
-    let (down, wait) = tokio::sync::oneshot::channel::<()>();
-    let serving = server.run(async {
-        // A sender that is gone is as good as a signal.
-        let _ = wait.await;
-    });
-    let signalled = async {
-        tokio::select! { _ = term.recv() => {} _ = interrupt.recv() => {} }
-        eprintln!("fusewall: ending; a second signal ends at once");
-        if let Some(admin) = admin {
-            admin.ending();
-        }
-        drop(down);
-        tokio::select! { _ = term.recv() => {} _ = interrupt.recv() => {} }
-    };
-    tokio::select! {
-        () = serving => {}
-        () = signalled => {}
-    }
-    reopening.abort();
-    Ok(())
-}
-
-/// Opens the audit log anew at every SIGHUP: what tools that rotate logs send.
-fn reopen_on_hangup(audit: Option<AuditLog>) -> anyhow::Result<tokio::task::JoinHandle<()>> {
-    let mut hangup = signal(SignalKind::hangup())?;
-    Ok(tokio::spawn(async move {
-        while hangup.recv().await.is_some() {
-            if let Some(audit) = audit.clone() {
-                // It waits for a place in the queue.
-                let _ = tokio::task::spawn_blocking(move || audit.reopen()).await;
-            }
-        }
-    }))
 }

@@ -83,6 +83,17 @@ pub enum InterruptionAction {
     Redirect(Vec<u8>),
 }
 
+impl InterruptionAction {
+    /// `deny`, `drop` or `redirect`.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            InterruptionAction::Deny => "deny",
+            InterruptionAction::Drop => "drop",
+            InterruptionAction::Redirect(_) => "redirect",
+        }
+    }
+}
+
 /// Why an exchange ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]

@@ -37,6 +37,16 @@ impl Exposition {
         self.family(name, "gauge", help).sample(&[], value);
     }
 
+    /// A histogram without labels: upper bounds and how many are up to each, the last one `+Inf`; and the sum of all.
+    pub fn histogram(&mut self, name: &'static str, help: &'static str, buckets: &[(String, u64)], sum: f64) {
+        let _ = writeln!(self.text, "# HELP {name} {help}\n# TYPE {name} histogram");
+        for (bound, count) in buckets {
+            let _ = writeln!(self.text, "{name}_bucket{{le=\"{bound}\"}} {count}");
+        }
+        let count = buckets.last().map_or(0, |(_, count)| *count);
+        let _ = writeln!(self.text, "{name}_sum {sum}\n{name}_count {count}");
+    }
+
     /// The text.
     pub fn finish(self) -> String {
         self.text

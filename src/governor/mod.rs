@@ -9,6 +9,7 @@
 //! | `level` | how much is shed |
 //! | `fuel_rate` | what fuel is worth in CPU time |
 //! | `metrics` | what was counted |
+//! | `durations` | how long things have taken |
 //! | `exposition` | the text format of Prometheus |
 //! | `quarantine` | a circuit breaker for each rule |
 //! | `reports` | so many reports of a kind in a second |
@@ -27,6 +28,7 @@ mod clock;
 #[cfg(any(feature = "cli", feature = "tower"))]
 mod cpu;
 mod decaying;
+mod durations;
 mod env;
 mod exposition;
 mod fuel_rate;
@@ -46,6 +48,7 @@ mod worker;
 pub use clock::{Clock, ManualClock, SystemClock};
 #[cfg(any(feature = "cli", feature = "tower"))]
 pub use cpu::thread_cpu_time;
+pub use durations::Durations;
 pub use env::SystemEnv;
 pub use exposition::{Exposition, Family, MEDIA_TYPE};
 pub use identity::{Identities, Identity};

@@ -9,12 +9,16 @@
 //! [`finish`](Exchange::finish). The calls without `chunk` in them start a phase: the host then calls
 //! [`step`](Exchange::step) until it answers [`Turn::Done`], and may do other work, on any thread, between two steps.
 
-use crate::engine::{AuditRecord, Interruption, InterruptionAction, MatchRecord, Policy, Reason, RulePolicy, Step};
+use crate::engine::{
+    AuditRecord, Interruption, InterruptionAction, MatchRecord, Policy, Reason, RulePolicy, Step, Verdict,
+};
 use crate::governor::{Report, Shed};
 use crate::meter::Scope;
 use crate::rule::{AuditSettings, EngineMode, LimitAction, Phase};
 use crate::waf::{Transaction, Waf};
 use std::net::SocketAddr;
+use std::time::Instant;
+use tracing::{Span, field};
 
 /// The two ends of a connection as the engine shall see them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -191,6 +195,8 @@ pub struct Exchange {
     unruled: Option<Unruled>,
     uninspected: Vec<Uninspected>,
     finished: bool,
+    /// Everything that happens while it is evaluated; at level debug, none without a subscriber.
+    span: Span,
 }
 
 impl Exchange {
@@ -223,8 +229,18 @@ impl Exchange {
         if let Some(exhausted) = policy.rule_exhausted {
             tx.set_rule_policy(exhausted);
         }
+        let span = tracing::debug_span!(
+            "request",
+            id = tx.unique_id(),
+            client = %ends.client,
+            action = field::Empty,
+            rule = field::Empty,
+            status = field::Empty,
+            fuel = field::Empty,
+        );
         Exchange {
             tx,
+            span,
             policy,
             phase: Phase::RequestHeaders,
             refusal: None,
@@ -245,7 +261,10 @@ impl Exchange {
 
     /// Runs the phase that was started for about `fuel` fuel.
     pub fn step(&mut self, fuel: u64) -> Turn {
-        match self.tx.step(fuel) {
+        let begun = Instant::now();
+        let step = self.span.in_scope(|| self.tx.step(fuel));
+        self.tx.took(u64::try_from(begun.elapsed().as_nanos()).unwrap_or(u64::MAX));
+        match step {
             Step::Pending => Turn::Pending,
             Step::Done(interruption) => {
                 let refusal = self.remember(interruption).or_else(|| self.judge_coding());
@@ -473,6 +492,11 @@ impl Exchange {
         (self.tx.logged_records(seen), self.tx.records().len())
     }
 
+    /// The outcome so far, with what it has cost; `None` after an internal error that left nothing to tell.
+    pub fn verdict(&self) -> Option<Verdict> {
+        self.tx.verdict()
+    }
+
     /// What has ended the exchange, if the engine has.
     pub fn interruption(&self) -> Option<Interruption> {
         self.tx.interruption()
@@ -537,6 +561,31 @@ impl Exchange {
         };
         self.refusal.get_or_insert_with(|| refusal.clone());
         Some(refusal)
+    }
+}
+
+/// The span tells how the exchange ended, whoever ended it.
+impl Drop for Exchange {
+    fn drop(&mut self) {
+        if self.span.is_disabled() {
+            return;
+        }
+        let ended = self.tx.interruption();
+        let action = match (&ended, &self.refusal) {
+            (Some(ended), _) => ended.action.name(),
+            (None, Some(_)) => "deny",
+            (None, None) => "pass",
+        };
+        self.span.record("action", action);
+        if let Some(Interruption { status, reason, .. }) = ended {
+            self.span.record("status", status);
+            if let Reason::Rule(rule) = reason {
+                self.span.record("rule", rule.0);
+            }
+        }
+        if let Some(verdict) = self.tx.verdict() {
+            self.span.record("fuel", verdict.fuel);
+        }
     }
 }
 

@@ -133,15 +133,12 @@ impl Pairs {
             }
             match byte {
                 b'%' => self.escape = Escape::Percent,
-                b'+' => self.put(b" ", fields)?,
                 b'=' if self.piece == Piece::Name => self.piece = Piece::Value,
                 _ => {
-                    let names = self.piece == Piece::Name;
-                    let stops =
-                        |&byte: &u8| matches!(byte, b'%' | b'+') || byte == b'=' && names || byte == self.separator;
-                    let len = after.iter().position(stops).unwrap_or(after.len()) + 1;
-                    let (run, next) = rest.split_at(len);
+                    let equals = if self.piece == Piece::Name { b'=' } else { b'%' };
+                    let (run, next) = rest.split_at(1 + until([b'%', equals, self.separator], after));
                     self.put(run, fields)?;
+                    fields.spaces_for_plus(run.len());
                     rest = next;
                     continue;
                 }
@@ -192,6 +189,18 @@ impl Pairs {
     }
 }
 
+/// How far it is to the first of three bytes.
+fn until([a, b, c]: [u8; 3], text: &[u8]) -> usize {
+    /// What is nearer than this is found before a search of whole words has begun.
+    const NEAR: usize = 8;
+    if let Some(near) = text.iter().take(NEAR).position(|&byte| byte == a || byte == b || byte == c) {
+        return near;
+    }
+    let far = text.get(NEAR..).unwrap_or_default();
+    let found = memchr::memchr3(a, b, c, far);
+    found.map_or(text.len(), |found| NEAR + found)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -215,6 +224,7 @@ mod tests {
             ("a=b=c", &[("a", "b=c")]),
             ("a=%26b%3Dc&d%3de=f", &[("a", "&b=c"), ("d=e", "f")]),
             ("a+b=c+d", &[("a b", "c d")]),
+            ("a=%2B++%2b+", &[("a", "+  + ")]),
             ("a=%2541", &[("a", "%41")]),
             ("a;b=1", &[("a;b", "1")]),
             ("x=%u0041%00z", &[("x", "%u0041\0z")]),

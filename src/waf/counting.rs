@@ -1,7 +1,9 @@
 //! How many exchanges have ended how, since the process began.
 
 use super::Waf;
-use crate::engine::{Interruption, InterruptionAction, Reason};
+use crate::engine::{Decided, Exhaustion, Interruption, InterruptionAction, Reason};
+use crate::governor::Durations;
+use crate::meter::Scope;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Exchanges that have ended, by what became of them; each is counted once.
@@ -28,7 +30,21 @@ pub struct Counts {
     pub failed: u64,
 }
 
-/// The counters behind [`Counts`].
+/// Exchanges that have spent a budget, and what was decided then.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Exceeded {
+    /// Which budget: the first one that ran dry.
+    pub scope: Scope,
+    /// What was decided.
+    pub policy: Decided,
+    /// How many exchanges.
+    pub count: u64,
+}
+
+const SCOPES: [Scope; 3] = [Scope::Request, Scope::Rule, Scope::Memory];
+const POLICIES: [Decided; 5] = [Decided::Block, Decided::Allow, Decided::Match, Decided::Skip, Decided::Score];
+
+/// The counters behind [`Counts`] and [`Exceeded`].
 #[derive(Debug, Default)]
 pub(super) struct Counting {
     passed: AtomicU64,
@@ -37,10 +53,24 @@ pub(super) struct Counting {
     redirected: AtomicU64,
     exhausted: AtomicU64,
     failed: AtomicU64,
+    exceeded: [[AtomicU64; POLICIES.len()]; SCOPES.len()],
+    durations: Durations,
 }
 
 impl Counting {
-    pub(super) fn count(&self, ended: Option<&Interruption>) {
+    /// An exchange is over. `nanos`: what its evaluation took, as far as the host has told.
+    pub(super) fn count(&self, ended: Option<&Interruption>, exhausted: Option<Exhaustion>, nanos: u64) {
+        if nanos > 0 {
+            self.durations.observe(nanos);
+        }
+        if let Some(exhausted) = exhausted {
+            let scope = SCOPES.iter().position(|scope| *scope == exhausted.scope);
+            let policy = POLICIES.iter().position(|policy| *policy == exhausted.policy);
+            let row = scope.and_then(|scope| self.exceeded.get(scope));
+            if let Some(count) = row.zip(policy).and_then(|(row, policy)| row.get(policy)) {
+                count.fetch_add(1, Ordering::Relaxed);
+            }
+        }
         let counter = match ended.map(|ended| (&ended.reason, &ended.action)) {
             None => &self.passed,
             Some((Reason::InternalError, _)) => &self.failed,
@@ -56,9 +86,26 @@ impl Counting {
 impl Waf {
     /// How many exchanges have ended how so far, those of all generations together.
     pub fn counts(&self) -> Counts {
-        let Counting { passed, denied, dropped, redirected, exhausted, failed } = &*self.shared.counting;
+        let Counting { passed, denied, dropped, redirected, exhausted, failed, .. } = &*self.shared.counting;
         let [passed, denied, dropped, redirected, exhausted, failed] =
             [passed, denied, dropped, redirected, exhausted, failed].map(|count| count.load(Ordering::Relaxed));
         Counts { passed, denied, dropped, redirected, exhausted, failed }
+    }
+
+    /// How many exchanges have spent which budget, and what was decided then: every pair, also those that never were.
+    pub fn budgets_exceeded(&self) -> impl Iterator<Item = Exceeded> {
+        SCOPES.iter().zip(&self.shared.counting.exceeded).flat_map(|(scope, row)| {
+            let count = |(policy, count): (&Decided, &AtomicU64)| Exceeded {
+                scope: *scope,
+                policy: *policy,
+                count: count.load(Ordering::Relaxed),
+            };
+            POLICIES.iter().zip(row).map(count)
+        })
+    }
+
+    /// How long the evaluation of exchanges has taken, of those whose host tells ([`Transaction::took`](crate::Transaction::took)).
+    pub fn durations(&self) -> &Durations {
+        &self.shared.counting.durations
     }
 }

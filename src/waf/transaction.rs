@@ -31,6 +31,8 @@ pub struct Transaction {
     /// Who is told of a fault, if anybody wants to know.
     pub(super) owner: Option<Waf>,
     pub(super) counting: Arc<Counting>,
+    /// What evaluation has taken, in nanoseconds, as the host tells.
+    pub(super) nanos: u64,
 }
 
 /// Calls of [`Transaction`] that run the engine: guarded, each answers an interruption.
@@ -250,6 +252,11 @@ impl Transaction {
         self.tell(Phase::Logging, |inner| inner.set_answered(status), |_| {});
     }
 
+    /// Adds to what evaluation has taken, in nanoseconds: for [`Waf::durations`], no verdict depends on it.
+    pub fn took(&mut self, nanos: u64) {
+        self.nanos = self.nanos.saturating_add(nanos);
+    }
+
     /// Notes every step from now on, for [`trace`](Self::trace).
     pub fn record_trace(&mut self) {
         self.tell(Phase::RequestHeaders, engine::Transaction::record_trace, |_| {});
@@ -314,7 +321,7 @@ impl Drop for Transaction {
         let beside = self.beside.take();
         let Some(inner) = self.inner.take() else { return };
         super::missing::report(&inner);
-        self.counting.count(ended.as_ref());
+        self.counting.count(ended.as_ref(), inner.exhaustion(), self.nanos);
         if let Some(ticket) = self.ticket.take() {
             ticket.settle(fuel);
         }

@@ -75,12 +75,19 @@ fn every_family_has_one_header_and_every_series_is_there_once() {
     for line in text.lines() {
         if let Some(rest) = line.strip_prefix("# TYPE ") {
             let (name, kind) = rest.split_once(' ').unwrap();
-            assert!(["counter", "gauge"].contains(&kind) && (kind == "counter") == name.ends_with("_total"), "{line}");
+            assert!(["counter", "gauge", "histogram"].contains(&kind), "{line}");
+            assert_eq!(kind == "counter", name.ends_with("_total"), "{line}");
+            assert!(kind != "histogram" || name.ends_with("_seconds"), "a histogram is of base units: {line}");
+            let help = format!("# HELP {name} ");
+            assert!(text.lines().any(|line| line.starts_with(&help) && line.len() > help.len()), "{name} has no help");
             assert!(families.insert(name.to_owned()), "{name} has two headers");
             family = name.to_owned();
         } else if !line.starts_with('#') {
             let (name, value) = line.rsplit_once(' ').unwrap();
-            assert_eq!(name.split('{').next(), Some(family.as_str()), "{line}");
+            let name_alone = name.split('{').next().unwrap();
+            let parts = ["", "_bucket", "_sum", "_count"];
+            let own = parts.iter().any(|part| name_alone.strip_suffix(part) == Some(family.as_str()));
+            assert!(own && name_alone.starts_with("fusewall_"), "{line}");
             assert!(value.parse::<f64>().is_ok() && series.insert(name.to_owned()), "{line}");
         }
     }

@@ -12,7 +12,7 @@ SecRule ARGS "@rx ." "id:11,phase:2,pass,t:urlDecodeUni,t:lowercase,logdata:'%{T
 
 fn shown(record: &AuditRecord) -> String {
     json(record);
-    format!("{}\n{}", record.to_json(), record.to_native())
+    format!("{}\n{}\n{}", record.to_json(), record.to_native(), record.to_ocsf())
 }
 
 #[test]

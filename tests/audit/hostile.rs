@@ -11,7 +11,7 @@ fn a_match_of_a_megabyte() {
     let body = [b"a=".as_slice(), &vec![b'x'; 1 << 20]].concat();
     let record = Traffic::post(b"application/x-www-form-urlencoded", &body).record(&waf(RULES));
     let (line, native) = (record.to_json(), record.to_native());
-    assert!(line.len() <= 256 << 10 && native.len() <= 256 << 10);
+    assert!(line.len() <= 256 << 10 && native.len() <= 256 << 10 && record.to_ocsf().len() <= 256 << 10);
     let all = &json(&record)["transaction"];
     assert_eq!(all["truncated"], serde_json::json!(["request.body"]));
     assert_eq!(all["messages"].as_array().map(Vec::len), Some(record.messages.len()));
@@ -34,8 +34,9 @@ fn no_byte_leaves_its_line_or_reaches_the_terminal() {
     assert!(native.chars().all(|character| character == '\n' || !character.is_control()));
     assert!(!native.contains('\u{202e}'));
     assert_eq!(native.lines().filter(|line| line.starts_with("Message: forged")).count(), 0);
-    let line = record.to_json();
-    assert!(line.chars().all(|character| !character.is_control()), "JSON escapes them");
+    for line in [record.to_json(), record.to_ocsf()] {
+        assert!(line.chars().all(|character| !character.is_control() && character != '\u{202e}'), "JSON escapes them");
+    }
     let all = json(&record);
     let header = all["transaction"]["request"]["headers"]["X-Evil"].as_str().unwrap();
     assert_eq!(
@@ -69,7 +70,7 @@ fn many_headers_and_matches_fit_all_the_same() {
     let mut traffic = Traffic::get(b"/");
     traffic.headers.extend(names.iter().map(|name| (name.as_bytes(), name.as_bytes())));
     let record = traffic.record(&waf);
-    assert!(record.to_json().len() <= 4096 && record.to_native().len() <= 4096);
+    assert!(record.to_json().len() <= 4096 && record.to_native().len() <= 4096 && record.to_ocsf().len() <= 4096);
     let all = &json(&record)["transaction"];
     assert_eq!(all["unique_id"], "0190aXYZ");
     assert!(all["truncated"].as_array().unwrap().contains(&"request.headers".into()));
@@ -94,6 +95,9 @@ proptest! {
         let (line, native) = (record.to_json(), record.to_native());
         prop_assert!(line.len() <= limit.max(4096) && native.len() <= limit.max(4096));
         let parsed: serde_json::Value = serde_json::from_str(&line).expect("valid JSON");
+        let event = record.to_ocsf();
+        prop_assert!(event.len() <= limit.max(4096), "{} bytes", event.len());
+        crate::ocsf::holds(&serde_json::from_str(&event).expect("valid JSON"));
         prop_assert!(parsed["transaction"]["budget"]["fuel"].is_number());
         let boundary = &native[..11];
         let letters: String = native.lines().filter_map(|line| line.strip_prefix(boundary)).map(|rest| &rest[..1]).collect();

@@ -3,6 +3,7 @@
 mod forms;
 mod hiding;
 mod hostile;
+mod ocsf;
 mod page;
 mod relevance;
 mod sink;

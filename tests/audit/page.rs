@@ -61,6 +61,7 @@ fn the_page_shows_what_is_written() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/audit-log.md");
     let page = std::fs::read_to_string(&path).unwrap();
     let fresh = renewed(&page, "json", "json", &spread(&record.to_json()));
+    let fresh = renewed(&fresh, "ocsf", "json", &spread(&record.to_ocsf()));
     let fresh = renewed(&fresh, "native", "text", &record.to_native());
     if std::env::var_os("FUSEWALL_BLESS").is_some() {
         std::fs::write(&path, &fresh).unwrap();

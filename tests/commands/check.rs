@@ -102,3 +102,22 @@ fn check_says_the_same_and_fails() {
     // The certificate stays readable.
     assert_eq!(answer["cost"]["rules"][0]["id"], 2);
 }
+
+#[test]
+fn a_configuration_is_checked_with_the_rules_that_it_names() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let check =
+        || Command::new(env!("CARGO_BIN_EXE_fusewall")).args(["check", "--config", &path("a.toml")]).output().unwrap();
+    std::fs::write(path("a.conf"), "SecAction \"id:1,phase:1,pass\"\n").unwrap();
+    std::fs::write(path("a.toml"), format!("rules = ['{}']\n", path("a.conf"))).unwrap();
+    let good = check();
+    assert_eq!(good.status.code(), Some(0), "{}", String::from_utf8_lossy(&good.stderr));
+    assert!(String::from_utf8_lossy(&good.stdout).contains("ok: 1 rules"));
+    std::fs::write(path("a.conf"), "SecRul").unwrap();
+    assert_eq!(check().status.code(), Some(1));
+    std::fs::write(path("a.toml"), "listn = []\n").unwrap();
+    let wrong = check();
+    assert_eq!(wrong.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&wrong.stderr).contains("listn"), "the key is named");
+}

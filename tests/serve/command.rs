@@ -9,9 +9,9 @@ const RULES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/host.conf")
 
 /// A proxy that runs as a process.
 pub struct Serving {
-    child: Child,
-    errors: BufReader<ChildStderr>,
-    address: SocketAddr,
+    pub child: Child,
+    pub errors: BufReader<ChildStderr>,
+    pub address: SocketAddr,
 }
 
 fn serve(arguments: &[&str]) -> Command {
@@ -21,7 +21,7 @@ fn serve(arguments: &[&str]) -> Command {
 }
 
 impl Serving {
-    fn start(arguments: &[&str]) -> Self {
+    pub fn start(arguments: &[&str]) -> Self {
         Self::start_with(arguments, &[])
     }
 
@@ -48,7 +48,7 @@ impl Serving {
         answer.split(' ').nth(1).unwrap_or_default().to_owned()
     }
 
-    fn signal(&self, signal: &str) {
+    pub fn signal(&self, signal: &str) {
         let sent = Command::new("kill").args([signal, &self.child.id().to_string()]).status().unwrap();
         assert!(sent.success());
     }
@@ -61,7 +61,7 @@ impl Drop for Serving {
     }
 }
 
-fn line_with(reader: &mut impl BufRead, part: &str) -> String {
+pub fn line_with(reader: &mut impl BufRead, part: &str) -> String {
     let mut all = String::new();
     loop {
         let mut line = String::new();

@@ -8,7 +8,12 @@ mod configured;
 mod governor;
 mod http2;
 mod limits;
+mod operated;
+#[cfg(feature = "otlp")]
+mod otlp;
 mod remote;
 mod requests;
 mod responses;
+mod service;
 mod site;
+mod spans;

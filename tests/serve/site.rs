@@ -1,8 +1,9 @@
 //! A site under test: the proxy, a scripted upstream behind it, and a client that sends raw bytes.
 
 use fusewall::Waf;
+use fusewall::governor::Exposition;
 use fusewall::host::audit::AuditLog;
-use fusewall::host::serve::{Config, ErrorLog, Server};
+use fusewall::host::serve::{Config, ErrorLog, ServeMetrics, Server};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -18,6 +19,7 @@ pub struct Site {
     pub address: SocketAddr,
     log: Arc<Mutex<Vec<String>>>,
     pub audit: Option<AuditLog>,
+    metrics: ServeMetrics,
     down: Option<oneshot::Sender<()>>,
     running: JoinHandle<()>,
 }
@@ -38,12 +40,12 @@ impl Site {
         let error_log = ErrorLog::to(move |line| lines.lock().unwrap().push(line.to_owned()));
         let server = Server::bind(config, waf, error_log).await.unwrap();
         let address = server.addresses()[0];
-        let audit = server.audit_log();
+        let (audit, metrics) = (server.audit_log(), server.metrics());
         let (down, wait) = oneshot::channel();
         let running = tokio::spawn(server.run(async {
             let _ = wait.await;
         }));
-        Site { address, log, audit, down: Some(down), running }
+        Site { address, log, audit, metrics, down: Some(down), running }
     }
 
     /// Waits for a log line that has all of `parts`.
@@ -59,6 +61,22 @@ impl Site {
                 }
                 None => tokio::time::sleep(Duration::from_millis(5)).await,
             }
+        }
+    }
+
+    /// What the proxy itself counts, as `/metrics` shows it.
+    pub fn metrics(&self) -> String {
+        let mut text = Exposition::default();
+        self.metrics.expose(&mut text);
+        text.finish()
+    }
+
+    /// Waits for a line of the metrics.
+    pub async fn counts(&self, line: &str) {
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        while !self.metrics().lines().any(|have| have == line) {
+            assert!(tokio::time::Instant::now() < deadline, "no {line:?} in {}", self.metrics());
+            tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }
 

@@ -177,8 +177,7 @@ tests:
     std::fs::write(folder.join("tests/sub/1.yml"), tests).unwrap();
     let overrides = "test_overrides: [{rule_id: 1, test_ids: [3], reason: no host, output: {status: 200}}]";
     std::fs::write(folder.join("overrides.yaml"), overrides).unwrap();
-    let mut args =
-        FtwArgs { rules: RulesArgs::default(), tests: folder.join("tests"), overrides: None, only: None, json: false };
+    let mut args = FtwArgs { tests: folder.join("tests"), ..FtwArgs::default() };
     let plain = run_on(&Fake::default(), &args).unwrap();
     args.overrides = Some(folder.join("overrides.yaml"));
     let overridden = run_on(&Fake::default(), &args).unwrap();

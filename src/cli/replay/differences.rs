@@ -72,13 +72,23 @@ pub struct Group {
     pub examples: Vec<Example>,
 }
 
+/// What a group has in common.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Key {
+    cause: Cause,
+    only_here: Vec<u64>,
+    only_there: Vec<u64>,
+    here: String,
+    there: String,
+}
+
 /// A comparison, request by request.
 #[derive(Debug, Clone, Default)]
 pub struct Differences {
     compared: u64,
     different: u64,
     decided_differently: u64,
-    groups: BTreeMap<(Cause, Vec<u64>, Vec<u64>, String, String), (u64, Vec<Example>)>,
+    groups: BTreeMap<Key, (u64, Vec<Example>)>,
     others: u64,
 }
 
@@ -120,7 +130,8 @@ impl Differences {
             (true, true) if !same_answer => Cause::Answer,
             _ => Cause::Rules,
         };
-        let key = (cause, only_here, only_there, answer(&here.action), answer(&there.action));
+        let (here, there) = (answer(&here.action), answer(&there.action));
+        let key = Key { cause, only_here, only_there, here, there };
         if self.groups.len() >= GROUPS && !self.groups.contains_key(&key) {
             self.others += 1;
             return;
@@ -134,17 +145,9 @@ impl Differences {
 
     /// What was found so far.
     pub fn found(&self) -> Found {
-        let group = |((cause, only_here, only_there, here, there), (requests, examples)): (
-            &(Cause, Vec<u64>, Vec<u64>, String, String),
-            &(u64, Vec<Example>),
-        )| Group {
-            cause: *cause,
-            only_here: only_here.clone(),
-            only_there: only_there.clone(),
-            here: here.clone(),
-            there: there.clone(),
-            requests: *requests,
-            examples: examples.clone(),
+        let group = |(key, (requests, examples)): (&Key, &(u64, Vec<Example>))| {
+            let Key { cause, only_here, only_there, here, there } = key.clone();
+            Group { cause, only_here, only_there, here, there, requests: *requests, examples: examples.clone() }
         };
         let mut groups: Vec<_> = self.groups.iter().map(group).collect();
         groups.sort_by_key(|group| (group.cause, std::cmp::Reverse(group.requests)));

@@ -14,7 +14,7 @@ impl AuditRecord {
     /// `transaction.truncated`.
     pub fn to_json(&self) -> String {
         fit(self, |room| {
-            let writer = Writer { record: self, room, truncated: RefCell::default() };
+            let writer = Writer::new(self, room);
             // Maps with text keys, texts and numbers: nothing that could fail.
             serde_json::to_string(&Line { transaction: writer.transaction() }).unwrap_or_default()
         })
@@ -85,7 +85,7 @@ struct Producer {
 }
 
 #[derive(serde::Serialize)]
-struct Message {
+pub(super) struct Message {
     message: String,
     details: Details,
 }
@@ -109,7 +109,7 @@ struct Details {
 }
 
 #[derive(serde::Serialize)]
-struct File {
+pub(super) struct File {
     name: String,
     filename: String,
     size: u64,
@@ -119,7 +119,7 @@ struct File {
 }
 
 #[derive(serde::Serialize)]
-struct Sanitised {
+pub(super) struct Sanitised {
     args: Vec<String>,
     cookies: Vec<String>,
     request_headers: Vec<String>,
@@ -127,7 +127,7 @@ struct Sanitised {
 }
 
 #[derive(serde::Serialize)]
-struct Budget {
+pub(super) struct Budget {
     fuel: u64,
     fuel_by_phase: [u64; 5],
     dearest_rules: Vec<Spent>,
@@ -172,13 +172,22 @@ impl Serialize for Headers {
 }
 
 /// Makes one line, with so much room.
-struct Writer<'r> {
-    record: &'r AuditRecord,
+pub(super) struct Writer<'r> {
+    pub(super) record: &'r AuditRecord,
     room: super::Room,
     truncated: RefCell<Vec<&'static str>>,
 }
 
-impl Writer<'_> {
+impl<'r> Writer<'r> {
+    pub(super) fn new(record: &'r AuditRecord, room: super::Room) -> Self {
+        Writer { record, room, truncated: RefCell::default() }
+    }
+
+    /// The members that were cut so far.
+    pub(super) fn truncated(&self) -> Vec<&'static str> {
+        self.truncated.borrow().clone()
+    }
+
     fn note(&self, what: &'static str) {
         let mut truncated = self.truncated.borrow_mut();
         if !truncated.contains(&what) {
@@ -186,7 +195,7 @@ impl Writer<'_> {
         }
     }
 
-    fn text(&self, bytes: &[u8], what: &'static str) -> String {
+    pub(super) fn text(&self, bytes: &[u8], what: &'static str) -> String {
         let shown = show(bytes, Controls::Keep, self.room.text);
         if shown.cut {
             self.note(what);
@@ -194,7 +203,7 @@ impl Writer<'_> {
         shown.text
     }
 
-    fn body(&self, body: &AuditBody, what: &'static str) -> String {
+    pub(super) fn body(&self, body: &AuditBody, what: &'static str) -> String {
         let shown = show(&body.bytes, Controls::Keep, self.room.body);
         if shown.cut || body.is_cut() {
             self.note(what);
@@ -203,7 +212,7 @@ impl Writer<'_> {
     }
 
     /// As many as there is room for.
-    fn some<'a, T>(&self, all: &'a [T], what: &'static str) -> &'a [T] {
+    pub(super) fn some<'a, T>(&self, all: &'a [T], what: &'static str) -> &'a [T] {
         all.get(..self.room.items).map_or(all, |some| {
             if some.len() < all.len() {
                 self.note(what);
@@ -240,10 +249,6 @@ impl Writer<'_> {
         let record = self.record;
         let has = |part| record.parts.contains(part);
         let text = |text: &str, what| self.text(text.as_bytes(), what);
-        let sanitised = &record.sanitised;
-        let any = [&sanitised.args, &sanitised.cookies, &sanitised.request_headers, &sanitised.response_headers]
-            .iter()
-            .any(|names| !names.is_empty());
         let mut transaction = Transaction {
             client_ip: text(&record.client.address, "client_ip"),
             time_stamp: CivilTime::from_micros(record.started).ascii(),
@@ -257,17 +262,23 @@ impl Writer<'_> {
             trailer: has(AuditPart::Trailer).then(|| self.trailer()),
             rules: has(AuditPart::Rules)
                 .then(|| self.some(&record.rules, "rules").iter().map(|rule| text(rule, "rules")).collect()),
-            sanitised: any.then(|| Sanitised {
-                args: self.list(&sanitised.args, "sanitised"),
-                cookies: self.list(&sanitised.cookies, "sanitised"),
-                request_headers: self.list(&sanitised.request_headers, "sanitised"),
-                response_headers: self.list(&sanitised.response_headers, "sanitised"),
-            }),
+            sanitised: self.sanitised(),
             budget: self.budget(),
             truncated: Vec::new(),
         };
-        transaction.truncated = self.truncated.take();
+        transaction.truncated = self.truncated();
         transaction
+    }
+
+    /// The names of hidden values, if there are any.
+    pub(super) fn sanitised(&self) -> Option<Sanitised> {
+        let names = &self.record.sanitised;
+        let all = [&names.args, &names.cookies, &names.request_headers, &names.response_headers];
+        if all.iter().all(|names| names.is_empty()) {
+            return None;
+        }
+        let [args, cookies, request_headers, response_headers] = all.map(|names| self.list(names, "sanitised"));
+        Some(Sanitised { args, cookies, request_headers, response_headers })
     }
 
     fn request(&self) -> Request {
@@ -288,28 +299,39 @@ impl Writer<'_> {
                 None => Version::Text(self.text(&request.version, "request.http_version")),
             },
             uri: self.text(&request.target, "request.uri"),
-            body: match (&request.body, &request.form) {
-                (Some(body), _) if has(AuditPart::RequestBody) => Some(self.body(body, "request.body")),
-                (_, Some(form)) => {
-                    let bytes = form_body(form);
-                    let length = bytes.len() as u64;
-                    Some(self.body(&AuditBody { bytes, length }, "request.body"))
-                }
-                (body, None) => body.as_ref().map(|body| self.body(body, "request.body")),
-            },
+            body: self.request_body(),
             headers: has(AuditPart::RequestHeaders).then(|| self.headers(&request.headers, "request.headers")),
-            files: has(AuditPart::Files).then(|| {
-                let files = self.some(&request.files, "request.files").iter();
-                let file = |file: &super::AuditFile| File {
-                    name: self.text(&file.field, "request.files"),
-                    filename: self.text(&file.name, "request.files"),
-                    size: file.size,
-                    content_type: self.text(&file.content_type, "request.files"),
-                    path: file.path.as_ref().map(|path| self.text(path.as_bytes(), "request.files")),
-                };
-                files.map(file).collect()
-            }),
+            files: self.files(),
         }
+    }
+
+    /// The request body, or its form fields as one, if a part asks for it.
+    pub(super) fn request_body(&self) -> Option<String> {
+        let request = &self.record.request;
+        match (&request.body, &request.form) {
+            (Some(body), _) if self.record.parts.contains(AuditPart::RequestBody) => {
+                Some(self.body(body, "request.body"))
+            }
+            (_, Some(form)) => {
+                let bytes = form_body(form);
+                let length = bytes.len() as u64;
+                Some(self.body(&AuditBody { bytes, length }, "request.body"))
+            }
+            (body, None) => body.as_ref().map(|body| self.body(body, "request.body")),
+        }
+    }
+
+    /// Uploaded files, if part J asks for them.
+    pub(super) fn files(&self) -> Option<Vec<File>> {
+        let file = |file: &super::AuditFile| File {
+            name: self.text(&file.field, "request.files"),
+            filename: self.text(&file.name, "request.files"),
+            size: file.size,
+            content_type: self.text(&file.content_type, "request.files"),
+            path: file.path.as_ref().map(|path| self.text(path.as_bytes(), "request.files")),
+        };
+        let files = self.record.parts.contains(AuditPart::Files);
+        files.then(|| self.some(&self.record.request.files, "request.files").iter().map(file).collect())
     }
 
     fn response(&self) -> Response {
@@ -322,24 +344,29 @@ impl Writer<'_> {
         }
     }
 
+    /// How the engine was set, in the words of version 3.
+    pub(super) fn engine(&self) -> &'static str {
+        match self.record.engine {
+            EngineMode::On => "Enabled",
+            EngineMode::Off => "Disabled",
+            EngineMode::DetectionOnly => "DetectionOnly",
+        }
+    }
+
     fn trailer(&self) -> Trailer {
         let components = self.some(&self.record.components, "producer.components").iter();
         Trailer {
             producer: Producer {
                 modsecurity: super::PRODUCER,
                 connector: self.text(self.record.connector.as_bytes(), "producer.connector"),
-                secrules_engine: match self.record.engine {
-                    EngineMode::On => "Enabled",
-                    EngineMode::Off => "Disabled",
-                    EngineMode::DetectionOnly => "DetectionOnly",
-                },
+                secrules_engine: self.engine(),
                 components: components.map(|name| self.text(name.as_bytes(), "producer.components")).collect(),
             },
             messages: self.some(&self.record.messages, "messages").iter().map(|record| self.message(record)).collect(),
         }
     }
 
-    fn message(&self, record: &MatchRecord) -> Message {
+    pub(super) fn message(&self, record: &MatchRecord) -> Message {
         let text = |text: &str| self.text(&unescaped(text), "messages");
         let plain = |text: &str| self.text(text.as_bytes(), "messages");
         let number = |number: Option<u8>| number.unwrap_or(0).to_string();
@@ -362,7 +389,7 @@ impl Writer<'_> {
         }
     }
 
-    fn budget(&self) -> Budget {
+    pub(super) fn budget(&self) -> Budget {
         let budget = &self.record.budget;
         Budget {
             fuel: budget.fuel,

@@ -1,18 +1,53 @@
-//! The audit record of a transaction: plain data, already free of what rules hide, and its two written forms.
+//! The audit record of a transaction: plain data, already free of what rules hide, and its written forms.
 //!
 //! [`AuditRecord::to_json`] writes the layout of ModSecurity v3 with an object of our own, `budget`; [`AuditRecord::to_native`]
-//! the sections of ModSecurity v2. Both are valid UTF-8 without a terminal's control sequences whatever bytes came in, and
-//! neither grows over [`AuditRecord::limit`]. `docs/audit-log.md` describes them.
+//! the sections of ModSecurity v2; [`AuditRecord::to_ocsf`] an event of the Open Cybersecurity Schema Framework. All are valid UTF-8 without a terminal's control sequences whatever bytes came in, and
+//! none grows over [`AuditRecord::limit`]. `docs/audit-log.md` describes them.
 
 mod data;
 mod index;
 mod json;
 mod native;
+mod ocsf;
 mod text;
 mod time;
 
 pub use data::{AuditBody, AuditBudget, AuditEnd, AuditFile, AuditRecord, AuditRequest, AuditResponse, SanitisedNames};
 pub use time::CivilTime;
+
+use crate::rule::AuditFormat;
+
+/// How a record is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WrittenForm {
+    /// [`AuditRecord::to_json`]
+    Json,
+    /// [`AuditRecord::to_native`]
+    Native,
+    /// [`AuditRecord::to_ocsf`]: rules have no word for it, the host asks for it.
+    Ocsf,
+}
+
+/// What `SecAuditLogFormat` asks for.
+impl From<AuditFormat> for WrittenForm {
+    fn from(format: AuditFormat) -> Self {
+        match format {
+            AuditFormat::Json => WrittenForm::Json,
+            AuditFormat::Native => WrittenForm::Native,
+        }
+    }
+}
+
+impl AuditRecord {
+    /// The record in one of its forms, without a line end behind it.
+    pub fn written(&self, form: WrittenForm) -> String {
+        match form {
+            WrittenForm::Json => self.to_json(),
+            WrittenForm::Native => self.to_native(),
+            WrittenForm::Ocsf => self.to_ocsf(),
+        }
+    }
+}
 
 /// Who has made a record.
 const PRODUCER: &str = concat!("Fusewall/", env!("CARGO_PKG_VERSION"));

@@ -186,6 +186,7 @@ impl Mask {
         for place in [
             &mut record.message,
             &mut record.data,
+            &mut record.variable,
             &mut record.value,
             &mut record.matched,
             &mut record.uri,

@@ -6,7 +6,7 @@ use crate::engine::prepare;
 use crate::engine::record::MatchRecord;
 use crate::engine::trace::{Event, Trace};
 use crate::engine::upload::NotStored;
-use crate::engine::verdict::{Interruption, Score, Verdict};
+use crate::engine::verdict::{Exhaustion, Interruption, Score, Verdict};
 use crate::http::coding::{self, Undecodable};
 use crate::ops::numeric;
 use crate::program::{Loaded, RuleIx};
@@ -137,6 +137,11 @@ impl Transaction {
     /// The steps since [`record_trace`](Self::record_trace); none if that was not asked for.
     pub fn trace(&self) -> &[Event] {
         self.scratch.trace.as_deref().map(Trace::events).unwrap_or_default()
+    }
+
+    /// The first budget that ran dry, if one has.
+    pub fn exhaustion(&self) -> Option<Exhaustion> {
+        self.scratch.state.exhausted
     }
 
     /// Fuel spent so far.

@@ -2,8 +2,8 @@
 
 use super::AuditLogError;
 use crate::engine::AuditRecord;
-use crate::engine::audit::CivilTime;
-use crate::rule::{AuditFormat, AuditSettings, AuditType};
+use crate::engine::audit::{CivilTime, WrittenForm};
+use crate::rule::{AuditSettings, AuditType};
 use md5::{Digest, Md5};
 use std::fmt::Write as _;
 use std::fs::{DirBuilder, File, OpenOptions};
@@ -19,6 +19,7 @@ const ID_IN_NAME: usize = 100;
 #[derive(Debug)]
 pub(super) struct Place {
     settings: AuditSettings,
+    form: WrittenForm,
     /// The log, or the index; and its second copy.
     logs: Vec<Log>,
 }
@@ -33,7 +34,7 @@ struct Log {
 }
 
 impl Place {
-    pub(super) fn open(settings: &AuditSettings) -> Result<Place, AuditLogError> {
+    pub(super) fn open(settings: &AuditSettings, form: WrittenForm) -> Result<Place, AuditLogError> {
         match settings.kind {
             AuditType::Serial if settings.path.is_none() => return Err(AuditLogError::NoPlace("SecAuditLog")),
             AuditType::Serial => {}
@@ -51,7 +52,7 @@ impl Place {
         }
         let paths = [&settings.path, &settings.second_path].into_iter().flatten();
         let logs = paths.map(|path| Log { path: PathBuf::from(&**path), file: None, torn: false }).collect();
-        let mut place = Place { settings: settings.clone(), logs };
+        let mut place = Place { settings: settings.clone(), form, logs };
         for log in &mut place.logs {
             log.open(settings.file_mode).map_err(|source| AuditLogError::Open { path: log.path.clone(), source })?;
         }
@@ -72,10 +73,7 @@ impl Place {
 
     /// Writes a record; answers its bytes. Every place is tried, also if one fails.
     pub(super) fn write(&mut self, record: &AuditRecord) -> io::Result<usize> {
-        let mut text = match self.settings.format {
-            AuditFormat::Json => record.to_json(),
-            AuditFormat::Native => record.to_native(),
-        };
+        let mut text = record.written(self.form);
         let size = text.len();
         text.push('\n');
         let line = match self.settings.kind {

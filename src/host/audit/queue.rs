@@ -4,6 +4,7 @@ use super::files::Place;
 use super::rate::Rate;
 use super::{AuditCounts, AuditLimits, AuditLogError};
 use crate::engine::AuditRecord;
+use crate::engine::audit::WrittenForm;
 use crate::rule::AuditSettings;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -65,7 +66,20 @@ impl AuditLog {
         limits: AuditLimits,
         report: impl FnMut(&str) + Send + 'static,
     ) -> Result<Self, AuditLogError> {
-        let place = Place::open(settings)?;
+        Self::open_in(settings, settings.format.into(), limits, report)
+    }
+
+    /// The same with records in another form than `SecAuditLogFormat` asks for.
+    ///
+    /// # Errors
+    /// [`AuditLogError`]: the settings name no place, or it cannot be opened.
+    pub fn open_in(
+        settings: &AuditSettings,
+        form: WrittenForm,
+        limits: AuditLimits,
+        report: impl FnMut(&str) + Send + 'static,
+    ) -> Result<Self, AuditLogError> {
+        let place = Place::open(settings, form)?;
         let shared = Arc::new(Shared {
             rate: Rate::new(limits.records_per_second),
             limits,

@@ -8,6 +8,7 @@ use hyper_util::client::legacy::connect::{Connected, Connection, HttpConnector};
 use hyper_util::rt::TokioIo;
 use std::future::Future;
 use std::io;
+use std::path::Path;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -25,16 +26,22 @@ pub(super) struct Connector {
 }
 
 impl Connector {
-    /// `secure`: the upstream's scheme is `https`.
+    /// To the upstream. `secure`: its scheme is `https`.
     pub(super) fn new(config: &Config, secure: bool) -> Result<Self, ServeError> {
+        let upstream = &config.upstream;
+        Self::to(secure, upstream.ca.as_deref(), upstream.http2, config.timeouts.upstream_connect)
+    }
+
+    /// To any server: whom to trust with TLS, which HTTP to ask for, and how long a connection may take.
+    pub(super) fn to(secure: bool, ca: Option<&Path>, http2: bool, timeout: Duration) -> Result<Self, ServeError> {
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
         let tls = match secure {
-            true => Some(TlsConnector::from(tls::client(config.upstream.ca.as_deref(), config.upstream.http2)?)),
+            true => Some(TlsConnector::from(tls::client(ca, http2)?)),
             false => None,
         };
-        Ok(Connector { tcp, tls, timeout: config.timeouts.upstream_connect })
+        Ok(Connector { tcp, tls, timeout })
     }
 }
 
@@ -61,7 +68,7 @@ impl Service<Uri> for Connector {
                 let name = ServerName::try_from(host).map_err(io::Error::other)?;
                 Ok(Stream(Box::pin(tls.connect(name, tcp).await?)))
             };
-            let late = || io::Error::new(io::ErrorKind::TimedOut, "no connection within timeouts.upstream_connect");
+            let late = || io::Error::new(io::ErrorKind::TimedOut, "no connection in time");
             let stream: io::Result<Stream> = tokio::time::timeout(timeout, open).await.map_err(|_| late())?;
             stream.map(TokioIo::new)
         })

@@ -1,9 +1,14 @@
 //! One exchange together with its log lines. Whatever ends the exchange, also a client that goes away, its matches are logged.
 
+#[cfg(feature = "otlp")]
+mod export;
+
 use super::proxy::Proxy;
 use crate::governor::Report;
 use crate::host::exchange::{Exchange, RequestHead, Unruled};
 use crate::rule::Phase;
+#[cfg(feature = "otlp")]
+use export::Export;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -23,6 +28,9 @@ pub(super) struct Incident {
     refused: Option<(u16, Phase, String)>,
     logged: usize,
     closed: bool,
+    /// For an OpenTelemetry collector, if there is one.
+    #[cfg(feature = "otlp")]
+    export: Option<Export>,
 }
 
 impl Incident {
@@ -37,6 +45,8 @@ impl Incident {
             refused: None,
             logged: 0,
             closed: false,
+            #[cfg(feature = "otlp")]
+            export: proxy.otlp.as_ref().map(|_| Export::new(head)),
         }
     }
 
@@ -58,6 +68,10 @@ impl Incident {
     /// Remembers for the log that the host itself refused.
     pub(super) fn refused(&mut self, status: u16, reason: &str) {
         self.refused.get_or_insert_with(|| (status, self.exchange.phase(), reason.to_owned()));
+        #[cfg(feature = "otlp")]
+        if let Some(export) = &mut self.export {
+            export.refused(self.exchange.phase(), reason);
+        }
     }
 
     /// The fields that end a line, without what rules hide.
@@ -107,6 +121,8 @@ impl Incident {
             ));
         }
         self.exchange.answered(self.status);
+        #[cfg(feature = "otlp")]
+        self.export();
         if let Some(audit) = self.proxy.audit.as_ref().filter(|_| self.exchange.is_relevant(self.status)) {
             audit.write(|| self.exchange.audit_record(self.status));
         }

@@ -23,7 +23,14 @@ enum Entry {
 #[derive(Debug, Clone)]
 pub struct ErrorLog {
     lines: SyncSender<Entry>,
-    lost: Arc<AtomicU64>,
+    lost: Arc<Lost>,
+}
+
+/// Lines that found the queue full.
+#[derive(Debug, Default)]
+struct Lost {
+    untold: AtomicU64,
+    all: AtomicU64,
 }
 
 impl ErrorLog {
@@ -39,14 +46,14 @@ impl ErrorLog {
     /// lost and counted; the number is a line of its own.
     pub fn to(mut write: impl FnMut(&str) + Send + 'static) -> Self {
         let (lines, waiting) = sync_channel::<Entry>(QUEUE);
-        let lost = Arc::new(AtomicU64::new(0));
+        let lost = Arc::<Lost>::default();
         let counter = Arc::clone(&lost);
         std::thread::spawn(move || {
             for entry in waiting {
                 if let Entry::Line(line) = entry {
                     write(&line);
                 }
-                let lost = counter.swap(0, Ordering::Relaxed);
+                let lost = counter.untold.swap(0, Ordering::Relaxed);
                 if lost > 0 {
                     write(&format!("{lost} log lines were lost: the log is slower than the traffic"));
                 }
@@ -58,8 +65,14 @@ impl ErrorLog {
     /// Adds a line, without its end.
     pub(super) fn line(&self, line: String) {
         if let Err(TrySendError::Full(_)) = self.lines.try_send(Entry::Line(line)) {
-            self.lost.fetch_add(1, Ordering::Relaxed);
+            self.lost.untold.fetch_add(1, Ordering::Relaxed);
+            self.lost.all.fetch_add(1, Ordering::Relaxed);
         }
+    }
+
+    /// How many lines were lost so far.
+    pub fn lost(&self) -> u64 {
+        self.lost.all.load(Ordering::Relaxed)
     }
 
     /// Waits until everything is written, for at most `time`: the log's thread ends with the process, whatever still waits.
@@ -118,6 +131,7 @@ mod tests {
         }
         let _ = writeln!(log.writer(), "a message");
         log.flush(Duration::from_secs(20));
+        assert_eq!(log.lost(), 0);
         assert_eq!(written.lock().unwrap().len(), 11);
         assert_eq!(written.lock().unwrap().last().unwrap(), "a message");
 
@@ -125,6 +139,7 @@ mod tests {
         for number in 0..2 * QUEUE {
             stuck.line(number.to_string());
         }
+        assert!(stuck.lost() >= QUEUE as u64 - 1);
         let start = Instant::now();
         stuck.flush(Duration::from_millis(50));
         assert!(start.elapsed() < Duration::from_secs(5));

@@ -13,6 +13,8 @@
 //! | `upstream` | connections to the protected server, or the echo page |
 //! | `response` | a response body on its way to the client |
 //! | `incident` | one exchange and its log lines |
+//! | `otlp` | refused requests for an OpenTelemetry collector |
+//! | `metrics` | what it has counted |
 //! | `behind` | work that takes nothing from the requests |
 //! | `fetch` | rules that stand on other servers (`SecRemoteRules`) |
 //! | `download` | files from elsewhere, such as releases of rules; `https` asks for both |
@@ -34,6 +36,9 @@ mod https;
 mod incident;
 mod listener;
 mod log;
+mod metrics;
+#[cfg(feature = "otlp")]
+mod otlp;
 mod page;
 mod proxy;
 mod response;
@@ -47,6 +52,7 @@ pub use descriptors::raise_descriptor_limit;
 pub use download::download;
 pub use fetch::HttpsRules;
 pub use log::ErrorLog;
+pub use metrics::ServeMetrics;
 pub use watch::{Followed, WatchConfig, Watching};
 
 use crate::host::audit::{AuditLog, AuditLogError};
@@ -61,7 +67,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
-/// The end waits for the audit log as long as this.
+/// The end waits for the audit log as long as this, and for the collector.
 const FLUSH: Duration = Duration::from_secs(5);
 
 /// Why the proxy does not start.
@@ -87,6 +93,12 @@ pub enum ServeError {
     /// The place that the rules name for the audit log cannot be used.
     #[error(transparent)]
     AuditLog(AuditLogError),
+    /// `otlp.endpoint` cannot be sent to.
+    #[error("{problem}")]
+    Otlp {
+        /// Why.
+        problem: String,
+    },
     /// `upstream.url` is not a usable URL.
     #[error("upstream URL {url:?}: {problem}")]
     Upstream {
@@ -130,13 +142,29 @@ impl Server {
         self.proxy.audit.clone()
     }
 
+    /// What the proxy itself counts.
+    pub fn metrics(&self) -> ServeMetrics {
+        ServeMetrics {
+            audit: self.audit_log(),
+            log: self.proxy.log.clone(),
+            #[cfg(feature = "otlp")]
+            otlp: self.proxy.otlp.clone(),
+        }
+    }
+
     /// Serves until `shutdown` is ready; then takes no new requests, lets those that run end within `timeouts.shutdown`, and returns.
     pub async fn run(self, shutdown: impl Future<Output = ()> + Send) {
         let audit = self.audit_log();
+        #[cfg(feature = "otlp")]
+        let otlp = self.proxy.otlp.clone();
         listener::run(self.listeners, self.tls, self.proxy, shutdown).await;
         if let Some(audit) = audit {
             // What waits is written before the process may end.
             let _ = tokio::task::spawn_blocking(move || audit.flush(FLUSH)).await;
+        }
+        #[cfg(feature = "otlp")]
+        if let Some(otlp) = otlp {
+            otlp.flush(FLUSH).await;
         }
     }
 }

@@ -31,6 +31,8 @@ pub(super) struct Proxy {
     pub(super) inspector: Inspector,
     pub(super) log: ErrorLog,
     pub(super) audit: Option<AuditLog>,
+    #[cfg(feature = "otlp")]
+    pub(super) otlp: Option<super::otlp::Otlp>,
     upstream: Upstream,
 }
 
@@ -92,8 +94,21 @@ impl Proxy {
     pub(super) fn new(config: Config, waf: Waf, log: ErrorLog) -> Result<Self, ServeError> {
         let upstream = Upstream::new(&config)?;
         let audit = audit_log(&config, &waf, &log)?;
+        #[cfg(feature = "otlp")]
+        let otlp = {
+            let lines = log.clone();
+            super::otlp::Otlp::start(&config.otlp, move |line| lines.line(line))?
+        };
         let inspector = Inspector::new(waf, &config.inspection.limits);
-        Ok(Proxy { config, inspector, log, audit, upstream })
+        Ok(Proxy {
+            config,
+            inspector,
+            log,
+            audit,
+            #[cfg(feature = "otlp")]
+            otlp,
+            upstream,
+        })
     }
 
     fn incident(self: &Arc<Self>, request: &ClientRequest) -> Result<Incident, Shedding> {
@@ -400,7 +415,8 @@ fn audit_log(config: &Config, waf: &Waf, log: &ErrorLog) -> Result<Option<AuditL
         return Ok(None);
     }
     let report = log.clone();
-    let opened = AuditLog::open(settings, config.audit.clone(), move |line| report.line(line.to_owned()));
+    let form = config.audit_form.unwrap_or_else(|| settings.format.into());
+    let opened = AuditLog::open_in(settings, form, config.audit.clone(), move |line| report.line(line.to_owned()));
     opened.map(Some).map_err(ServeError::AuditLog)
 }
 

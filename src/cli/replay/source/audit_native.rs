@@ -5,7 +5,7 @@
 
 use super::audit::rule_id;
 use super::lines::{Line, Lines};
-use super::{Decided, EXCHANGE_BYTES, Lacks, Recorded, Sink, announces_body, header};
+use super::{Decided, EXCHANGE_BYTES, Headers, Lacks, Recorded, Sink, announces_body, header};
 use crate::cli::requests::{NOBODY, Prepared, PreparedResponse};
 use crate::rule::Field;
 use std::collections::BTreeMap;
@@ -194,7 +194,7 @@ impl Record {
 }
 
 /// The first line, and the headers behind it.
-fn head(text: &[u8]) -> (&[u8], Vec<(Vec<u8>, Vec<u8>)>) {
+fn head(text: &[u8]) -> (&[u8], Headers) {
     let mut lines = text.split(|&byte| byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));
     let first = lines.next().unwrap_or_default();
     let pair = |line: &[u8]| {

@@ -23,6 +23,9 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
+/// Names and values, in order.
+type Headers = Vec<(Vec<u8>, Vec<u8>)>;
+
 /// Bytes of one exchange in a file: the largest body that the recommended configuration inspects, in Base64, three times.
 const EXCHANGE_BYTES: usize = 64 << 20;
 

@@ -7,7 +7,7 @@ use super::generation;
 use super::mode::mode_name;
 use crate::governor::{Exposition, MEDIA_TYPE};
 use crate::rule::EngineMode;
-use crate::waf::{Counts, Health, Switch};
+use crate::waf::{Counts, Exceeded, Health, Switch};
 use std::sync::atomic::Ordering;
 
 pub(in super::super) fn metrics(desk: &Desk, _: &Call) -> Result<Answer, Problem> {
@@ -24,6 +24,7 @@ pub(in super::super) fn metrics(desk: &Desk, _: &Call) -> Result<Answer, Problem
     if let Some(tenant) = desk.waf.tenant() {
         tenant.governor().metrics().expose(&mut text);
     }
+    (desk.also)(&mut text);
     Ok(Answer::other(MEDIA_TYPE, text.finish()))
 }
 
@@ -67,6 +68,13 @@ fn requests(desk: &Desk, text: &mut Exposition) {
     for (action, count) in counts {
         family.sample(&[("action", action)], count);
     }
+    let help = "Inspected requests that have spent a budget, by the first that ran dry and what was decided.";
+    let mut family = text.family("fusewall_budget_exceeded_total", "counter", help);
+    for Exceeded { scope, policy, count } in desk.waf.budgets_exceeded() {
+        family.sample(&[("scope", &scope.to_string()), ("policy", policy.name())], count);
+    }
+    let help = "Time that the evaluation of a request has taken, without waits.";
+    desk.waf.durations().expose(text, "fusewall_eval_duration_seconds", help);
 }
 
 /// What is off.

@@ -1,5 +1,6 @@
 //! Bodies, in pieces or from a file.
 
+use crate::metrics;
 use crate::text;
 use crate::transaction::{DONE, ERROR, Request, Transaction, with};
 use fusewall::Phase;
@@ -35,11 +36,13 @@ pub unsafe extern "C" fn msc_append_request_body(
 }
 
 fn tell_request_body(request: &mut Request, piece: &[u8]) -> c_int {
-    let exchange = request.exchange();
-    if !exchange.inspects_request_body() {
+    if !request.exchange().inspects_request_body() {
         return DONE;
     }
-    match exchange.request_body_chunk(piece) {
+    request.body.bytes = request.body.bytes.saturating_add(piece.len() as u64);
+    let taken = request.exchange().request_body_chunk(piece);
+    request.body.ended |= taken != Chunk::Taken;
+    match taken {
         Chunk::Taken | Chunk::Refused(_) => DONE,
         Chunk::Cut(_) => ERROR,
     }
@@ -61,12 +64,13 @@ pub unsafe extern "C" fn msc_request_body_from_file(transaction: *mut Transactio
         if !request.exchange().inspects_request_body() {
             return DONE;
         }
+        request.body.from_file = true;
         let path = Path::new(OsStr::from_bytes(path.unwrap_or_default()));
         match read_request_body(request, path) {
             Ok(answer) => answer,
             Err(problem) => {
                 tracing::error!(path = %path.display(), %problem, "a request body cannot be read from its file");
-                request.exchange().fail_request_body("The file of the request body cannot be read.");
+                fail(request, "The file of the request body cannot be read.");
                 ERROR
             }
         }
@@ -98,7 +102,25 @@ fn read_request_body(request: &mut Request, path: &Path) -> io::Result<c_int> {
     }
 }
 
-/// The request body is complete: runs phase 2, and phase 1 if it was left out.
+/// Whether a part of a body has come, less than `Content-Length` has announced, and nobody has said why. A host that has given nothing
+/// at all does not show this body: nginx has none any more when a request goes on to an error page.
+fn is_short(request: &mut Request) -> bool {
+    let announced = request.head.values("content-length").next().and_then(|length| str::from_utf8(length).ok());
+    let announced = announced.and_then(|length| length.trim().parse::<u64>().ok()).unwrap_or(0);
+    let expected = !request.body.ended && request.exchange().inspects_request_body();
+    let begun = request.body.bytes > 0 || request.body.from_file;
+    expected && begun && request.exchange().refusal().is_none() && request.body.bytes < announced
+}
+
+/// Rules see that the body is not what the client has sent: REQBODY_ERROR.
+fn fail(request: &mut Request, why: &'static str) {
+    request.body.ended = true;
+    request.exchange().fail_request_body(why);
+    metrics::count_cut();
+}
+
+/// The request body is complete: runs phase 2, and phase 1 if it was left out. If only a part has come of what `Content-Length` has
+/// announced, rules see that as REQBODY_ERROR.
 ///
 /// # Safety
 /// `transaction` is null or a handle of this library that nobody else uses meanwhile.
@@ -107,6 +129,9 @@ pub unsafe extern "C" fn msc_process_request_body(transaction: *mut Transaction)
     let run = |request: &mut Request| {
         if !request.is_before(Phase::RequestBody) {
             return ERROR;
+        }
+        if is_short(request) {
+            fail(request, "The request body is shorter than Content-Length says.");
         }
         request.exchange().end_request_body();
         request.run(Phase::RequestBody);

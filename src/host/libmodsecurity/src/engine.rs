@@ -2,6 +2,7 @@
 
 use crate::barrier::guarded;
 use crate::handle::{Handle, Kind};
+use crate::metrics;
 use crate::text;
 use std::ffi::{CStr, c_char, c_void};
 use std::ptr;
@@ -78,6 +79,7 @@ pub extern "C" fn msc_init() -> *mut ModSecurity {
             // Somebody else in this process may have said before where such lines go.
             let _ = to_stderr.log_internal_errors(false).with_max_level(LevelFilter::WARN).try_init();
         });
+        metrics::open();
         let connector = arc_swap::ArcSwap::from_pointee(String::new());
         Handle::lend(Engine { shared: Arc::new(Shared { connector, log: AtomicPtr::new(ptr::null_mut()) }) })
     })

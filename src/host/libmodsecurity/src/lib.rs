@@ -25,6 +25,7 @@ mod handle;
 mod headers;
 mod intervention;
 mod log_line;
+mod metrics;
 mod rules;
 mod rules_set;
 mod text;

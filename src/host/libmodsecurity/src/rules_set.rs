@@ -2,6 +2,7 @@
 
 use crate::barrier::guarded;
 use crate::handle::{Handle, Kind};
+use crate::metrics;
 use crate::rules::{Ready, Refused, Rules};
 use crate::text;
 use arc_swap::ArcSwapOption;
@@ -170,6 +171,7 @@ pub unsafe extern "C" fn msc_rules_cleanup(set: *mut RulesSet) -> c_int {
         if let Some(audit) = set.ready.load_full().and_then(|ready| ready.audit.clone()) {
             audit.flush(FLUSH);
         }
+        metrics::flush();
         0
     })
 }

@@ -4,6 +4,7 @@ use crate::barrier::guarded;
 use crate::engine::{ModSecurity, Shared};
 use crate::handle::{Handle, Kind};
 use crate::log_line;
+use crate::metrics;
 use crate::rules::{Ready, Refused};
 use crate::rules_set::RulesSet;
 use crate::text;
@@ -48,6 +49,8 @@ pub struct Request {
     pub(crate) status: Option<u16>,
     /// From phase 1 on.
     exchange: Option<Exchange>,
+    /// What of the request body has come.
+    pub(crate) body: Given,
     /// The phase that was run last; 0: none.
     reached: u8,
     /// Match records that were looked at for the log.
@@ -58,6 +61,17 @@ pub struct Request {
     pub(crate) told: bool,
     /// A call has panicked: nothing here can be relied on.
     pub(crate) broken: bool,
+}
+
+/// What a host has given of a request body.
+#[derive(Debug, Default)]
+pub(crate) struct Given {
+    /// Bytes.
+    pub(crate) bytes: u64,
+    /// A file was named.
+    pub(crate) from_file: bool,
+    /// It is known why there may be less than there should: a limit, a refusal, or a file that cannot be read.
+    pub(crate) ended: bool,
 }
 
 impl Kind for Request {
@@ -200,6 +214,7 @@ unsafe fn begin(
         let rules = match rules.for_request() {
             Ok(rules) => rules,
             Err(Refused(problem)) => {
+                metrics::count(None);
                 engine.log(log_data, format!("ModSecurity: no request can be inspected. {problem}").as_bytes());
                 return ptr::null_mut();
             }
@@ -216,6 +231,7 @@ unsafe fn begin(
             plan: None,
             status: None,
             exchange: None,
+            body: Given::default(),
             reached: 0,
             seen: 0,
             refused_by: None,
@@ -265,8 +281,12 @@ pub unsafe extern "C" fn msc_update_status_code(transaction: *mut Transaction, s
 /// `transaction` is null or a handle of this library, which the host does not use any more.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn msc_transaction_cleanup(transaction: *mut Transaction) {
-    // SAFETY: as the host promises.
-    guarded((), || drop(unsafe { Handle::release(transaction) }));
+    guarded((), || {
+        // SAFETY: as the host promises.
+        if let Some(request) = unsafe { Handle::release(transaction) } {
+            metrics::count(Some(&request));
+        }
+    });
 }
 
 #[cfg(test)]

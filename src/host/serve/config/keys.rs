@@ -1,9 +1,9 @@
 //! The table of all keys: name, type, default, meaning, and how a value gets into the [`Config`].
 
 use super::values::{
-    BYTES, COUNT, DURATION, EXHAUSTED, FUEL, PATH, RULE_EXHAUSTED, STRING, UNREAD, addresses, boolean, burst, duration,
-    exhausted, fuel, list, name, networks, number, part, path, positive, prefix, rule_exhausted, small, string,
-    threads, unread,
+    AUDIT_FORMAT, BYTES, COUNT, DURATION, EXHAUSTED, FUEL, PATH, RULE_EXHAUSTED, STRING, UNREAD, addresses, audit_form,
+    boolean, burst, duration, exhausted, fuel, header, list, name, networks, number, otlp, part, path, positive,
+    prefix, rule_exhausted, small, string, threads, unread,
 };
 use super::{Config, Route};
 use toml::de::DeValue;
@@ -380,6 +380,13 @@ pub(super) const SITE: &[Key<Config>] = &[
         |config, value| config.quarantine = boolean(value)?
     ),
     key!(
+        "audit.format",
+        AUDIT_FORMAT,
+        "",
+        "The form of the records of the audit log; `ocsf` is an event of the Open Cybersecurity Schema Framework (HTTP Activity). Without it `SecAuditLogFormat` decides.",
+        |config, value| config.audit_form = Some(audit_form(value)?)
+    ),
+    key!(
         "audit.record_bytes",
         BYTES,
         "262144",
@@ -404,6 +411,34 @@ pub(super) const SITE: &[Key<Config>] = &[
         .audit
         .queue_bytes =
         positive(value)?),
+    key!(
+        "otlp.endpoint",
+        "URL: scheme `http` or `https`",
+        "",
+        "An OpenTelemetry collector, such as `http://127.0.0.1:4318`: each refused request is sent to it as a log record (`POST` to `/v1/logs` below the URL, JSON). Needs a build with the feature `otlp`.",
+        |config, value| config.otlp.endpoint = Some(otlp(string(value)?)?)
+    ),
+    key!(
+        "otlp.headers",
+        "list of `Name: value`",
+        "[]",
+        "Header fields that the collector wants, such as `Authorization: Bearer ...`.",
+        |config, value| config.otlp.headers = otlp(list(value, header)?)?
+    ),
+    key!(
+        "otlp.ca",
+        PATH,
+        "",
+        "Certificates that sign the collector's certificate, PEM. Without it the Mozilla roots count.",
+        |config, value| config.otlp.ca = Some(otlp(path(value)?)?)
+    ),
+    key!(
+        "otlp.queue_records",
+        COUNT,
+        "4096",
+        "Records that may wait for the collector; when it is slower or gone, the rest is dropped and counted.",
+        |config, value| config.otlp.queue_records = otlp(positive(value)?)?
+    ),
 ];
 
 /// Keys of one `[[routes]]`.

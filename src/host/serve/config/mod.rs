@@ -11,6 +11,7 @@ mod values;
 pub use parse::{ConfigError, parse};
 pub use reference::reference;
 
+use crate::engine::audit::WrittenForm;
 use crate::engine::{Policy, RulePolicy};
 use crate::governor::GovernorConfig;
 use crate::host::admin::AdminConfig;
@@ -19,6 +20,7 @@ use crate::host::exchange::{BodyPolicy, Unread};
 use crate::host::inspect::InspectionLimits;
 use crate::limits::Limits;
 use crate::net::IpSet;
+use http::{HeaderName, HeaderValue};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -72,6 +74,10 @@ pub struct Config {
     pub quarantine: bool,
     /// `audit`
     pub audit: AuditLimits,
+    /// `audit.format`
+    pub audit_form: Option<WrittenForm>,
+    /// `[otlp]`
+    pub otlp: OtlpConfig,
     /// `[[routes]]`
     pub routes: Vec<Route>,
     /// `[admin]`
@@ -104,6 +110,8 @@ impl Default for Config {
             governor: GovernorConfig::default(),
             quarantine: false,
             audit: AuditLimits::default(),
+            audit_form: None,
+            otlp: OtlpConfig::default(),
             routes: Vec::new(),
             admin: AdminConfig::default(),
         }
@@ -263,6 +271,25 @@ impl Budget {
     pub fn within(&self, limits: Limits) -> Limits {
         let Budget { base, per_byte, cap, rule } = *self;
         Limits { fuel_base: base, fuel_per_byte: per_byte, fuel_cap: cap, fuel_rule: rule, ..limits }
+    }
+}
+
+/// `[otlp]`: a collector for refused requests. Without the feature `otlp` there is none, and the keys are errors.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OtlpConfig {
+    /// `otlp.endpoint`
+    pub endpoint: Option<String>,
+    /// `otlp.headers`
+    pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// `otlp.ca`
+    pub ca: Option<PathBuf>,
+    /// `otlp.queue_records`
+    pub queue_records: usize,
+}
+
+impl Default for OtlpConfig {
+    fn default() -> Self {
+        OtlpConfig { endpoint: None, headers: Vec::new(), ca: None, queue_records: 4096 }
     }
 }
 

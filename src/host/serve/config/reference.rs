@@ -12,7 +12,8 @@ pub fn reference() -> String {
          range is an error that names file, line and key; nothing starts. `--listen`, `--upstream`, `--rules`, `--bundle-key`,\n\
          `--cache`, `--descriptors` and `--remote-rules-ca` on the command line take precedence over the file.\n\n\
          SIGTERM and SIGINT let running requests end. SIGHUP, to a process without a terminal, loads the rules anew; if they have\n\
-         errors, those in service stay there. Everything else in this file is read once, certificates included.\n\n\
+         errors, those in service stay there. SIGHUP and SIGUSR1 open the audit log anew, after its rotation. Everything else in\n\
+         this file is read once, certificates included.\n\n\
          This page is generated from the table of keys (`src/host/serve/config/keys.rs`); a test keeps it equal. To write it anew:\n\
          `FUSEWALL_BLESS=1 cargo test --features serve --test config_reference`.\n",
     );

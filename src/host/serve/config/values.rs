@@ -1,10 +1,12 @@
 //! What the values of keys may be: how each kind is told to people, and how it is read.
 
 use super::plain;
+use crate::engine::audit::WrittenForm;
 use crate::engine::{Policy, RulePolicy};
 use crate::host::exchange::Unread;
 use crate::meter::FUEL_PER_MICROSECOND;
 use crate::net::IpSet;
+use http::{HeaderName, HeaderValue};
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -16,6 +18,7 @@ pub(super) const DURATION: &str = "duration, such as `\"500ms\"`, `\"10s\"`, `\"
 pub(super) const COUNT: &str = "integer";
 pub(super) const BYTES: &str = "integer, bytes";
 pub(super) const UNREAD: &str = "`\"refuse\"` or `\"pass\"`";
+pub(super) const AUDIT_FORMAT: &str = "`\"json\"`, `\"native\"` or `\"ocsf\"`";
 pub(super) const EXHAUSTED: &str = "`\"block\"` or `\"allow\"`";
 pub(super) const RULE_EXHAUSTED: &str = "`\"match\"`, `\"block\"`, `\"skip\"` or `\"score:N\"`";
 pub(super) const FUEL: &str =
@@ -147,6 +150,36 @@ pub(super) fn unread(value: &DeValue<'_>) -> Result<Unread, String> {
         Some("pass") => Ok(Unread::Pass),
         _ => Err(format!("expected \"refuse\" or \"pass\", found {}", found(value))),
     }
+}
+
+pub(super) fn audit_form(value: &DeValue<'_>) -> Result<WrittenForm, String> {
+    match value.as_str() {
+        Some("json") => Ok(WrittenForm::Json),
+        Some("native") => Ok(WrittenForm::Native),
+        Some("ocsf") => Ok(WrittenForm::Ocsf),
+        _ => Err(format!("expected \"json\", \"native\" or \"ocsf\", found {}", found(value))),
+    }
+}
+
+/// A value that only builds with the feature `otlp` know what to do with.
+pub(super) fn otlp<T>(value: T) -> Result<T, String> {
+    if cfg!(feature = "otlp") {
+        Ok(value)
+    } else {
+        Err("this build has no OTLP: build with the feature `otlp`, or leave the key out".to_owned())
+    }
+}
+
+/// `Name: value`, as in a request.
+pub(super) fn header(value: &DeValue<'_>) -> Result<(HeaderName, HeaderValue), String> {
+    let text = string(value)?;
+    let parsed = text.split_once(':').and_then(|(name, value)| {
+        let (name, mut value) = (name.parse().ok()?, HeaderValue::from_str(value.trim()).ok()?);
+        value.set_sensitive(true);
+        Some((name, value))
+    });
+    // It may be a secret: it is not repeated.
+    parsed.ok_or_else(|| "expected a header field, such as \"Authorization: Bearer ...\"".to_owned())
 }
 
 pub(super) fn exhausted(value: &DeValue<'_>) -> Result<Policy, String> {

@@ -1,7 +1,11 @@
 //! Debian's nginx with Debian's ModSecurity module, both unmodified, with this library in place of libmodsecurity.
 
 mod debian;
+mod features;
+mod http2;
+#[expect(dead_code, reason = "shared with other programs")]
 mod server;
+mod upstream;
 
 use debian::Debian;
 use server::{Answer, Site, ask};
@@ -197,6 +201,34 @@ fn reloads_under_load() {
         over.store(true, Ordering::Relaxed);
     });
     assert!(answered.load(Ordering::Relaxed) >= 2 * RELOADS);
+}
+
+/// What became of requests is counted for all workers together, and goes on over a reload.
+#[test]
+fn requests_are_counted() {
+    let Some(debian) = debian() else { return };
+    let site = site(debian);
+    let nginx = site.start();
+    let ask_all = || {
+        for target in ["/", "/?a=b", "/nowhere", "/?q=<script>", "/?away=1", "/off/?q=<script>"] {
+            get(&site, target);
+        }
+    };
+    ask_all();
+    nginx.reload();
+    site.wait_for("start worker process ", 4);
+    ask_all();
+    let counted = || std::fs::read_to_string(site.path().join("logs/metrics.prom")).expect("a file");
+    let start = std::time::Instant::now();
+    while !counted().contains("{action=\"pass\"} 6\n") && start.elapsed() < std::time::Duration::from_secs(30) {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    drop(nginx);
+    let counted = counted();
+    for line in ["{action=\"pass\"} 6", "{action=\"deny\"} 2", "{action=\"redirect\"} 2", "{action=\"exhausted\"} 0"] {
+        assert!(counted.contains(&format!("fusewall_requests_total{line}\n")), "{line}\n{counted}");
+    }
+    assert!(counted.contains("\nfusewall_request_bodies_cut_total 0\n"), "{counted}");
 }
 
 /// `nginx -t` says what is wrong and where, and a reload with broken rules leaves what is in service.

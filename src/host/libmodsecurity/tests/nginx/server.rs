@@ -21,6 +21,7 @@ pub struct Site {
     folder: TempDir,
     pub debian: Debian,
     pub address: SocketAddr,
+    workers: usize,
 }
 
 /// nginx while it runs; it ends with this.
@@ -32,10 +33,15 @@ pub struct Running<'s> {
 impl Site {
     /// `http` is what stands in the block of that name, with `LISTEN` for the address and `HERE` for the folder.
     pub fn new(debian: Debian, http: &str) -> Site {
+        Site::with_workers(2, debian, http)
+    }
+
+    /// The same, with so many workers.
+    pub fn with_workers(workers: usize, debian: Debian, http: &str) -> Site {
         let folder = tempfile::tempdir().expect("a folder");
         // Free a moment ago: nobody else takes it in between, or nginx says so.
         let address = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("an address");
-        let site = Site { folder, debian, address };
+        let site = Site { folder, debian, address, workers };
         for name in ["lib", "logs", "html"] {
             fs::create_dir(site.path().join(name)).expect("a folder");
         }
@@ -63,9 +69,10 @@ impl Site {
         let http =
             http.replace("LISTEN", &self.address.to_string()).replace("HERE", &self.path().display().to_string());
         let text = format!(
-            "load_module {};\nworker_processes 2;\ndaemon off;\npid logs/pid;\n{user}\nerror_log logs/error.log info;\n\
+            "load_module {};\nworker_processes {};\ndaemon off;\npid logs/pid;\n{user}\nerror_log logs/error.log info;\n\
              events {{ worker_connections 256; }}\nhttp {{\n{}access_log off;\n{http}\n}}\n",
             self.debian.module.display(),
+            self.workers,
             temporary.concat()
         );
         self.write("nginx.conf", &text);
@@ -75,6 +82,7 @@ impl Site {
         let mut command = Command::new(&self.debian.nginx);
         command.arg("-p").arg(self.path()).args(["-c", "nginx.conf"]);
         command.env("LD_LIBRARY_PATH", self.path().join("lib"));
+        command.env("FUSEWALL_METRICS", self.path().join("logs/metrics.prom"));
         command
     }
 
@@ -112,6 +120,16 @@ impl Site {
         fs::read_to_string(self.path().join("logs/error.log")).unwrap_or_default()
     }
 
+    /// Has nginx load what is in this folder, instead of this library.
+    pub fn load_from(&self, folder: &Path) {
+        for entry in fs::read_dir(folder).expect("libraries") {
+            let found = entry.expect("a library").path();
+            let place = self.path().join("lib").join(found.file_name().expect("a name"));
+            let _ = fs::remove_file(&place);
+            symlink(&found, place).expect("a link");
+        }
+    }
+
     /// Waits until the log has a text so many times.
     pub fn wait_for(&self, text: &str, times: usize) {
         let start = Instant::now();
@@ -128,10 +146,34 @@ impl Running<'_> {
         self.signal("HUP");
     }
 
+    pub fn master(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// The workers that there are now.
+    pub fn workers(&self) -> Vec<u32> {
+        let processes = fs::read_dir("/proc").expect("processes").flatten();
+        let numbers = processes.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+        numbers.filter(|process| parent(*process) == Some(self.master())).collect()
+    }
+
     fn signal(&self, name: &str) {
         let sent = Command::new("kill").arg(format!("-{name}")).arg(self.process.id().to_string()).status();
         assert!(sent.expect("kill").success());
     }
+}
+
+/// The second field behind the name in brackets (proc(5)).
+fn parent(process: u32) -> Option<u32> {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()
+}
+
+/// Memory of a process that is in RAM, in KB.
+pub fn resident(process: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).expect("its state");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("a line");
+    line.trim().trim_end_matches(" kB").parse().expect("a number")
 }
 
 impl Drop for Running<'_> {
