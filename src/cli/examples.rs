@@ -25,6 +25,19 @@ const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
     ("compile", &[("One file that loads without compiling", "fusewall compile --rules rules/ --output site.fuse")]),
     ("run", &[("A verdict for each recorded request", "fusewall run --rules rules/ --requests traffic.jsonl.gz")]),
     (
+        "replay",
+        &[
+            (
+                "What would be blocked of yesterday's traffic",
+                "fusewall replay --rules rules/ --log access.log.1.gz --enforce",
+            ),
+            (
+                "The same, beside the engine that is in service",
+                "fusewall replay --rules rules/ --log access.log.1.gz --enforce --against libmodsecurity",
+            ),
+        ],
+    ),
+    (
         "bench",
         &[
             (
@@ -72,6 +85,19 @@ const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
             (
                 "Watch only, for a quarter of an hour",
                 "fusewall rollout --socket /run/fusewall/admin.sock mode detection_only --for 15m",
+            ),
+        ],
+    ),
+    (
+        "crs",
+        &[
+            (
+                "A release, its signature checked",
+                "fusewall crs install 4.19.0 --into /etc/fusewall/crs --keyring crs.gpg",
+            ),
+            (
+                "From a file, without network",
+                "fusewall crs install --into /etc/fusewall/crs --from crs.tar.gz --keyring crs.gpg",
             ),
         ],
     ),

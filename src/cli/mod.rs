@@ -5,6 +5,7 @@
 mod bench;
 mod check;
 mod compile;
+mod crs;
 mod diff;
 mod drill;
 mod examples;
@@ -16,6 +17,7 @@ mod man;
 mod panics;
 mod progress;
 mod rate;
+mod replay;
 mod requests;
 #[cfg(unix)]
 mod rollout;
@@ -44,6 +46,8 @@ enum Command {
     Compile(compile::CompileArgs),
     /// Evaluate requests from a file, one answer a line
     Run(run::RunArgs),
+    /// Try rules on traffic of your own: logs, archives, captures; beside the engine in service if you like
+    Replay(replay::ReplayArgs),
     /// Measure what rules cost on given traffic
     Bench(bench::BenchArgs),
     /// Compare two rulesets on the same traffic: verdicts that change, matches, fuel
@@ -59,6 +63,8 @@ enum Command {
     /// Look after a running `serve`: put rulesets into service, roll back, switch rules off
     #[cfg(unix)]
     Rollout(rollout::RolloutArgs),
+    /// Install or upgrade the OWASP Core Rule Set
+    Crs(crs::CrsArgs),
     /// Show how rules were compiled, or why one request got its verdict
     Explain(explain::ExplainArgs),
     /// Try outages that others had: what is injected, what must hold, what was measured
@@ -90,6 +96,7 @@ pub fn main() -> ExitCode {
         Command::Check(args) => check::run(args),
         Command::Compile(args) => compile::run(args),
         Command::Run(args) => run::run(args),
+        Command::Replay(args) => replay::run(args),
         Command::Bench(args) => bench::run(args),
         Command::Diff(args) => diff::run(args),
         Command::Ftw(args) => ftw::run(args),
@@ -99,6 +106,7 @@ pub fn main() -> ExitCode {
         Command::ExtProc(args) => ext_proc::run(args),
         #[cfg(unix)]
         Command::Rollout(args) => rollout::run(args),
+        Command::Crs(args) => crs::run(args),
         Command::Explain(args) => explain::run(args),
         Command::Drill(args) => drill::run(args),
         Command::Man(args) => man::run(args, command_line()),

@@ -15,3 +15,16 @@ pub fn bar(length: u64, what: &str) -> ProgressBar {
     bar.set_message(what.to_owned());
     bar
 }
+
+/// A count of `what`, where nobody knows how many there will be.
+pub fn spinner(what: &str) -> ProgressBar {
+    if !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let spinner = ProgressBar::new_spinner();
+    if let Ok(style) = ProgressStyle::with_template("{spinner} {pos} {msg} {per_sec}") {
+        spinner.set_style(style);
+    }
+    spinner.set_message(what.to_owned());
+    spinner
+}

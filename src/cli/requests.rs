@@ -78,7 +78,7 @@ impl Request {
             version: self.bytes(&self.version),
             headers: headers(&self.headers),
             body: decode(self.body_b64.as_deref())?,
-            client: self.remote_addr.unwrap_or(IpAddr::V4(Ipv4Addr::new(203, 0, 113, 7))),
+            client: self.remote_addr.unwrap_or(NOBODY),
             response,
         })
     }
@@ -105,22 +105,37 @@ impl Request {
 /// A request as bytes, as a host would hand it over.
 #[derive(Debug, Clone)]
 pub struct Prepared {
-    id: String,
-    method: Vec<u8>,
-    uri: Vec<u8>,
-    version: Vec<u8>,
-    headers: Vec<(Vec<u8>, Vec<u8>)>,
-    body: Vec<u8>,
-    client: IpAddr,
-    response: Option<PreparedResponse>,
+    /// Its name in answers.
+    pub id: String,
+    /// As in the request line.
+    pub method: Vec<u8>,
+    /// As in the request line.
+    pub uri: Vec<u8>,
+    /// Such as `HTTP/1.1`.
+    pub version: Vec<u8>,
+    /// Names and values, in order.
+    pub headers: Vec<(Vec<u8>, Vec<u8>)>,
+    /// Without transfer codings.
+    pub body: Vec<u8>,
+    /// Who has sent it.
+    pub client: IpAddr,
+    /// What was answered, if that is known.
+    pub response: Option<PreparedResponse>,
 }
 
-#[derive(Debug, Clone)]
-struct PreparedResponse {
-    status: u16,
-    headers: Vec<(Vec<u8>, Vec<u8>)>,
-    body: Vec<u8>,
+/// A response as bytes.
+#[derive(Debug, Clone, Default)]
+pub struct PreparedResponse {
+    /// HTTP status.
+    pub status: u16,
+    /// Names and values, in order.
+    pub headers: Vec<(Vec<u8>, Vec<u8>)>,
+    /// Without transfer codings.
+    pub body: Vec<u8>,
 }
+
+/// An address of no one (RFC 5737), for requests that do not say who has sent them.
+pub const NOBODY: IpAddr = IpAddr::V4(Ipv4Addr::new(203, 0, 113, 7));
 
 impl Prepared {
     /// A request as a browser sends it: a GET, or with a media type and a body a POST.
@@ -143,7 +158,7 @@ impl Prepared {
             version: http_1_1().into_bytes(),
             headers: headers.into_iter().map(|(name, value)| (name.into(), value.into_bytes())).collect(),
             body: body.map(|(_, body)| body).unwrap_or_default(),
-            client: IpAddr::V4(Ipv4Addr::new(203, 0, 113, 7)),
+            client: NOBODY,
             response: None,
         }
     }

@@ -18,6 +18,7 @@
 //! | `metrics` | what it has counted |
 //! | `behind` | work that takes nothing from the requests |
 //! | `fetch` | rules that stand on other servers (`SecRemoteRules`) |
+//! | `download` | files from elsewhere, such as releases of rules; `https` asks for both |
 //! | `page` | what a client sees that is turned away |
 //! | `watch` | rules that follow their files |
 
@@ -26,11 +27,13 @@ mod channel;
 pub mod config;
 mod connector;
 pub(in crate::host) mod descriptors;
+mod download;
 mod echo;
 mod fetch;
 pub(in crate::host) mod forward;
 mod http1;
 mod http2;
+mod https;
 pub(in crate::host) mod incident;
 pub(in crate::host) mod ledger;
 mod listener;
@@ -48,6 +51,7 @@ mod watch;
 pub use behind::behind;
 pub use config::Config;
 pub use descriptors::raise_descriptor_limit;
+pub use download::download;
 pub use fetch::HttpsRules;
 pub use log::ErrorLog;
 pub use metrics::ServeMetrics;
