@@ -19,6 +19,8 @@ mod rules;
 mod run;
 #[cfg(feature = "serve")]
 mod serve;
+#[cfg(feature = "spoa")]
+mod spoa;
 
 use clap::{Parser, Subcommand};
 use std::io::Write;
@@ -49,6 +51,9 @@ enum Command {
     /// Protect a web server: a reverse proxy that blocks
     #[cfg(feature = "serve")]
     Serve(serve::ServeArgs),
+    /// Inspect for HAProxy: the agent that it asks about requests and responses (SPOE)
+    #[cfg(feature = "spoa")]
+    Spoa(spoa::SpoaArgs),
     /// Look after a running `serve`: put rulesets into service, roll back, switch rules off
     #[cfg(unix)]
     Rollout(rollout::RolloutArgs),
@@ -78,6 +83,8 @@ pub fn main() -> ExitCode {
         Command::Ftw(args) => ftw::run(args),
         #[cfg(feature = "serve")]
         Command::Serve(args) => serve::run(args),
+        #[cfg(feature = "spoa")]
+        Command::Spoa(args) => spoa::run(args),
         #[cfg(unix)]
         Command::Rollout(args) => rollout::run(args),
         Command::Explain(args) => explain::run(args),

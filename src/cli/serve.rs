@@ -3,11 +3,12 @@
 mod watching;
 
 use super::rules::{RulesArgs, print_findings};
-use crate::governor::{Governor, QuarantineConfig, SystemEnv};
+use crate::governor::{Governor, QuarantineConfig, SystemEnv, Tenant};
 use crate::host::NameLookUps;
 use crate::host::admin::Admin;
 use crate::host::audit::AuditLog;
-use crate::host::serve::{Config, ErrorLog, Server, behind, config, raise_descriptor_limit};
+use crate::host::serve::config::{self, ConfigError};
+use crate::host::serve::{Config, ErrorLog, Server, Watching, behind, raise_descriptor_limit};
 use crate::limits::Limits;
 use crate::store::{DiskUploads, WatchedFiles};
 use crate::waf::{Health, HistoryConfig, Verification, Waf, WafBuilder};
@@ -18,10 +19,11 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 
-/// How long the last lines of the log may take when the proxy ends.
-const LAST_WORDS: Duration = Duration::from_secs(2);
+/// How long the last lines of the log may take when the host ends.
+pub(super) const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// Arguments of `serve`.
 #[derive(Debug, clap::Args)]
@@ -42,7 +44,7 @@ pub struct ServeArgs {
     rules: RulesArgs,
 }
 
-fn address(text: &str) -> Result<SocketAddr, &'static str> {
+pub(super) fn address(text: &str) -> Result<SocketAddr, &'static str> {
     text.parse().map_err(|_| "expected address:port, such as 127.0.0.1:8080, 0.0.0.0:80 or [::1]:8080")
 }
 
@@ -53,43 +55,18 @@ fn address(text: &str) -> Result<SocketAddr, &'static str> {
 /// Rules that do not load, an address that is taken, a certificate that does not fit, an upstream that is no URL.
 pub fn run(args: &ServeArgs) -> anyhow::Result<ExitCode> {
     let Some(config) = configuration(args)? else { return Ok(ExitCode::from(1)) };
-    let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into());
-    let log = ErrorLog::stderr();
-    let messages = log.clone();
-    let colours = std::io::stderr().is_terminal();
-    // Whoever has set up logging before knows better.
-    let _ = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_ansi(colours)
-        .with_writer(move || messages.writer())
-        .try_init();
-
-    super::panics::report();
+    let log = start_log();
+    warn_of_openings(&config);
     raise_descriptor_limit();
-    let rules = RulesArgs {
-        rules: config.rules.clone(),
-        bundle_key: config.bundle_key.clone(),
-        cache: config.cache.clone(),
-        allow_empty: config.allow_empty,
-        descriptors: config.descriptors.clone(),
-        allow_remote_rules: config.remote_rules.allow,
-        remote_rules_ca: config.remote_rules.ca.clone(),
-    };
-    let files = WatchedFiles::default();
-    let builder = builder(&rules, &config);
-    let waf = rules.load(if config.watch { builder.files(files.clone()) } else { builder })?;
-    if let Health::Degraded { why, generation } = waf.health() {
-        tracing::error!(generation = generation.number, origin = ?generation.origin, "degraded: {why}");
-    }
-    verify_behind(&waf);
-    let watching = if config.watch { Some(watching::start(&waf, &rules, files)?) } else { None };
-    let admin = admin(&config, &waf, &rules)?;
-    let (reloaded, ending) = ((waf.clone(), rules), waf.clone());
-    let mut runtime = tokio::runtime::Builder::new_multi_thread();
-    if config.threads > 0 {
-        runtime.worker_threads(config.threads);
-    }
-    let runtime = runtime.enable_all().build().context("the runtime does not start")?;
+    let rules = rules_of(&config);
+    let tenant = || Governor::new(&config.governor).tenant("serve", 1);
+    let tenant = config.governor.share.map(|_| tenant());
+    let loaded = LoadedRules::load("", rules, &config, tenant)?;
+    let watching = loaded.watch(&config)?;
+    let LoadedRules { waf, rules, .. } = &loaded;
+    let admin = admin(&config, waf, rules)?;
+    let waf = waf.clone();
+    let runtime = runtime(&config)?;
     let served: anyhow::Result<()> = runtime.block_on(async {
         let scheme = if config.tls.certificate.is_some() { "https" } else { "http" };
         let upstream = config.upstream.url.clone().unwrap_or_else(|| "built-in echo page".to_owned());
@@ -99,14 +76,92 @@ pub fn run(args: &ServeArgs) -> anyhow::Result<ExitCode> {
         }
         tokio::select! {
             ended = until_signalled(server, admin.as_ref()) => ended,
-            failed = reload_on_hangup(reloaded), if !colours => failed,
+            failed = reload_on_hangup(&loaded), if !std::io::stderr().is_terminal() => failed,
         }
     });
     drop(watching);
     // Whatever still holds the rules: an end in order is no crash.
-    ending.settled();
+    loaded.waf.settled();
     log.flush(LAST_WORDS);
     served.map(|()| ExitCode::SUCCESS)
+}
+
+/// Where the log goes, messages of the process included.
+pub(super) fn start_log() -> ErrorLog {
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into());
+    let log = ErrorLog::stderr();
+    let messages = log.clone();
+    // Whoever has set up logging before knows better.
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(move || messages.writer())
+        .try_init();
+    super::panics::report();
+    log
+}
+
+/// Says what lets pass what nobody has inspected to its end.
+pub(super) fn warn_of_openings(config: &Config) {
+    for opening in config.openings() {
+        tracing::warn!("{opening}");
+    }
+}
+
+/// The threads that serve.
+pub(super) fn runtime(config: &Config) -> anyhow::Result<Runtime> {
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    if config.threads > 0 {
+        runtime.worker_threads(config.threads);
+    }
+    runtime.enable_all().build().context("the runtime does not start")
+}
+
+/// Where the rules of a configuration come from.
+pub(super) fn rules_of(config: &Config) -> RulesArgs {
+    RulesArgs {
+        rules: config.rules.clone(),
+        bundle_key: config.bundle_key.clone(),
+        cache: config.cache.clone(),
+        allow_empty: config.allow_empty,
+        descriptors: config.descriptors.clone(),
+        allow_remote_rules: config.remote_rules.allow,
+        remote_rules_ca: config.remote_rules.ca.clone(),
+    }
+}
+
+/// Rules in service, and what they came from.
+pub(super) struct LoadedRules {
+    /// What stands before messages about them: nothing, or whose they are.
+    label: String,
+    pub(super) waf: Waf,
+    rules: RulesArgs,
+    files: WatchedFiles,
+}
+
+impl LoadedRules {
+    /// Loads them, and compares them behind the requests with what they should be.
+    pub(super) fn load(
+        label: &str,
+        rules: RulesArgs,
+        config: &Config,
+        tenant: Option<Arc<Tenant>>,
+    ) -> anyhow::Result<LoadedRules> {
+        let files = WatchedFiles::default();
+        let builder = builder(&rules, config, tenant);
+        let waf = rules.load(if config.watch { builder.files(files.clone()) } else { builder })?;
+        if let Health::Degraded { why, generation } = waf.health() {
+            tracing::error!(generation = generation.number, origin = ?generation.origin, "{label}degraded: {why}");
+        }
+        verify_behind(&waf);
+        Ok(LoadedRules { label: label.to_owned(), waf, rules, files })
+    }
+
+    /// Follows their files, if the configuration wants it.
+    pub(super) fn watch(&self, config: &Config) -> anyhow::Result<Option<Watching>> {
+        let LoadedRules { label, waf, rules, files } = self;
+        config.watch.then(|| watching::start(label, waf, rules, files.clone())).transpose()
+    }
 }
 
 /// The admin API, if there is to be one.
@@ -126,13 +181,10 @@ fn admin(config: &Config, waf: &Waf, rules: &RulesArgs) -> anyhow::Result<Option
 }
 
 /// What the engine gets of the configuration.
-fn builder(rules: &RulesArgs, config: &Config) -> WafBuilder {
+fn builder(rules: &RulesArgs, config: &Config, tenant: Option<Arc<Tenant>>) -> WafBuilder {
     let limits =
         Limits { audit_record_bytes: config.audit.record_bytes, block_lists: config.block_lists, ..Limits::default() };
     let limits = config.budget.within(limits);
-    for opening in config.openings() {
-        tracing::warn!("{opening}");
-    }
     let variables = config.environment.iter().filter_map(|name| {
         let Some(value) = std::env::var_os(name) else {
             tracing::warn!(
@@ -146,8 +198,8 @@ fn builder(rules: &RulesArgs, config: &Config) -> WafBuilder {
     let builder =
         rules.builder().limits(limits).data_dir().uploads(DiskUploads::new()).remember_automata(Arc::default());
     let mut builder = builder.env(SystemEnv::with_variables(variables));
-    if config.governor.share.is_some() {
-        builder = builder.tenant(Governor::new(&config.governor).tenant("serve", 1));
+    if let Some(tenant) = tenant {
+        builder = builder.tenant(tenant);
     }
     if let Some(folder) = &config.history {
         builder = builder.history(HistoryConfig::new(folder));
@@ -165,7 +217,7 @@ fn builder(rules: &RulesArgs, config: &Config) -> WafBuilder {
 fn configuration(args: &ServeArgs) -> anyhow::Result<Option<Config>> {
     let mut config = match &args.config {
         None => Config::default(),
-        Some(path) => match read(path)? {
+        Some(path) => match read(path, config::parse)? {
             Some(config) => config,
             None => return Ok(None),
         },
@@ -176,30 +228,39 @@ fn configuration(args: &ServeArgs) -> anyhow::Result<Option<Config>> {
     if args.upstream.is_some() {
         config.upstream.url.clone_from(&args.upstream);
     }
-    if !args.rules.rules.is_empty() {
-        config.rules.clone_from(&args.rules.rules);
-    }
-    if args.rules.bundle_key.is_some() {
-        config.bundle_key.clone_from(&args.rules.bundle_key);
-    }
-    if args.rules.cache.is_some() {
-        config.cache.clone_from(&args.rules.cache);
-    }
-    if !args.rules.descriptors.is_empty() {
-        config.descriptors.clone_from(&args.rules.descriptors);
-    }
-    config.allow_empty |= args.rules.allow_empty;
-    config.watch |= args.watch;
-    config.remote_rules.allow |= args.rules.allow_remote_rules;
-    if args.rules.remote_rules_ca.is_some() {
-        config.remote_rules.ca.clone_from(&args.rules.remote_rules_ca);
-    }
+    override_rules(&mut config, &args.rules, args.watch);
     Ok(Some(config))
 }
 
-fn read(path: &Path) -> anyhow::Result<Option<Config>> {
+/// What the arguments say of rules counts more than the file.
+pub(super) fn override_rules(config: &mut Config, args: &RulesArgs, watch: bool) {
+    if !args.rules.is_empty() {
+        config.rules.clone_from(&args.rules);
+    }
+    if args.bundle_key.is_some() {
+        config.bundle_key.clone_from(&args.bundle_key);
+    }
+    if args.cache.is_some() {
+        config.cache.clone_from(&args.cache);
+    }
+    if !args.descriptors.is_empty() {
+        config.descriptors.clone_from(&args.descriptors);
+    }
+    config.allow_empty |= args.allow_empty;
+    config.watch |= watch;
+    config.remote_rules.allow |= args.allow_remote_rules;
+    if args.remote_rules_ca.is_some() {
+        config.remote_rules.ca.clone_from(&args.remote_rules_ca);
+    }
+}
+
+/// Reads a configuration; `None` if it is wrong, which was printed.
+pub(super) fn read<C>(
+    path: &Path,
+    parse: impl FnOnce(&str, &str) -> Result<C, Vec<ConfigError>>,
+) -> anyhow::Result<Option<C>> {
     let text = std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?;
-    match config::parse(&path.display().to_string(), &text) {
+    match parse(&path.display().to_string(), &text) {
         Ok(config) => Ok(Some(config)),
         Err(errors) => {
             for error in errors {
@@ -211,7 +272,7 @@ fn read(path: &Path) -> anyhow::Result<Option<Config>> {
 }
 
 /// Puts the rules into service that the files hold now, on every SIGHUP. Rules with errors are printed and left aside.
-async fn reload_on_hangup((waf, rules): (Waf, RulesArgs)) -> anyhow::Result<()> {
+pub(super) async fn reload_on_hangup(LoadedRules { label, waf, rules, .. }: &LoadedRules) -> anyhow::Result<()> {
     let mut hangup = signal(SignalKind::hangup())?;
     while hangup.recv().await.is_some() {
         let (loading, source) = (waf.clone(), rules.source());
@@ -220,13 +281,13 @@ async fn reload_on_hangup((waf, rules): (Waf, RulesArgs)) -> anyhow::Result<()> 
         behind("fusewall-load", move || done.send(loading.replace(&source)).ok())?;
         match loaded.await? {
             Ok((generation, report)) => {
-                verify_behind(&waf);
+                verify_behind(waf);
                 print_findings(&report.without_notes());
-                eprintln!("fusewall: rules loaded anew, generation {generation}");
+                eprintln!("fusewall: {label}rules loaded anew, generation {generation}");
             }
             Err(report) => {
                 print_findings(&report.without_notes());
-                eprintln!("fusewall: the rules do not load; those in service stay there");
+                eprintln!("fusewall: {label}the rules do not load; those in service stay there");
             }
         }
     }
@@ -261,7 +322,7 @@ fn verify_behind(waf: &Waf) {
 async fn until_signalled(server: Server, admin: Option<&Admin>) -> anyhow::Result<()> {
     let mut term = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let reopening = reopen_on_hangup(server.audit_log())?;
+    let reopening = reopen_on_hangup(server.audit_log().into_iter().collect())?;
     let (down, wait) = tokio::sync::oneshot::channel::<()>();
     let serving = server.run(async {
         // A sender that is gone is as good as a signal.
@@ -284,12 +345,12 @@ async fn until_signalled(server: Server, admin: Option<&Admin>) -> anyhow::Resul
     Ok(())
 }
 
-/// Opens the audit log anew at every SIGHUP: what tools that rotate logs send.
-fn reopen_on_hangup(audit: Option<AuditLog>) -> anyhow::Result<tokio::task::JoinHandle<()>> {
+/// Opens audit logs anew at every SIGHUP: what tools that rotate logs send.
+pub(super) fn reopen_on_hangup(audit: Vec<AuditLog>) -> anyhow::Result<tokio::task::JoinHandle<()>> {
     let mut hangup = signal(SignalKind::hangup())?;
     Ok(tokio::spawn(async move {
         while hangup.recv().await.is_some() {
-            if let Some(audit) = audit.clone() {
+            for audit in audit.clone() {
                 // It waits for a place in the queue.
                 let _ = tokio::task::spawn_blocking(move || audit.reopen()).await;
             }

@@ -83,6 +83,8 @@ pub enum Uninspected {
     ResponseBodyCoded,
     /// Bytes after an upgrade (a WebSocket).
     Tunnel,
+    /// The host was not told of the response, or has not kept its request so long.
+    Response,
 }
 
 impl Uninspected {
@@ -94,6 +96,7 @@ impl Uninspected {
             Uninspected::ResponseBodyRest => "response-body-rest",
             Uninspected::ResponseBodyCoded => "response-body-coded",
             Uninspected::Tunnel => "tunnel",
+            Uninspected::Response => "response",
         }
     }
 }
@@ -205,6 +208,14 @@ impl Exchange {
     /// The request is to be answered with the status and `Retry-After` that the error says, and nothing of it passed on.
     pub fn admit(waf: &Waf, ends: Ends, policy: BodyPolicy) -> Result<Self, Shed> {
         Ok(Self::of(waf.admit(ends.client.ip())?, ends, policy))
+    }
+
+    /// The same with an id that the host has chosen, if it has.
+    ///
+    /// # Errors
+    /// As [`Exchange::admit`].
+    pub fn admit_with_id(waf: &Waf, unique_id: Option<&str>, ends: Ends, policy: BodyPolicy) -> Result<Self, Shed> {
+        Ok(Self::of(waf.admit_with_id(unique_id, ends.client.ip())?, ends, policy))
     }
 
     /// A new exchange whose id the host has chosen.

@@ -15,8 +15,12 @@ mod inspect;
 mod look_up;
 #[cfg(any(feature = "tower", feature = "serve"))]
 mod parts;
+#[cfg(feature = "spoa")]
+pub mod scrape;
 #[cfg(feature = "serve")]
 pub mod serve;
+#[cfg(feature = "spoa")]
+pub mod spoa;
 #[cfg(feature = "tower")]
 pub mod tower;
 

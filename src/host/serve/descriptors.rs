@@ -16,7 +16,7 @@ pub fn raise_descriptor_limit() {
 }
 
 /// How many of `wanted` client connections there are descriptors for.
-pub(super) fn affordable(wanted: usize) -> usize {
+pub(in crate::host) fn affordable(wanted: usize) -> usize {
     let places = getrlimit(Resource::Nofile).current.map_or(u64::MAX, |limit| limit.saturating_sub(SPARE) / 2).max(1);
     wanted.min(usize::try_from(places).unwrap_or(usize::MAX))
 }

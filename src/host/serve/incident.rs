@@ -1,8 +1,11 @@
-//! One exchange together with its log lines. Whatever ends the exchange, also a client that goes away, its matches are logged.
+//! One exchange together with its log lines. Whatever ends the exchange, also a client that goes away, its matches are logged. Hosts of
+//! other protocols use it as well.
 
-use super::proxy::Proxy;
+use super::log::ErrorLog;
 use crate::governor::Report;
+use crate::host::audit::AuditLog;
 use crate::host::exchange::{Exchange, RequestHead, Unruled};
+use crate::host::inspect::Inspector;
 use crate::rule::Phase;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
@@ -11,9 +14,16 @@ use std::sync::Arc;
 /// Bytes of the target that a log line quotes.
 const QUOTED_BYTES: usize = 512;
 
-pub(super) struct Incident {
-    pub(super) exchange: Exchange,
-    proxy: Arc<Proxy>,
+/// Where the exchanges of a site are run and written down.
+pub(in crate::host) trait Desk: Send + Sync {
+    fn inspector(&self) -> &Inspector;
+    fn log(&self) -> &ErrorLog;
+    fn audit(&self) -> Option<&AuditLog>;
+}
+
+pub(in crate::host) struct Incident {
+    pub(in crate::host) exchange: Exchange,
+    desk: Arc<dyn Desk>,
     client: SocketAddr,
     host: Vec<u8>,
     target: Vec<u8>,
@@ -26,10 +36,15 @@ pub(super) struct Incident {
 }
 
 impl Incident {
-    pub(super) fn new(proxy: &Arc<Proxy>, exchange: Exchange, client: SocketAddr, head: &RequestHead) -> Self {
+    pub(in crate::host) fn new(
+        desk: Arc<dyn Desk>,
+        exchange: Exchange,
+        client: SocketAddr,
+        head: &RequestHead,
+    ) -> Self {
         Incident {
             exchange,
-            proxy: Arc::clone(proxy),
+            desk,
             client,
             host: head.values("host").next().unwrap_or_default().to_vec(),
             target: head.target.clone(),
@@ -41,22 +56,22 @@ impl Incident {
     }
 
     /// Runs phase 5 and logs what is not logged yet.
-    pub(super) async fn close(&mut self) {
+    pub(in crate::host) async fn close(&mut self) {
         if !self.exchange.finished() {
             self.exchange.finish();
             // Phase 5 never refuses.
-            let _ = self.proxy.inspector.run(&mut self.exchange).await;
+            let _ = self.desk.inspector().run(&mut self.exchange).await;
         }
         self.log();
     }
 
     /// Says with which status the client is answered.
-    pub(super) fn answered(&mut self, status: u16) {
+    pub(in crate::host) fn answered(&mut self, status: u16) {
         self.status = status;
     }
 
     /// Remembers for the log that the host itself refused.
-    pub(super) fn refused(&mut self, status: u16, reason: &str) {
+    pub(in crate::host) fn refused(&mut self, status: u16, reason: &str) {
         self.refused.get_or_insert_with(|| (status, self.exchange.phase(), reason.to_owned()));
     }
 
@@ -69,7 +84,7 @@ impl Incident {
 
     /// In the form of a rule's line, so that tools that read those find it.
     fn log_denial(&self, status: u16, phase: Phase, reason: &str) {
-        self.proxy.log.line(format!(
+        self.desk.log().line(format!(
             "[client {}] ModSecurity: Access denied with code {status} (phase {}). {reason} {}",
             self.client.ip(),
             phase.number(),
@@ -83,7 +98,7 @@ impl Incident {
         }
         let (lines, seen) = self.exchange.log_lines(self.logged);
         for line in lines {
-            self.proxy.log.line(format!("[client {}] {line}", self.client.ip()));
+            self.desk.log().line(format!("[client {}] {line}", self.client.ip()));
         }
         self.logged = seen;
         if self.closed {
@@ -99,7 +114,7 @@ impl Incident {
         }
         let names = self.exchange.passed_unseen();
         if !names.is_empty() {
-            self.proxy.log.line(format!(
+            self.desk.log().line(format!(
                 "[client {}] Fusewall: passed without inspection: {} {}",
                 self.client.ip(),
                 names.join(", "),
@@ -107,7 +122,7 @@ impl Incident {
             ));
         }
         self.exchange.answered(self.status);
-        if let Some(audit) = self.proxy.audit.as_ref().filter(|_| self.exchange.is_relevant(self.status)) {
+        if let Some(audit) = self.desk.audit().filter(|_| self.exchange.is_relevant(self.status)) {
             audit.write(|| self.exchange.audit_record(self.status));
         }
     }
@@ -116,14 +131,14 @@ impl Incident {
 impl Drop for Incident {
     fn drop(&mut self) {
         if !self.closed {
-            self.proxy.inspector.abandon(&mut self.exchange);
+            self.desk.inspector().abandon(&mut self.exchange);
             self.log();
         }
     }
 }
 
 /// Bytes as they may stand between quotes in a log line.
-pub(super) fn quoted(bytes: &[u8]) -> String {
+pub(in crate::host) fn quoted(bytes: &[u8]) -> String {
     let mut text = String::new();
     for &byte in bytes.iter().take(QUOTED_BYTES) {
         match byte {

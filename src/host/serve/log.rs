@@ -56,7 +56,7 @@ impl ErrorLog {
     }
 
     /// Adds a line, without its end.
-    pub(super) fn line(&self, line: String) {
+    pub(in crate::host) fn line(&self, line: String) {
         if let Err(TrySendError::Full(_)) = self.lines.try_send(Entry::Line(line)) {
             self.lost.fetch_add(1, Ordering::Relaxed);
         }

@@ -2,13 +2,13 @@
 
 use super::config::Config;
 use super::forward::{self, Hop};
-use super::incident::{Incident, quoted};
+use super::incident::{Desk, Incident, quoted};
 use super::log::ErrorLog;
 use super::response::ResponseBody;
 use super::upstream::{self, Upstream, UpstreamError};
 use super::{ServeError, channel, page};
 use crate::governor::{Report, Shed};
-use crate::host::audit::AuditLog;
+use crate::host::audit::{AuditLimits, AuditLog, AuditLogError};
 use crate::host::exchange::{Chunk, Ends, Refusal, RequestHead, ResponsePlan, Uninspected};
 use crate::host::inspect::{BodySource, Fault, HELD, Inspected, Inspector, Share, Stop};
 use crate::host::parts::version;
@@ -88,10 +88,24 @@ struct Passed {
     share: Share,
 }
 
+impl Desk for Proxy {
+    fn inspector(&self) -> &Inspector {
+        &self.inspector
+    }
+
+    fn log(&self) -> &ErrorLog {
+        &self.log
+    }
+
+    fn audit(&self) -> Option<&AuditLog> {
+        self.audit.as_ref()
+    }
+}
+
 impl Proxy {
     pub(super) fn new(config: Config, waf: Waf, log: ErrorLog) -> Result<Self, ServeError> {
         let upstream = Upstream::new(&config)?;
-        let audit = audit_log(&config, &waf, &log)?;
+        let audit = audit_log(&config.audit, &waf, &log).map_err(ServeError::AuditLog)?;
         let inspector = Inspector::new(waf, &config.inspection.limits);
         Ok(Proxy { config, inspector, log, audit, upstream })
     }
@@ -100,7 +114,7 @@ impl Proxy {
         let client = forward::client(&self.config.trusted_proxies, request.peer, &request.head);
         let policy = self.config.body_policy(&request.head.target);
         match self.inspector.exchange(Ends { client, server: request.server }, policy) {
-            Ok(exchange) => Ok(Incident::new(self, exchange, client, &request.head)),
+            Ok(exchange) => Ok(Incident::new(self.clone(), exchange, client, &request.head)),
             Err(shed) => Err(Shedding { shed, client }),
         }
     }
@@ -390,7 +404,11 @@ impl Proxy {
 }
 
 /// The audit log that the rules describe, if they name a place for one.
-fn audit_log(config: &Config, waf: &Waf, log: &ErrorLog) -> Result<Option<AuditLog>, ServeError> {
+pub(in crate::host) fn audit_log(
+    limits: &AuditLimits,
+    waf: &Waf,
+    log: &ErrorLog,
+) -> Result<Option<AuditLog>, AuditLogError> {
     let loaded = waf.loaded();
     let settings = &loaded.program().ruleset.settings.audit;
     if settings.path.is_none() && settings.storage_dir.is_none() {
@@ -400,8 +418,7 @@ fn audit_log(config: &Config, waf: &Waf, log: &ErrorLog) -> Result<Option<AuditL
         return Ok(None);
     }
     let report = log.clone();
-    let opened = AuditLog::open(settings, config.audit.clone(), move |line| report.line(line.to_owned()));
-    opened.map(Some).map_err(ServeError::AuditLog)
+    AuditLog::open(settings, limits.clone(), move |line| report.line(line.to_owned())).map(Some)
 }
 
 /// Sends what was inspected, and then what will not be, to an upstream request's body. Ends early, without an error, when the

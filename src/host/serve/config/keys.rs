@@ -9,17 +9,17 @@ use super::{Config, Route};
 use toml::de::DeValue;
 
 /// One key.
-pub(super) struct Key<T> {
+pub(in crate::host) struct Key<T> {
     /// Dotted name.
-    pub(super) name: &'static str,
+    pub(in crate::host) name: &'static str,
     /// Type and unit, for people.
-    pub(super) kind: &'static str,
+    pub(in crate::host) kind: &'static str,
     /// The default as TOML; empty if there is none.
-    pub(super) default: &'static str,
+    pub(in crate::host) default: &'static str,
     /// What it is for.
-    pub(super) help: &'static str,
+    pub(in crate::host) help: &'static str,
     /// Stores a value.
-    pub(super) set: fn(&mut T, &DeValue<'_>) -> Result<(), String>,
+    pub(in crate::host) set: fn(&mut T, &DeValue<'_>) -> Result<(), String>,
 }
 
 macro_rules! key {
@@ -36,10 +36,10 @@ macro_rules! key {
         }
     };
 }
-pub(super) use key;
+pub(in crate::host) use key;
 
 /// Keys of the file itself.
-pub(super) const SITE: &[Key<Config>] = &[
+pub(in crate::host) const SITE: &[Key<Config>] = &[
     key!(
         "listen",
         "list of `address:port`",
@@ -407,7 +407,7 @@ pub(super) const SITE: &[Key<Config>] = &[
 ];
 
 /// Keys of one `[[routes]]`.
-pub(super) const ROUTE: &[Key<Route>] = &[
+pub(in crate::host) const ROUTE: &[Key<Route>] = &[
     key!(
         "path",
         STRING,

@@ -3,10 +3,10 @@
 //! Every key is one line of the table in `keys`; the parser and `docs/config.md` are made from it.
 
 mod admin;
-mod keys;
-mod parse;
-mod reference;
-mod values;
+pub(in crate::host) mod keys;
+pub(in crate::host) mod parse;
+pub(in crate::host) mod reference;
+pub(in crate::host) mod values;
 
 pub use parse::{ConfigError, parse};
 pub use reference::reference;

@@ -38,11 +38,7 @@ impl std::error::Error for ConfigError {}
 /// assert_eq!(errors[0].to_string(), "serve.toml:2: unknown key `timeouts.haed`; did you mean `timeouts.head`?");
 /// ```
 pub fn parse(file: &str, text: &str) -> Result<Config, Vec<ConfigError>> {
-    let (table, syntax) = DeTable::parse_recoverable(text);
-    let mut reader = Reader { file, text, errors: Vec::new() };
-    for error in &syntax {
-        reader.error(error.span().unwrap_or_default(), error.message().to_owned());
-    }
+    let (table, mut reader) = Reader::new(file, text);
     let mut config = Config::default();
     if reader.errors.is_empty() {
         reader.table(&mut config, SITE, "", "", table.get_ref(), &|reader, config, name, value| match name {
@@ -62,24 +58,36 @@ pub fn parse(file: &str, text: &str) -> Result<Config, Vec<ConfigError>> {
     if reader.errors.is_empty() { Ok(config) } else { Err(reader.errors) }
 }
 
-struct Reader<'t> {
+/// Reads tables of keys; collects what is wrong with them.
+pub(in crate::host) struct Reader<'t> {
     file: &'t str,
     text: &'t str,
-    errors: Vec<ConfigError>,
+    pub(in crate::host) errors: Vec<ConfigError>,
 }
 
 /// Takes a key that is not in the table of keys; false if it does not know it either.
-type Other<'o, 't, T> = &'o dyn Fn(&mut Reader<'t>, &mut T, &str, &toml::Spanned<DeValue<'_>>) -> bool;
+pub(in crate::host) type Other<'o, 't, T> =
+    &'o dyn Fn(&mut Reader<'t>, &mut T, &str, &toml::Spanned<DeValue<'_>>) -> bool;
 
 impl<'t> Reader<'t> {
-    fn error(&mut self, span: Range<usize>, message: String) {
+    /// The table that the text is, and who reads it; syntax errors are among the errors already.
+    pub(in crate::host) fn new(file: &'t str, text: &'t str) -> (toml::Spanned<DeTable<'t>>, Reader<'t>) {
+        let (table, syntax) = DeTable::parse_recoverable(text);
+        let mut reader = Reader { file, text, errors: Vec::new() };
+        for error in &syntax {
+            reader.error(error.span().unwrap_or_default(), error.message().to_owned());
+        }
+        (table, reader)
+    }
+
+    pub(in crate::host) fn error(&mut self, span: Range<usize>, message: String) {
         let before = self.text.as_bytes().get(..span.start).unwrap_or_default();
         let line = before.iter().filter(|&&byte| byte == b'\n').count() + 1;
         self.errors.push(ConfigError { file: self.file.to_owned(), line, message });
     }
 
     /// Reads one table. `prefix` is its dotted name within `keys`, `shown` the name of the whole for messages.
-    fn table<T>(
+    pub(in crate::host) fn table<T>(
         &mut self,
         target: &mut T,
         keys: &[Key<T>],

@@ -46,11 +46,11 @@ pub fn reference() -> String {
     text
 }
 
-fn heading(text: &mut String, title: String) {
+pub(in crate::host) fn heading(text: &mut String, title: String) {
     let _ = write!(text, "\n## {title}\n\n| key | type | default | meaning |\n|---|---|---|---|\n");
 }
 
-fn row<T>(text: &mut String, key: &Key<T>) {
+pub(in crate::host) fn row<T>(text: &mut String, key: &Key<T>) {
     let default = if key.default.is_empty() { "none".to_owned() } else { format!("`{}`", key.default) };
     let _ = writeln!(text, "| `{}` | {} | {default} | {} |", key.name, key.kind, key.help);
 }

@@ -10,18 +10,18 @@ use std::path::PathBuf;
 use std::time::Duration;
 use toml::de::DeValue;
 
-pub(super) const STRING: &str = "string";
-pub(super) const PATH: &str = "path";
-pub(super) const DURATION: &str = "duration, such as `\"500ms\"`, `\"10s\"`, `\"2m\"`";
-pub(super) const COUNT: &str = "integer";
-pub(super) const BYTES: &str = "integer, bytes";
+pub(in crate::host) const STRING: &str = "string";
+pub(in crate::host) const PATH: &str = "path";
+pub(in crate::host) const DURATION: &str = "duration, such as `\"500ms\"`, `\"10s\"`, `\"2m\"`";
+pub(in crate::host) const COUNT: &str = "integer";
+pub(in crate::host) const BYTES: &str = "integer, bytes";
 pub(super) const UNREAD: &str = "`\"refuse\"` or `\"pass\"`";
 pub(super) const EXHAUSTED: &str = "`\"block\"` or `\"allow\"`";
 pub(super) const RULE_EXHAUSTED: &str = "`\"match\"`, `\"block\"`, `\"skip\"` or `\"score:N\"`";
 pub(super) const FUEL: &str =
     "integer, fuel; or a time that stands for it at the nominal rate, such as `\"2ms\"` (1,334,000)";
 
-pub(super) fn found(value: &DeValue<'_>) -> String {
+pub(in crate::host) fn found(value: &DeValue<'_>) -> String {
     match value {
         DeValue::String(text) => format!("{text:?}"),
         DeValue::Integer(number) => number.to_string(),
@@ -30,11 +30,11 @@ pub(super) fn found(value: &DeValue<'_>) -> String {
     }
 }
 
-pub(super) fn string(value: &DeValue<'_>) -> Result<String, String> {
+pub(in crate::host) fn string(value: &DeValue<'_>) -> Result<String, String> {
     value.as_str().map(str::to_owned).ok_or_else(|| format!("expected a string, found {}", found(value)))
 }
 
-pub(super) fn path(value: &DeValue<'_>) -> Result<PathBuf, String> {
+pub(in crate::host) fn path(value: &DeValue<'_>) -> Result<PathBuf, String> {
     string(value).map(PathBuf::from)
 }
 
@@ -46,7 +46,7 @@ pub(super) fn name(value: &DeValue<'_>) -> Result<String, String> {
     }
 }
 
-pub(super) fn boolean(value: &DeValue<'_>) -> Result<bool, String> {
+pub(in crate::host) fn boolean(value: &DeValue<'_>) -> Result<bool, String> {
     value.as_bool().ok_or_else(|| format!("expected true or false, found {}", found(value)))
 }
 
@@ -82,7 +82,7 @@ pub(super) fn burst(value: &DeValue<'_>) -> Result<u64, String> {
         .ok_or_else(|| format!("expected an integer from 1 to 60000, found {}", found(value)))
 }
 
-pub(super) fn positive(value: &DeValue<'_>) -> Result<usize, String> {
+pub(in crate::host) fn positive(value: &DeValue<'_>) -> Result<usize, String> {
     match number(value) {
         Ok(0) | Err(_) => Err(format!("expected an integer from 1 on, found {}", found(value))),
         ok => ok,
@@ -93,19 +93,22 @@ pub(super) fn small(value: &DeValue<'_>) -> Result<u32, String> {
     u32::try_from(positive(value)?).map_err(|_| format!("expected an integer below 2^32, found {}", found(value)))
 }
 
-pub(super) fn list<T>(value: &DeValue<'_>, item: impl Fn(&DeValue<'_>) -> Result<T, String>) -> Result<Vec<T>, String> {
+pub(in crate::host) fn list<T>(
+    value: &DeValue<'_>,
+    item: impl Fn(&DeValue<'_>) -> Result<T, String>,
+) -> Result<Vec<T>, String> {
     let array = value.as_array().ok_or_else(|| format!("expected a list, found {}", found(value)))?;
     array.iter().map(|value| item(value.get_ref())).collect()
 }
 
-pub(super) fn addresses(value: &DeValue<'_>) -> Result<Vec<SocketAddr>, String> {
+pub(in crate::host) fn addresses(value: &DeValue<'_>) -> Result<Vec<SocketAddr>, String> {
     list(value, address).and_then(|addresses| match addresses.is_empty() {
         true => Err("expected at least one address:port".to_owned()),
         false => Ok(addresses),
     })
 }
 
-pub(super) fn address(value: &DeValue<'_>) -> Result<SocketAddr, String> {
+pub(in crate::host) fn address(value: &DeValue<'_>) -> Result<SocketAddr, String> {
     let text = string(value)?;
     text.parse().map_err(|_| format!("expected address:port, such as 127.0.0.1:8080 or [::1]:8080, found {text:?}"))
 }
@@ -123,7 +126,7 @@ pub(super) fn networks(value: &DeValue<'_>) -> Result<IpSet, String> {
     Ok(IpSet::from_ranges(ranges))
 }
 
-pub(super) fn duration(value: &DeValue<'_>) -> Result<Duration, String> {
+pub(in crate::host) fn duration(value: &DeValue<'_>) -> Result<Duration, String> {
     let wrong =
         || format!("expected a duration above zero, such as \"500ms\", \"10s\" or \"2m\", found {}", found(value));
     let text = value.as_str().ok_or_else(wrong)?;
