@@ -1,4 +1,4 @@
 //! A compiled bundle of any content under a valid signature.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| fusewall_fuzz::bundle(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fusewall_fuzz::oracles::bundle(data));

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 static CLIMBED: [AtomicU8; 256] = [const { AtomicU8::new(0) }; 256];
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
-    let per_byte = fusewall_fuzz::fuel(data);
+    let per_byte = fusewall_fuzz::oracles::fuel(data);
     // Eight steps for each doubling.
     let height = (8.0 * per_byte.max(1.0).log2()) as usize;
     CLIMBED.iter().take(height).for_each(|step| step.store(1, Ordering::Relaxed));

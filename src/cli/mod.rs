@@ -8,6 +8,8 @@ mod compile;
 mod diff;
 mod drill;
 mod explain;
+#[cfg(feature = "ext-proc")]
+mod ext_proc;
 mod ftw;
 mod panics;
 mod progress;
@@ -54,6 +56,9 @@ enum Command {
     /// Inspect for HAProxy: the agent that it asks about requests and responses (SPOE)
     #[cfg(feature = "spoa")]
     Spoa(spoa::SpoaArgs),
+    /// Inspect what Envoy sends: its external processor
+    #[cfg(feature = "ext-proc")]
+    ExtProc(ext_proc::ExtProcArgs),
     /// Look after a running `serve`: put rulesets into service, roll back, switch rules off
     #[cfg(unix)]
     Rollout(rollout::RolloutArgs),
@@ -85,6 +90,8 @@ pub fn main() -> ExitCode {
         Command::Serve(args) => serve::run(args),
         #[cfg(feature = "spoa")]
         Command::Spoa(args) => spoa::run(args),
+        #[cfg(feature = "ext-proc")]
+        Command::ExtProc(args) => ext_proc::run(args),
         #[cfg(unix)]
         Command::Rollout(args) => rollout::run(args),
         Command::Explain(args) => explain::run(args),

@@ -3,26 +3,28 @@
 mod watching;
 
 use super::rules::{RulesArgs, print_findings};
-use crate::governor::{Governor, QuarantineConfig, SystemEnv, Tenant};
+use crate::governor::{Exposition, Governor, QuarantineConfig, SystemEnv, Tenant};
 use crate::host::NameLookUps;
 use crate::host::admin::Admin;
 use crate::host::audit::AuditLog;
-use crate::host::serve::config::{self, ConfigError};
-use crate::host::serve::{Config, ErrorLog, Server, Watching, behind, raise_descriptor_limit};
+use crate::host::serve::config::ConfigError;
+use crate::host::serve::{Config, ErrorLog, Server, Watching, behind, config, raise_descriptor_limit};
 use crate::limits::Limits;
 use crate::store::{DiskUploads, WatchedFiles};
 use crate::waf::{Health, HistoryConfig, Verification, Waf, WafBuilder};
 use anyhow::Context;
+use std::future::Future;
 use std::io::IsTerminal;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 
-/// How long the last lines of the log may take when the host ends.
+/// How long the last lines of the log may take when the proxy ends.
 pub(super) const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// Arguments of `serve`.
@@ -55,17 +57,12 @@ pub(super) fn address(text: &str) -> Result<SocketAddr, &'static str> {
 /// Rules that do not load, an address that is taken, a certificate that does not fit, an upstream that is no URL.
 pub fn run(args: &ServeArgs) -> anyhow::Result<ExitCode> {
     let Some(config) = configuration(args)? else { return Ok(ExitCode::from(1)) };
-    let log = start_log();
-    warn_of_openings(&config);
-    raise_descriptor_limit();
+    let log = start_logging();
+    let colours = std::io::stderr().is_terminal();
     let rules = rules_of(&config);
-    let tenant = || Governor::new(&config.governor).tenant("serve", 1);
-    let tenant = config.governor.share.map(|_| tenant());
-    let loaded = LoadedRules::load("", rules, &config, tenant)?;
-    let watching = loaded.watch(&config)?;
-    let LoadedRules { waf, rules, .. } = &loaded;
-    let admin = admin(&config, waf, rules)?;
-    let waf = waf.clone();
+    let (waf, watching) = load(&rules, &config)?;
+    let admin = admin(&config, &waf, &rules, |_| {})?;
+    let (reloaded, ending) = ((waf.clone(), rules), waf.clone());
     let runtime = runtime(&config)?;
     let served: anyhow::Result<()> = runtime.block_on(async {
         let scheme = if config.tls.certificate.is_some() { "https" } else { "http" };
@@ -74,20 +71,21 @@ pub fn run(args: &ServeArgs) -> anyhow::Result<ExitCode> {
         for address in server.addresses() {
             eprintln!("fusewall: listening on {scheme}://{address}, upstream: {upstream}");
         }
+        let audit = server.audit_log();
         tokio::select! {
-            ended = until_signalled(server, admin.as_ref()) => ended,
-            failed = reload_on_hangup(&loaded), if !std::io::stderr().is_terminal() => failed,
+            ended = until_signalled(|down| server.run(down), audit, || admin.iter().for_each(Admin::ending)) => ended,
+            failed = reload_on_hangup("", reloaded), if !colours => failed,
         }
     });
     drop(watching);
     // Whatever still holds the rules: an end in order is no crash.
-    loaded.waf.settled();
+    ending.settled();
     log.flush(LAST_WORDS);
     served.map(|()| ExitCode::SUCCESS)
 }
 
-/// Where the log goes, messages of the process included.
-pub(super) fn start_log() -> ErrorLog {
+/// Sets up what a process that stays needs: its log, and as many open files as it may have.
+pub(super) fn start_logging() -> ErrorLog {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into());
     let log = ErrorLog::stderr();
     let messages = log.clone();
@@ -98,26 +96,11 @@ pub(super) fn start_log() -> ErrorLog {
         .with_writer(move || messages.writer())
         .try_init();
     super::panics::report();
+    raise_descriptor_limit();
     log
 }
 
-/// Says what lets pass what nobody has inspected to its end.
-pub(super) fn warn_of_openings(config: &Config) {
-    for opening in config.openings() {
-        tracing::warn!("{opening}");
-    }
-}
-
-/// The threads that serve.
-pub(super) fn runtime(config: &Config) -> anyhow::Result<Runtime> {
-    let mut runtime = tokio::runtime::Builder::new_multi_thread();
-    if config.threads > 0 {
-        runtime.worker_threads(config.threads);
-    }
-    runtime.enable_all().build().context("the runtime does not start")
-}
-
-/// Where the rules of a configuration come from.
+/// Where the configuration says that rules come from.
 pub(super) fn rules_of(config: &Config) -> RulesArgs {
     RulesArgs {
         rules: config.rules.clone(),
@@ -130,46 +113,58 @@ pub(super) fn rules_of(config: &Config) -> RulesArgs {
     }
 }
 
-/// Rules in service, and what they came from.
-pub(super) struct LoadedRules {
-    /// What stands before messages about them: nothing, or whose they are.
-    label: String,
-    pub(super) waf: Waf,
-    rules: RulesArgs,
-    files: WatchedFiles,
+/// Loads the rules, and follows their files if that is asked for.
+pub(super) fn load(rules: &RulesArgs, config: &Config) -> anyhow::Result<(Waf, Option<Watching>)> {
+    warn_of_openings(config);
+    let tenant = config.governor.share.map(|_| Governor::new(&config.governor).tenant("serve", 1));
+    load_one("", rules, config, tenant)
 }
 
-impl LoadedRules {
-    /// Loads them, and compares them behind the requests with what they should be.
-    pub(super) fn load(
-        label: &str,
-        rules: RulesArgs,
-        config: &Config,
-        tenant: Option<Arc<Tenant>>,
-    ) -> anyhow::Result<LoadedRules> {
-        let files = WatchedFiles::default();
-        let builder = builder(&rules, config, tenant);
-        let waf = rules.load(if config.watch { builder.files(files.clone()) } else { builder })?;
-        if let Health::Degraded { why, generation } = waf.health() {
-            tracing::error!(generation = generation.number, origin = ?generation.origin, "{label}degraded: {why}");
-        }
-        verify_behind(&waf);
-        Ok(LoadedRules { label: label.to_owned(), waf, rules, files })
+/// Loads the rules of one of several sites. The label stands before messages about them.
+pub(super) fn load_one(
+    label: &str,
+    rules: &RulesArgs,
+    config: &Config,
+    tenant: Option<Arc<Tenant>>,
+) -> anyhow::Result<(Waf, Option<Watching>)> {
+    let files = WatchedFiles::default();
+    let builder = builder(rules, config, tenant);
+    let waf = rules.load(if config.watch { builder.files(files.clone()) } else { builder })?;
+    if let Health::Degraded { why, generation } = waf.health() {
+        tracing::error!(generation = generation.number, origin = ?generation.origin, "{label}degraded: {why}");
     }
+    verify_behind(&waf);
+    let watching = if config.watch { Some(watching::start(label, &waf, rules, files)?) } else { None };
+    Ok((waf, watching))
+}
 
-    /// Follows their files, if the configuration wants it.
-    pub(super) fn watch(&self, config: &Config) -> anyhow::Result<Option<Watching>> {
-        let LoadedRules { label, waf, rules, files } = self;
-        config.watch.then(|| watching::start(label, waf, rules, files.clone())).transpose()
+/// Says what lets pass what nobody has inspected to its end.
+pub(super) fn warn_of_openings(config: &Config) {
+    for opening in config.openings() {
+        tracing::warn!("{opening}");
     }
 }
 
-/// The admin API, if there is to be one.
-fn admin(config: &Config, waf: &Waf, rules: &RulesArgs) -> anyhow::Result<Option<Admin>> {
+/// With as many threads as the configuration says.
+pub(super) fn runtime(config: &Config) -> anyhow::Result<Runtime> {
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    if config.threads > 0 {
+        runtime.worker_threads(config.threads);
+    }
+    runtime.enable_all().build().context("the runtime does not start")
+}
+
+/// The admin API, if there is to be one; `metrics` adds what the host itself counts.
+pub(super) fn admin(
+    config: &Config,
+    waf: &Waf,
+    rules: &RulesArgs,
+    metrics: impl Fn(&mut Exposition) + Send + Sync + 'static,
+) -> anyhow::Result<Option<Admin>> {
     if !config.admin.is_on() {
         return Ok(None);
     }
-    let builder = Admin::builder(config.admin.clone(), waf.clone()).source(rules.source());
+    let builder = Admin::builder(config.admin.clone(), waf.clone()).source(rules.source()).metrics(metrics);
     let admin = builder.when_promoted(verify_behind).start()?;
     if let Some(socket) = &config.admin.socket {
         eprintln!("fusewall: admin API on {}", socket.display());
@@ -228,37 +223,36 @@ fn configuration(args: &ServeArgs) -> anyhow::Result<Option<Config>> {
     if args.upstream.is_some() {
         config.upstream.url.clone_from(&args.upstream);
     }
-    override_rules(&mut config, &args.rules, args.watch);
+    config.watch |= args.watch;
+    args.rules.take_precedence(&mut config);
     Ok(Some(config))
 }
 
-/// What the arguments say of rules counts more than the file.
-pub(super) fn override_rules(config: &mut Config, args: &RulesArgs, watch: bool) {
-    if !args.rules.is_empty() {
-        config.rules.clone_from(&args.rules);
-    }
-    if args.bundle_key.is_some() {
-        config.bundle_key.clone_from(&args.bundle_key);
-    }
-    if args.cache.is_some() {
-        config.cache.clone_from(&args.cache);
-    }
-    if !args.descriptors.is_empty() {
-        config.descriptors.clone_from(&args.descriptors);
-    }
-    config.allow_empty |= args.allow_empty;
-    config.watch |= watch;
-    config.remote_rules.allow |= args.allow_remote_rules;
-    if args.remote_rules_ca.is_some() {
-        config.remote_rules.ca.clone_from(&args.remote_rules_ca);
+impl RulesArgs {
+    /// Puts what the command line says about rules over what the file says.
+    pub(super) fn take_precedence(&self, config: &mut Config) {
+        if !self.rules.is_empty() {
+            config.rules.clone_from(&self.rules);
+        }
+        if self.bundle_key.is_some() {
+            config.bundle_key.clone_from(&self.bundle_key);
+        }
+        if self.cache.is_some() {
+            config.cache.clone_from(&self.cache);
+        }
+        if !self.descriptors.is_empty() {
+            config.descriptors.clone_from(&self.descriptors);
+        }
+        config.allow_empty |= self.allow_empty;
+        config.remote_rules.allow |= self.allow_remote_rules;
+        if self.remote_rules_ca.is_some() {
+            config.remote_rules.ca.clone_from(&self.remote_rules_ca);
+        }
     }
 }
 
 /// Reads a configuration; `None` if it is wrong, which was printed.
-pub(super) fn read<C>(
-    path: &Path,
-    parse: impl FnOnce(&str, &str) -> Result<C, Vec<ConfigError>>,
-) -> anyhow::Result<Option<C>> {
+pub(super) fn read<T>(path: &Path, parse: fn(&str, &str) -> Result<T, Vec<ConfigError>>) -> anyhow::Result<Option<T>> {
     let text = std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?;
     match parse(&path.display().to_string(), &text) {
         Ok(config) => Ok(Some(config)),
@@ -272,7 +266,7 @@ pub(super) fn read<C>(
 }
 
 /// Puts the rules into service that the files hold now, on every SIGHUP. Rules with errors are printed and left aside.
-pub(super) async fn reload_on_hangup(LoadedRules { label, waf, rules, .. }: &LoadedRules) -> anyhow::Result<()> {
+pub(super) async fn reload_on_hangup(label: &str, (waf, rules): (Waf, RulesArgs)) -> anyhow::Result<()> {
     let mut hangup = signal(SignalKind::hangup())?;
     while hangup.recv().await.is_some() {
         let (loading, source) = (waf.clone(), rules.source());
@@ -281,7 +275,7 @@ pub(super) async fn reload_on_hangup(LoadedRules { label, waf, rules, .. }: &Loa
         behind("fusewall-load", move || done.send(loading.replace(&source)).ok())?;
         match loaded.await? {
             Ok((generation, report)) => {
-                verify_behind(waf);
+                verify_behind(&waf);
                 print_findings(&report.without_notes());
                 eprintln!("fusewall: {label}rules loaded anew, generation {generation}");
             }
@@ -318,22 +312,24 @@ fn verify_behind(waf: &Waf) {
     }
 }
 
-/// Serves until the first signal, and then until running requests have ended or a second signal comes.
-async fn until_signalled(server: Server, admin: Option<&Admin>) -> anyhow::Result<()> {
+/// Serves until the first signal, of which `ending` is told, and then until running requests have ended or a second signal comes.
+pub(super) async fn until_signalled<S: Future<Output = ()>>(
+    serve: impl FnOnce(Pin<Box<dyn Future<Output = ()> + Send>>) -> S,
+    audit: impl IntoIterator<Item = AuditLog>,
+    ending: impl FnOnce(),
+) -> anyhow::Result<()> {
     let mut term = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let reopening = reopen_on_hangup(server.audit_log().into_iter().collect())?;
+    let reopening = reopen_on_hangup(audit.into_iter().collect())?;
     let (down, wait) = tokio::sync::oneshot::channel::<()>();
-    let serving = server.run(async {
+    let serving = serve(Box::pin(async {
         // A sender that is gone is as good as a signal.
         let _ = wait.await;
-    });
+    }));
     let signalled = async {
         tokio::select! { _ = term.recv() => {} _ = interrupt.recv() => {} }
         eprintln!("fusewall: ending; a second signal ends at once");
-        if let Some(admin) = admin {
-            admin.ending();
-        }
+        ending();
         drop(down);
         tokio::select! { _ = term.recv() => {} _ = interrupt.recv() => {} }
     };
@@ -346,7 +342,7 @@ async fn until_signalled(server: Server, admin: Option<&Admin>) -> anyhow::Resul
 }
 
 /// Opens audit logs anew at every SIGHUP: what tools that rotate logs send.
-pub(super) fn reopen_on_hangup(audit: Vec<AuditLog>) -> anyhow::Result<tokio::task::JoinHandle<()>> {
+fn reopen_on_hangup(audit: Vec<AuditLog>) -> anyhow::Result<tokio::task::JoinHandle<()>> {
     let mut hangup = signal(SignalKind::hangup())?;
     Ok(tokio::spawn(async move {
         while hangup.recv().await.is_some() {

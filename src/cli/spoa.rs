@@ -1,17 +1,20 @@
 //! `fusewall spoa`: the agent for HAProxy.
 
 use super::rules::RulesArgs;
-use super::serve::{self, LAST_WORDS, LoadedRules};
+use super::serve::{
+    LAST_WORDS, address, load_one, read, reload_on_hangup, rules_of, runtime, start_logging, until_signalled,
+    warn_of_openings,
+};
 use crate::governor::Governor;
 use crate::host::scrape::Scrape;
-use crate::host::serve::raise_descriptor_limit;
+use crate::host::serve::Watching;
 use crate::host::spoa::{Agent, Config, config};
+use crate::waf::Waf;
 use anyhow::Context;
 use std::io::IsTerminal;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 
 /// Arguments of `spoa`.
@@ -21,10 +24,10 @@ pub struct SpoaArgs {
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Where HAProxy finds the agent; may be repeated. Without it: 127.0.0.1:9000
-    #[arg(long, value_name = "ADDRESS:PORT", value_parser = serve::address)]
+    #[arg(long, value_name = "ADDRESS:PORT", value_parser = address)]
     listen: Vec<SocketAddr>,
     /// Where monitoring finds /metrics; without it nowhere
-    #[arg(long, value_name = "ADDRESS:PORT", value_parser = serve::address)]
+    #[arg(long, value_name = "ADDRESS:PORT", value_parser = address)]
     metrics: Option<SocketAddr>,
     /// HAProxy sends response messages as well
     #[arg(long)]
@@ -43,13 +46,9 @@ pub struct SpoaArgs {
 /// Rules that do not load, an address that is taken.
 pub fn run(args: &SpoaArgs) -> anyhow::Result<ExitCode> {
     let Some(config) = configuration(args)? else { return Ok(ExitCode::from(1)) };
-    let log = serve::start_log();
-    serve::warn_of_openings(&config.shared);
-    raise_descriptor_limit();
+    let log = start_logging();
+    let runtime = runtime(&config.shared)?;
     let applications = load(&config)?;
-    let watching = applications.iter().map(|loaded| loaded.watch(&config.shared));
-    let watching = watching.collect::<anyhow::Result<Vec<_>>>()?;
-    let runtime = serve::runtime(&config.shared)?;
     let wafs: Vec<_> = applications.iter().map(|loaded| loaded.waf.clone()).collect();
     let ending = wafs.clone();
     let served: anyhow::Result<()> = runtime.block_on(async {
@@ -67,28 +66,43 @@ pub fn run(args: &SpoaArgs) -> anyhow::Result<ExitCode> {
                 Some(scrape)
             }
         };
+        let audit = agent.audit_logs();
+        let ended = || scrape.iter().for_each(Scrape::ending);
         tokio::select! {
-            ended = until_signalled(agent, scrape.as_ref()) => ended,
-            failed = reload_on_hangup(applications), if !std::io::stderr().is_terminal() => failed,
+            ended = until_signalled(|down| agent.run(down), audit, ended) => ended,
+            failed = reload_all(&applications), if !std::io::stderr().is_terminal() => failed,
         }
     });
-    drop(watching);
+    drop(applications);
     // Whatever still holds the rules: an end in order is no crash.
-    ending.iter().for_each(crate::waf::Waf::settled);
+    ending.iter().for_each(Waf::settled);
     log.flush(LAST_WORDS);
     served.map(|()| ExitCode::SUCCESS)
 }
 
-/// The rules of all applications. They share the CPU that the configuration declares.
-fn load(config: &Config) -> anyhow::Result<Vec<LoadedRules>> {
+/// The rules of an application in service.
+struct Loaded {
+    /// What stands before messages about them: nothing, or whose they are.
+    label: String,
+    rules: RulesArgs,
+    waf: Waf,
+    _watching: Option<Watching>,
+}
+
+/// Loads the rules of all applications. They share the CPU that the configuration declares.
+fn load(config: &Config) -> anyhow::Result<Vec<Loaded>> {
     let shared = &config.shared;
+    warn_of_openings(shared);
     let governor = shared.governor.share.map(|_| Governor::new(&shared.governor));
     let sites = config.sites().into_iter().map(|site| {
-        let label = if site.name.is_empty() { String::new() } else { format!("application {}: ", site.name) };
-        let rules = RulesArgs { rules: site.rules, ..serve::rules_of(shared) };
-        let name = if site.name.is_empty() { "spoa" } else { &site.name };
+        let (label, name) = match site.name.as_str() {
+            "" => (String::new(), "spoa"),
+            name => (format!("application {name}: "), name),
+        };
         let tenant = governor.as_ref().map(|governor| governor.tenant(name, 1));
-        LoadedRules::load(&label, rules, shared, tenant).with_context(|| label)
+        let rules = RulesArgs { rules: site.rules, ..rules_of(shared) };
+        let (waf, _watching) = load_one(&label, &rules, shared, tenant)?;
+        Ok(Loaded { label, rules, waf, _watching })
     });
     sites.collect()
 }
@@ -97,7 +111,7 @@ fn load(config: &Config) -> anyhow::Result<Vec<LoadedRules>> {
 fn configuration(args: &SpoaArgs) -> anyhow::Result<Option<Config>> {
     let mut config = match &args.config {
         None => Config::default(),
-        Some(path) => match serve::read(path, config::parse)? {
+        Some(path) => match read(path, config::parse)? {
             Some(config) => config,
             None => return Ok(None),
         },
@@ -107,45 +121,20 @@ fn configuration(args: &SpoaArgs) -> anyhow::Result<Option<Config>> {
     }
     config.metrics = args.metrics.or(config.metrics);
     config.responses |= args.responses;
-    serve::override_rules(&mut config.shared, &args.rules, args.watch);
+    config.shared.watch |= args.watch;
+    args.rules.take_precedence(&mut config.shared);
     Ok(Some(config))
 }
 
 /// Loads the rules of each application anew on every SIGHUP.
-async fn reload_on_hangup(applications: Vec<LoadedRules>) -> anyhow::Result<()> {
+async fn reload_all(applications: &[Loaded]) -> anyhow::Result<()> {
     let mut reloading = JoinSet::new();
-    for loaded in applications {
-        reloading.spawn(async move { serve::reload_on_hangup(&loaded).await });
+    for Loaded { label, rules, waf, .. } in applications {
+        let (label, loaded) = (label.clone(), (waf.clone(), rules.clone()));
+        reloading.spawn(async move { reload_on_hangup(&label, loaded).await });
     }
     match reloading.join_next().await {
         Some(ended) => ended?,
         None => Ok(()),
     }
-}
-
-/// Serves until the first signal, and then until running inspections have ended or a second signal comes.
-async fn until_signalled(agent: Agent, scrape: Option<&Scrape>) -> anyhow::Result<()> {
-    let mut term = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let reopening = serve::reopen_on_hangup(agent.audit_logs())?;
-    let (down, wait) = tokio::sync::oneshot::channel::<()>();
-    let serving = agent.run(async {
-        // A sender that is gone is as good as a signal.
-        let _ = wait.await;
-    });
-    let signalled = async {
-        tokio::select! { _ = term.recv() => {} _ = interrupt.recv() => {} }
-        eprintln!("fusewall: ending; a second signal ends at once");
-        if let Some(scrape) = scrape {
-            scrape.ending();
-        }
-        drop(down);
-        tokio::select! { _ = term.recv() => {} _ = interrupt.recv() => {} }
-    };
-    tokio::select! {
-        () = serving => {}
-        () = signalled => {}
-    }
-    reopening.abort();
-    Ok(())
 }

@@ -127,7 +127,7 @@ impl Inspector {
     }
 
     /// An exchange whose id the host may have chosen.
-    #[cfg(feature = "spoa")]
+    #[cfg(feature = "serve")]
     pub(crate) fn exchange_with_id(
         &self,
         unique_id: Option<&str>,
@@ -137,6 +137,7 @@ impl Inspector {
         Exchange::admit_with_id(&self.waf, unique_id, ends, policy)
     }
 
+    #[cfg(feature = "tower")]
     pub(crate) fn exchange(&self, ends: Ends, policy: BodyPolicy) -> Result<Exchange, Shed> {
         Exchange::admit(&self.waf, ends, policy)
     }

@@ -8,6 +8,8 @@
 pub mod admin;
 pub mod audit;
 pub mod exchange;
+#[cfg(feature = "ext-proc")]
+pub mod ext_proc;
 #[cfg(feature = "http1")]
 pub mod http1;
 #[cfg(any(feature = "tower", feature = "serve"))]

@@ -61,20 +61,24 @@ impl Scrape {
     /// # Errors
     /// The address is taken, or the system has no thread to give.
     pub fn start(address: SocketAddr, metrics: impl Fn() -> String + Send + Sync + 'static) -> io::Result<Scrape> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let listener = runtime.block_on(TcpListener::bind(address))?;
+        // Whoever starts it may be in the middle of a runtime of its own.
+        let listener = std::net::TcpListener::bind(address)?;
+        listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
         let (ended, mut wait) = watch::channel(false);
         let ending = Arc::new(AtomicBool::new(false));
         let page = Page { metrics: Arc::new(metrics), ending: ending.clone() };
-        let thread = std::thread::Builder::new().name("fusewall-metrics".to_owned()).spawn(move || {
-            runtime.block_on(async {
-                tokio::select! {
-                    // Whoever is gone without a word has ended as well.
-                    _ = wait.wait_for(|ended| *ended) => {}
-                    () = accept(listener, page) => {}
-                }
-            });
+        let serve = async move {
+            tokio::select! {
+                // Whoever is gone without a word has ended as well.
+                _ = wait.wait_for(|ended| *ended) => {}
+                problem = accept(listener, page) => tracing::error!(%problem, "metrics: nobody listens any more"),
+            }
+        };
+        let thread = std::thread::Builder::new().name("fusewall-metrics".to_owned());
+        let thread = thread.spawn(|| match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+            Ok(runtime) => runtime.block_on(serve),
+            Err(problem) => tracing::error!(%problem, "metrics: there is no runtime"),
         })?;
         Ok(Scrape { address, ending, ended, thread: Some(thread) })
     }
@@ -106,10 +110,17 @@ struct Page {
     ending: Arc<AtomicBool>,
 }
 
-async fn accept(listener: TcpListener, page: Page) {
+async fn accept(listener: std::net::TcpListener, page: Page) -> io::Error {
+    let listener = match TcpListener::from_std(listener) {
+        Ok(listener) => listener,
+        Err(problem) => return problem,
+    };
     let places = Arc::new(Semaphore::new(CONNECTIONS));
     loop {
-        let Ok(place) = places.clone().acquire_owned().await else { return };
+        let place = match places.clone().acquire_owned().await {
+            Ok(place) => place,
+            Err(closed) => return io::Error::other(closed),
+        };
         match listener.accept().await {
             Ok((stream, _)) => {
                 let page = page.clone();

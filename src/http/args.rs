@@ -133,15 +133,14 @@ impl Pairs {
             }
             match byte {
                 b'%' => self.escape = Escape::Percent,
-                b'+' => self.put(b" ", fields)?,
                 b'=' if self.piece == Piece::Name => self.piece = Piece::Value,
                 _ => {
                     let names = self.piece == Piece::Name;
-                    let stops =
-                        |&byte: &u8| matches!(byte, b'%' | b'+') || byte == b'=' && names || byte == self.separator;
+                    let stops = |&byte: &u8| byte == b'%' || byte == b'=' && names || byte == self.separator;
                     let len = after.iter().position(stops).unwrap_or(after.len()) + 1;
                     let (run, next) = rest.split_at(len);
                     self.put(run, fields)?;
+                    fields.spaces_for_plus(run.len());
                     rest = next;
                     continue;
                 }
@@ -215,6 +214,7 @@ mod tests {
             ("a=b=c", &[("a", "b=c")]),
             ("a=%26b%3Dc&d%3de=f", &[("a", "&b=c"), ("d=e", "f")]),
             ("a+b=c+d", &[("a b", "c d")]),
+            ("a=%2B++%2b+", &[("a", "+  + ")]),
             ("a=%2541", &[("a", "%41")]),
             ("a;b=1", &[("a;b", "1")]),
             ("x=%u0041%00z", &[("x", "%u0041\0z")]),

@@ -191,6 +191,14 @@ impl Fields {
         Ok(())
     }
 
+    /// Makes each `+` among the newest `len` bytes a space: the whole run at once, since alone each of them would cost as much.
+    pub(super) fn spaces_for_plus(&mut self, len: usize) {
+        let start = self.arena.len().saturating_sub(len);
+        for byte in self.arena.get_mut(start..).into_iter().flatten() {
+            *byte = if *byte == b'+' { b' ' } else { *byte };
+        }
+    }
+
     /// Adds a field from bytes stored before.
     pub fn push_stored(&mut self, kind: Kind, name: Bytes, value: Bytes) {
         self.arguments += usize::from(matches!(kind, Kind::ArgGet | Kind::ArgPost));

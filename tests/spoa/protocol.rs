@@ -117,11 +117,10 @@ fn many_are_answered_that_were_sent_at_once() {
 
 #[test]
 fn whoever_takes_his_time_is_closed() {
-    let agent = Running::start(|config| {
-        config.timeouts.hello = Duration::from_millis(20);
-        config.timeouts.frame = Duration::from_millis(20);
-    });
+    let agent = Running::start(|config| config.timeouts.hello = Duration::from_millis(20));
     assert_eq!(Peer::silent(agent.address).disconnected(), 2);
+
+    let agent = Running::start(|config| config.timeouts.frame = Duration::from_millis(100));
     let mut peer = Peer::connect(agent.address);
     peer.write(&notify(1, 1, FIN, &get("q=1"))[..30]);
     assert_eq!(peer.disconnected(), 2);

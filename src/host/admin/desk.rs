@@ -3,7 +3,7 @@
 use super::config::AdminConfig;
 use super::handlers::mode::Temporary;
 use super::handlers::shelf::Shelf;
-use crate::governor::Clock;
+use crate::governor::{Clock, Exposition};
 use crate::store::RuleSource;
 use crate::waf::Waf;
 use std::sync::atomic::{AtomicBool, AtomicU64};
@@ -12,6 +12,9 @@ use tokio::sync::Semaphore;
 
 /// Told when other rules have come into service.
 pub(super) type Promoted = Box<dyn Fn(&Waf) + Send + Sync>;
+
+/// Adds what the host itself counts.
+pub(super) type Metrics = Box<dyn Fn(&mut Exposition) + Send + Sync>;
 
 pub(super) struct Desk {
     pub(super) waf: Waf,
@@ -27,6 +30,7 @@ pub(super) struct Desk {
     /// The process is about to end.
     pub(super) ending: AtomicBool,
     pub(super) promoted: Promoted,
+    pub(super) metrics: Metrics,
 }
 
 /// Requests to the API.

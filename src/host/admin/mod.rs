@@ -28,17 +28,17 @@ mod peers;
 mod problem;
 mod routes;
 mod service;
-mod socket;
+pub(in crate::host) mod socket;
 mod tcp;
 mod trail;
 
 pub use config::{AdminConfig, AdminTcp};
 pub use peers::{Caller, Fingerprint, Match, Role, Roles};
 
-use crate::governor::{Clock, SystemClock};
+use crate::governor::{Clock, Exposition, SystemClock};
 use crate::store::RuleSource;
 use crate::waf::Waf;
-use desk::{Desk, Promoted, Tally};
+use desk::{Desk, Metrics, Promoted, Tally};
 use listener::Doors;
 use peers::Peers;
 use socket::Socket;
@@ -106,6 +106,7 @@ pub struct AdminBuilder {
     source: RuleSource,
     clock: Arc<dyn Clock>,
     promoted: Promoted,
+    metrics: Metrics,
 }
 
 impl AdminBuilder {
@@ -130,6 +131,13 @@ impl AdminBuilder {
         self
     }
 
+    /// Adds what the host itself counts to `/metrics`.
+    #[must_use]
+    pub fn metrics(mut self, metrics: impl Fn(&mut Exposition) + Send + Sync + 'static) -> Self {
+        self.metrics = Box::new(metrics);
+        self
+    }
+
     /// Opens the doors and lets callers in.
     ///
     /// # Errors
@@ -140,7 +148,7 @@ impl AdminBuilder {
         }
         let runtime = tokio::runtime::Builder::new_current_thread().max_blocking_threads(ASIDE).enable_all().build();
         let runtime = runtime.map_err(AdminError::Thread)?;
-        let AdminBuilder { config, waf, source, clock, promoted } = self;
+        let AdminBuilder { config, waf, source, clock, promoted, metrics } = self;
         let own = rustix::process::geteuid().as_raw();
         let peers = Arc::new(Peers::new(own, config.owner_roles, &config.callers));
         let (socket, tcp) = runtime.block_on(open(&config))?;
@@ -156,6 +164,7 @@ impl AdminBuilder {
             tally: Tally::default(),
             ending: AtomicBool::new(false),
             promoted,
+            metrics,
         });
         let doors = Doors { socket, tcp, desk: desk.clone(), peers };
         let (ended, ending) = watch::channel(false);
@@ -222,7 +231,7 @@ impl Admin {
     /// Starts to say what the API is about.
     pub fn builder(config: AdminConfig, waf: Waf) -> AdminBuilder {
         let (source, clock) = (RuleSource::Builtin, Arc::new(SystemClock::new()));
-        AdminBuilder { config, waf, source, clock, promoted: Box::new(|_| {}) }
+        AdminBuilder { config, waf, source, clock, promoted: Box::new(|_| {}), metrics: Box::new(|_| {}) }
     }
 
     /// The address of the TCP listener, with the port that was taken for port 0.

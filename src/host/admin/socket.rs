@@ -11,8 +11,8 @@ const BACKLOG: u32 = 64;
 
 /// A socket that listens. Dropping it removes its file.
 #[derive(Debug)]
-pub(super) struct Socket {
-    pub(super) listener: UnixListener,
+pub(in crate::host) struct Socket {
+    pub(in crate::host) listener: UnixListener,
     path: PathBuf,
     /// Device and number of the file, so that no other one is removed.
     file: (u64, u64),
@@ -23,7 +23,7 @@ impl Socket {
     ///
     /// # Errors
     /// Something else is there, or somebody listens; others may write to the folder; the system.
-    pub(super) async fn open(path: &Path, mode: u32) -> io::Result<Socket> {
+    pub(in crate::host) async fn open(path: &Path, mode: u32) -> io::Result<Socket> {
         private_folder(path)?;
         make_room(path).await?;
         let socket = UnixSocket::new_stream()?;

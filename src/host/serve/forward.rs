@@ -56,7 +56,7 @@ pub(super) struct Hop<'r> {
 
 /// Who sent the request: the peer, or, when the peer is a trusted proxy, the rightmost address in `X-Forwarded-For` that is
 /// not itself one. Ports of such clients are unknown: 0.
-pub(super) fn client(trusted: &IpSet, peer: SocketAddr, head: &RequestHead) -> SocketAddr {
+pub(in crate::host) fn client(trusted: &IpSet, peer: SocketAddr, head: &RequestHead) -> SocketAddr {
     if !trusted.contains(peer.ip()) {
         return peer;
     }

@@ -80,7 +80,7 @@ fn log_end(proxy: &Proxy, peer: SocketAddr, error: &hyper::Error) {
     match std::error::Error::source(error) {
         Some(cause) if !cause.is::<io::Error>() => {
             let cause = quoted(cause.to_string().as_bytes());
-            proxy.log.line(format!("[client {}] Fusewall: HTTP/2 connection ended: {cause}", peer.ip()));
+            proxy.ledger.log.line(format!("[client {}] Fusewall: HTTP/2 connection ended: {cause}", peer.ip()));
         }
         _ => tracing::debug!(%error, %peer, "HTTP/2 connection ended"),
     }

@@ -1,11 +1,8 @@
-//! One exchange together with its log lines. Whatever ends the exchange, also a client that goes away, its matches are logged. Hosts of
-//! other protocols use it as well.
+//! One exchange together with its log lines. Whatever ends the exchange, also a client that goes away, its matches are logged.
 
-use super::log::ErrorLog;
+use super::ledger::Ledger;
 use crate::governor::Report;
-use crate::host::audit::AuditLog;
 use crate::host::exchange::{Exchange, RequestHead, Unruled};
-use crate::host::inspect::Inspector;
 use crate::rule::Phase;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
@@ -14,16 +11,9 @@ use std::sync::Arc;
 /// Bytes of the target that a log line quotes.
 const QUOTED_BYTES: usize = 512;
 
-/// Where the exchanges of a site are run and written down.
-pub(in crate::host) trait Desk: Send + Sync {
-    fn inspector(&self) -> &Inspector;
-    fn log(&self) -> &ErrorLog;
-    fn audit(&self) -> Option<&AuditLog>;
-}
-
 pub(in crate::host) struct Incident {
     pub(in crate::host) exchange: Exchange,
-    desk: Arc<dyn Desk>,
+    ledger: Arc<Ledger>,
     client: SocketAddr,
     host: Vec<u8>,
     target: Vec<u8>,
@@ -36,15 +26,10 @@ pub(in crate::host) struct Incident {
 }
 
 impl Incident {
-    pub(in crate::host) fn new(
-        desk: Arc<dyn Desk>,
-        exchange: Exchange,
-        client: SocketAddr,
-        head: &RequestHead,
-    ) -> Self {
+    pub(super) fn new(ledger: &Arc<Ledger>, exchange: Exchange, client: SocketAddr, head: &RequestHead) -> Self {
         Incident {
             exchange,
-            desk,
+            ledger: Arc::clone(ledger),
             client,
             host: head.values("host").next().unwrap_or_default().to_vec(),
             target: head.target.clone(),
@@ -60,7 +45,7 @@ impl Incident {
         if !self.exchange.finished() {
             self.exchange.finish();
             // Phase 5 never refuses.
-            let _ = self.desk.inspector().run(&mut self.exchange).await;
+            let _ = self.ledger.inspector.run(&mut self.exchange).await;
         }
         self.log();
     }
@@ -84,7 +69,7 @@ impl Incident {
 
     /// In the form of a rule's line, so that tools that read those find it.
     fn log_denial(&self, status: u16, phase: Phase, reason: &str) {
-        self.desk.log().line(format!(
+        self.ledger.log.line(format!(
             "[client {}] ModSecurity: Access denied with code {status} (phase {}). {reason} {}",
             self.client.ip(),
             phase.number(),
@@ -98,7 +83,7 @@ impl Incident {
         }
         let (lines, seen) = self.exchange.log_lines(self.logged);
         for line in lines {
-            self.desk.log().line(format!("[client {}] {line}", self.client.ip()));
+            self.ledger.log.line(format!("[client {}] {line}", self.client.ip()));
         }
         self.logged = seen;
         if self.closed {
@@ -114,7 +99,7 @@ impl Incident {
         }
         let names = self.exchange.passed_unseen();
         if !names.is_empty() {
-            self.desk.log().line(format!(
+            self.ledger.log.line(format!(
                 "[client {}] Fusewall: passed without inspection: {} {}",
                 self.client.ip(),
                 names.join(", "),
@@ -122,7 +107,7 @@ impl Incident {
             ));
         }
         self.exchange.answered(self.status);
-        if let Some(audit) = self.desk.audit().filter(|_| self.exchange.is_relevant(self.status)) {
+        if let Some(audit) = self.ledger.audit.as_ref().filter(|_| self.exchange.is_relevant(self.status)) {
             audit.write(|| self.exchange.audit_record(self.status));
         }
     }
@@ -131,14 +116,14 @@ impl Incident {
 impl Drop for Incident {
     fn drop(&mut self) {
         if !self.closed {
-            self.desk.inspector().abandon(&mut self.exchange);
+            self.ledger.inspector.abandon(&mut self.exchange);
             self.log();
         }
     }
 }
 
 /// Bytes as they may stand between quotes in a log line.
-pub(in crate::host) fn quoted(bytes: &[u8]) -> String {
+pub(super) fn quoted(bytes: &[u8]) -> String {
     let mut text = String::new();
     for &byte in bytes.iter().take(QUOTED_BYTES) {
         match byte {

@@ -13,6 +13,7 @@
 //! | `upstream` | connections to the protected server, or the echo page |
 //! | `response` | a response body on its way to the client |
 //! | `incident` | one exchange and its log lines |
+//! | `ledger` | what all exchanges share: the engine and the logs |
 //! | `behind` | work that takes nothing from the requests |
 //! | `fetch` | rules that stand on other servers (`SecRemoteRules`) |
 //! | `page` | what a client sees that is turned away |
@@ -25,16 +26,17 @@ mod connector;
 pub(in crate::host) mod descriptors;
 mod echo;
 mod fetch;
-mod forward;
+pub(in crate::host) mod forward;
 mod http1;
 mod http2;
 pub(in crate::host) mod incident;
+pub(in crate::host) mod ledger;
 mod listener;
 mod log;
 mod page;
-pub(in crate::host) mod proxy;
+mod proxy;
 mod response;
-mod tls;
+pub(in crate::host) mod tls;
 mod upstream;
 mod watch;
 
@@ -69,6 +71,14 @@ pub enum ServeError {
     Listen {
         /// The address.
         address: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
+    /// A unix socket cannot be made.
+    #[error("cannot listen on the socket {}", path.display())]
+    Socket {
+        /// Where.
+        path: PathBuf,
         /// Why.
         source: io::Error,
     },
@@ -123,7 +133,7 @@ impl Server {
 
     /// The audit log, if the rules name a place for one: to reopen it after rotation, and to read its counts.
     pub fn audit_log(&self) -> Option<AuditLog> {
-        self.proxy.audit.clone()
+        self.proxy.ledger.audit.clone()
     }
 
     /// Serves until `shutdown` is ready; then takes no new requests, lets those that run end within `timeouts.shutdown`, and returns.

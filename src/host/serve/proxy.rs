@@ -2,17 +2,16 @@
 
 use super::config::Config;
 use super::forward::{self, Hop};
-use super::incident::{Desk, Incident, quoted};
+use super::incident::Incident;
+use super::ledger::Ledger;
 use super::log::ErrorLog;
 use super::response::ResponseBody;
 use super::upstream::{self, Upstream, UpstreamError};
 use super::{ServeError, channel, page};
-use crate::governor::{Report, Shed};
-use crate::host::audit::{AuditLimits, AuditLog, AuditLogError};
+use crate::governor::Shed;
 use crate::host::exchange::{Chunk, Ends, Refusal, RequestHead, ResponsePlan, Uninspected};
-use crate::host::inspect::{BodySource, Fault, HELD, Inspected, Inspector, Share, Stop};
+use crate::host::inspect::{BodySource, Fault, HELD, Inspected, Share, Stop};
 use crate::host::parts::version;
-use crate::rule::AuditEngine;
 use crate::waf::Waf;
 use bytes::Bytes;
 use http::header::{CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, UPGRADE};
@@ -28,16 +27,14 @@ use std::time::Duration;
 /// What all connections share.
 pub(super) struct Proxy {
     pub(super) config: Config,
-    pub(super) inspector: Inspector,
-    pub(super) log: ErrorLog,
-    pub(super) audit: Option<AuditLog>,
+    pub(super) ledger: Arc<Ledger>,
     upstream: Upstream,
 }
 
 /// A request that is shed, and whose.
 struct Shedding {
     shed: Shed,
-    client: SocketAddr,
+    ends: Ends,
 }
 
 /// A request as a front end hands it over.
@@ -88,49 +85,23 @@ struct Passed {
     share: Share,
 }
 
-impl Desk for Proxy {
-    fn inspector(&self) -> &Inspector {
-        &self.inspector
-    }
-
-    fn log(&self) -> &ErrorLog {
-        &self.log
-    }
-
-    fn audit(&self) -> Option<&AuditLog> {
-        self.audit.as_ref()
-    }
-}
-
 impl Proxy {
     pub(super) fn new(config: Config, waf: Waf, log: ErrorLog) -> Result<Self, ServeError> {
         let upstream = Upstream::new(&config)?;
-        let audit = audit_log(&config.audit, &waf, &log).map_err(ServeError::AuditLog)?;
-        let inspector = Inspector::new(waf, &config.inspection.limits);
-        Ok(Proxy { config, inspector, log, audit, upstream })
+        let ledger = Ledger::open(waf, &config.inspection.limits, config.audit.clone(), log);
+        Ok(Proxy { config, ledger: ledger.map_err(ServeError::AuditLog)?, upstream })
     }
 
-    fn incident(self: &Arc<Self>, request: &ClientRequest) -> Result<Incident, Shedding> {
+    fn incident(&self, request: &ClientRequest) -> Result<Incident, Shedding> {
         let client = forward::client(&self.config.trusted_proxies, request.peer, &request.head);
         let policy = self.config.body_policy(&request.head.target);
-        match self.inspector.exchange(Ends { client, server: request.server }, policy) {
-            Ok(exchange) => Ok(Incident::new(self.clone(), exchange, client, &request.head)),
-            Err(shed) => Err(Shedding { shed, client }),
-        }
+        let ends = Ends { client, server: request.server };
+        self.ledger.incident(&request.head, ends, policy).map_err(|shed| Shedding { shed, ends })
     }
 
-    /// The answer to a request that is shed. No rule has seen it, so the log says no more of it than where it went.
-    fn shed(&self, head: &RequestHead, Shedding { shed, client }: Shedding) -> Option<Answer> {
-        let id = self.inspector.incident_id();
-        if let Some(left_out) = Report::Shed.admit() {
-            let path = head.target.split(|&byte| byte == b'?').next().unwrap_or_default();
-            let (host, path) = (quoted(head.values("host").next().unwrap_or_default()), quoted(path));
-            self.log.line(format!(
-                "[client {}] ModSecurity: Access denied with code {} (phase 1). {shed}{left_out} [hostname \"{host}\"] [uri \"{path}\"] [unique_id \"{id}\"]",
-                client.ip(),
-                shed.status,
-            ));
-        }
+    /// The answer to a request that is shed.
+    fn shed(&self, head: &RequestHead, Shedding { shed, ends }: Shedding) -> Option<Answer> {
+        let id = self.ledger.shed(head, ends, &shed);
         let accept = head.values("accept").next().unwrap_or_default();
         let mut answer = page::refusal(&Refusal::Page(shed.status), &id, accept, head.method == b"HEAD")?;
         answer.headers.insert(RETRY_AFTER, HeaderValue::from(shed.retry_after_secs));
@@ -151,17 +122,12 @@ impl Proxy {
 
     /// A request that the front end refuses is a transaction like any other: rules see what could be read of it, and the log
     /// has it.
-    pub(super) async fn refuse(
-        self: &Arc<Self>,
-        request: ClientRequest,
-        status: u16,
-        reason: &'static str,
-    ) -> Option<Answer> {
+    pub(super) async fn refuse(&self, request: ClientRequest, status: u16, reason: &'static str) -> Option<Answer> {
         let mut incident = match self.incident(&request) {
             Ok(incident) => incident,
             Err(shedding) => return self.shed(&request.head, shedding),
         };
-        let stop = match self.inspector.head(&mut incident.exchange, &request.head).await {
+        let stop = match self.ledger.inspector.head(&mut incident.exchange, &request.head).await {
             Err(Stop::Refused(Refusal::Drop)) => Stop::Refused(Refusal::Drop),
             _ => Stop::Fault(Fault::Refuse(status, reason)),
         };
@@ -195,7 +161,7 @@ impl Proxy {
     ) -> Result<Passed, Stop> {
         let head = &request.head;
         let exchange = &mut incident.exchange;
-        self.inspector.head(exchange, head).await?;
+        self.ledger.inspector.head(exchange, head).await?;
         if head.method == b"CONNECT" {
             return Err(fault(405, "CONNECT asks for a forward proxy."));
         }
@@ -208,7 +174,7 @@ impl Proxy {
         }
         let upgrade = self.upgrade(request, body);
         let time = Some(self.config.timeouts.body_total);
-        let inspected = self.inspector.request_body(exchange, body, time).await?;
+        let inspected = self.ledger.inspector.request_body(exchange, body, time).await?;
         let hop = Hop {
             peer: request.peer.ip(),
             trusted: self.config.trusted_proxies.contains(request.peer.ip()),
@@ -285,7 +251,7 @@ impl Proxy {
         let status = response.status();
         let fields = response.headers().iter().map(|(name, value)| (name.as_str().as_bytes(), value.as_bytes()));
         exchange.response(status.as_u16(), version(response.version()), fields);
-        if let Some(refusal) = self.inspector.run(exchange).await {
+        if let Some(refusal) = self.ledger.inspector.run(exchange).await {
             return Err(Stop::Refused(refusal));
         }
         let field = |name| response.headers().get(name).map(HeaderValue::as_bytes);
@@ -315,14 +281,14 @@ impl Proxy {
             held: VecDeque::new(),
             trailers: None,
             whole: bodiless,
-            share: self.inspector.share(),
+            share: self.ledger.inspector.share(),
         };
         if plan == ResponsePlan::Hold && !bodiless {
             self.hold(incident, &mut passed).await?;
         }
         if !passed.watch {
             incident.exchange.end_response_body();
-            if let Some(refusal) = self.inspector.run(&mut incident.exchange).await {
+            if let Some(refusal) = self.ledger.inspector.run(&mut incident.exchange).await {
                 return Err(Stop::Refused(refusal));
             }
         }
@@ -401,24 +367,6 @@ impl Proxy {
         };
         Answer { status: parts.status, headers: parts.headers, body }
     }
-}
-
-/// The audit log that the rules describe, if they name a place for one.
-pub(in crate::host) fn audit_log(
-    limits: &AuditLimits,
-    waf: &Waf,
-    log: &ErrorLog,
-) -> Result<Option<AuditLog>, AuditLogError> {
-    let loaded = waf.loaded();
-    let settings = &loaded.program().ruleset.settings.audit;
-    if settings.path.is_none() && settings.storage_dir.is_none() {
-        if settings.engine != AuditEngine::Off {
-            tracing::warn!("SecAuditEngine is on, but SecAuditLog names no file: no audit log is written");
-        }
-        return Ok(None);
-    }
-    let report = log.clone();
-    AuditLog::open(settings, limits.clone(), move |line| report.line(line.to_owned())).map(Some)
 }
 
 /// Sends what was inspected, and then what will not be, to an upstream request's body. Ends early, without an error, when the

@@ -73,7 +73,7 @@ impl ResponseBody {
     async fn judge(&mut self) -> Result<(), Cut> {
         self.watch = false;
         self.incident.exchange.end_response_body();
-        match self.proxy.inspector.run(&mut self.incident.exchange).await {
+        match self.proxy.ledger.inspector.run(&mut self.incident.exchange).await {
             None => Ok(()),
             Some(_) => Err(self.cut().await),
         }

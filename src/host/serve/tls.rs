@@ -11,7 +11,7 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::{self, ClientConfig, RootCertStore, ServerConfig};
 
 /// The client side; `None` if no certificate is configured.
-pub(super) fn acceptor(tls: &Tls) -> Result<Option<TlsAcceptor>, ServeError> {
+pub(in crate::host) fn acceptor(tls: &Tls) -> Result<Option<TlsAcceptor>, ServeError> {
     let (Some(certificate), Some(key)) = (&tls.certificate, &tls.key) else { return Ok(None) };
     let chain = certificates(certificate)?;
     let private = PrivateKeyDer::from_pem_file(key).map_err(|error| problem(key, error))?;

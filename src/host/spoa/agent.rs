@@ -131,7 +131,7 @@ impl Agent {
     }
 
     /// What monitoring reads, to be asked for again and again.
-    pub fn metrics(&self) -> impl Fn() -> String + Send + Sync + 'static {
+    pub fn metrics(&self) -> impl Fn() -> String + Send + Sync + 'static + use<> {
         let shared = self.shared.clone();
         move || counters::expose(&shared.counters, &shared.applications)
     }

@@ -8,11 +8,11 @@ use super::verdict::Verdict;
 use super::waiting::Waiting;
 use crate::governor::{Report, Shed};
 use crate::host::audit::{AuditLog, AuditLogError};
-use crate::host::exchange::{BodyPolicy, Chunk, Refusal, ResponsePlan, Uninspected, Unread};
+use crate::host::exchange::{Chunk, Refusal, ResponsePlan, Uninspected, Unread};
 use crate::host::inspect::Inspector;
-use crate::host::serve::ErrorLog;
-use crate::host::serve::incident::{Desk, Incident, quoted};
-use crate::host::serve::proxy::audit_log;
+use crate::host::serve::incident::Incident;
+use crate::host::serve::ledger::Ledger;
+use crate::host::serve::{self, ErrorLog};
 use crate::waf::Waf;
 use std::sync::Arc;
 use std::time::Instant;
@@ -26,10 +26,9 @@ const UNMEASURED: &str = "The body has no length, and may be longer than what ca
 pub(super) struct Application {
     name: String,
     pub(super) waf: Waf,
-    inspector: Inspector,
-    log: ErrorLog,
-    audit: Option<AuditLog>,
-    policy: BodyPolicy,
+    ledger: Arc<Ledger>,
+    /// Its choices about bodies, for the site and for its routes.
+    choices: serve::Config,
     bodies: Bodies,
     /// Its requests wait for their responses.
     responses: bool,
@@ -43,20 +42,6 @@ pub(super) struct Waits {
     method: Vec<u8>,
 }
 
-impl Desk for Application {
-    fn inspector(&self) -> &Inspector {
-        &self.inspector
-    }
-
-    fn log(&self) -> &ErrorLog {
-        &self.log
-    }
-
-    fn audit(&self) -> Option<&AuditLog> {
-        self.audit.as_ref()
-    }
-}
-
 impl Application {
     pub(super) fn new(
         config: &Config,
@@ -65,14 +50,12 @@ impl Application {
         inspector: Inspector,
         log: ErrorLog,
     ) -> Result<Self, AuditLogError> {
-        let audit = audit_log(&config.shared.audit, &waf, &log)?;
+        let ledger = Ledger::over(&waf, inspector, config.shared.audit.clone(), log)?;
         Ok(Application {
             name: if site.name.is_empty() { "default".to_owned() } else { site.name },
             waf,
-            inspector,
-            log,
-            audit,
-            policy: config.shared.inspection.bodies,
+            ledger,
+            choices: config.shared.clone(),
             bodies: site.bodies,
             responses: site.responses,
             waiting: Waiting::new(config.limits.transactions, config.timeouts.transaction),
@@ -85,7 +68,7 @@ impl Application {
     }
 
     pub(super) fn audit_log(&self) -> Option<&AuditLog> {
-        self.audit.as_ref()
+        self.ledger.audit.as_ref()
     }
 
     /// How many requests wait for their responses.
@@ -94,12 +77,12 @@ impl Application {
     }
 
     /// Phases 1 and 2. `frame` is the longest frame of HAProxy, bytes.
-    pub(super) async fn request(self: &Arc<Self>, request: Request<'_>, frame: u32) -> Verdict {
-        let exchange = match self.inspector.exchange_with_id(request.id, request.ends, self.policy) {
-            Ok(exchange) => exchange,
-            Err(shed) => return self.shed(&request, shed),
+    pub(super) async fn request(&self, request: Request<'_>, frame: u32) -> Verdict {
+        let policy = self.choices.body_policy(&request.head.target);
+        let mut incident = match self.ledger.incident_with_id(request.id, &request.head, request.ends, policy) {
+            Ok(incident) => incident,
+            Err(shed) => return self.shed(&request, &shed),
         };
-        let mut incident = Incident::new(self.clone(), exchange, request.ends.client, &request.head);
         if let Some(refusal) = self.inspect_request(&mut incident, &request, frame).await {
             return refused(incident, &refusal).await;
         }
@@ -114,7 +97,7 @@ impl Application {
     async fn inspect_request(&self, incident: &mut Incident, request: &Request<'_>, frame: u32) -> Option<Refusal> {
         let Request { head, body, .. } = request;
         incident.exchange.begin(head);
-        if let Some(refusal) = self.inspector.run(&mut incident.exchange).await {
+        if let Some(refusal) = self.ledger.inspector.run(&mut incident.exchange).await {
             return Some(refusal);
         }
         if let Some(refusal) = incident.exchange.check_coding(head) {
@@ -137,7 +120,7 @@ impl Application {
             }
         }
         incident.exchange.end_request_body();
-        self.inspector.run(&mut incident.exchange).await
+        self.ledger.inspector.run(&mut incident.exchange).await
     }
 
     /// Lets a request wait. One that finds no place ends without its response.
@@ -177,7 +160,7 @@ impl Application {
         let Response { status, version, headers, body, .. } = response;
         let exchange = &mut incident.exchange;
         exchange.response(*status, version, headers.iter().map(|(name, value)| (&name[..], &value[..])));
-        if let Some(refusal) = self.inspector.run(exchange).await {
+        if let Some(refusal) = self.ledger.inspector.run(exchange).await {
             return Some(refusal);
         }
         let came = length::of_response(method, *status, headers, body);
@@ -198,7 +181,7 @@ impl Application {
             }
         }
         exchange.end_response_body();
-        self.inspector.run(exchange).await
+        self.ledger.inspector.run(exchange).await
     }
 
     /// Ends what has waited for too long.
@@ -216,19 +199,10 @@ impl Application {
         }
     }
 
-    /// The answer to a request that is shed. No rule has seen it, so the log says no more of it than where it went.
-    fn shed(&self, request: &Request<'_>, shed: Shed) -> Verdict {
-        let id = request.id.map_or_else(|| self.waf.incident_id().to_string(), str::to_owned);
-        if let Some(left_out) = Report::Shed.admit() {
-            let path = request.head.target.split(|&byte| byte == b'?').next().unwrap_or_default();
-            let (host, path) = (quoted(request.head.values("host").next().unwrap_or_default()), quoted(path));
-            self.log.line(format!(
-                "[client {}] ModSecurity: Access denied with code {} (phase 1). {shed}{left_out} [hostname \"{host}\"] [uri \"{path}\"] [unique_id \"{id}\"]",
-                request.ends.client.ip(),
-                shed.status,
-            ));
-        }
-        Verdict::deny(id, shed.status, 0)
+    /// The answer to a request that is shed.
+    fn shed(&self, request: &Request<'_>, shed: &Shed) -> Verdict {
+        let id = self.ledger.shed(&request.head, request.ends, shed);
+        Verdict::deny(id.to_string(), shed.status, 0)
     }
 
     fn tell_unknown(&self, id: Option<&str>) {

@@ -21,6 +21,7 @@ pub(in super::super) fn metrics(desk: &Desk, _: &Call) -> Result<Answer, Problem
     for (outcome, count) in [("answered", answered), ("refused", refused)] {
         calls.sample(&[("outcome", outcome)], count.load(Ordering::Relaxed));
     }
+    (desk.metrics)(&mut text);
     if let Some(tenant) = desk.waf.tenant() {
         tenant.governor().metrics().expose(&mut text);
     }

@@ -22,6 +22,14 @@ pub(in crate::host) struct Key<T> {
     pub(in crate::host) set: fn(&mut T, &DeValue<'_>) -> Result<(), String>,
 }
 
+impl<T> Clone for Key<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Key<T> {}
+
 macro_rules! key {
     ($name:literal, $kind:expr, $default:literal, $help:literal, |$target:ident, $value:ident| $set:expr) => {
         Key {
@@ -38,8 +46,18 @@ macro_rules! key {
 }
 pub(in crate::host) use key;
 
+/// The keys of [`SITE`] that mean the same in other hosts: what is inspected, not what is listened on or where requests go.
+#[cfg(any(feature = "ext-proc", feature = "spoa"))]
+pub(in crate::host) fn shared() -> Vec<Key<Config>> {
+    const OF_THE_PROXY: [&str; 4] = ["upstream.", "limits.", "timeouts.", "tls."];
+    let own = |name: &str| {
+        name == "listen" || name == "trusted_proxies" || OF_THE_PROXY.iter().any(|of| name.starts_with(of))
+    };
+    SITE.iter().filter(|key| !own(key.name)).copied().collect()
+}
+
 /// Keys of the file itself.
-pub(in crate::host) const SITE: &[Key<Config>] = &[
+pub(super) const SITE: &[Key<Config>] = &[
     key!(
         "listen",
         "list of `address:port`",
@@ -407,7 +425,7 @@ pub(in crate::host) const SITE: &[Key<Config>] = &[
 ];
 
 /// Keys of one `[[routes]]`.
-pub(in crate::host) const ROUTE: &[Key<Route>] = &[
+pub(super) const ROUTE: &[Key<Route>] = &[
     key!(
         "path",
         STRING,

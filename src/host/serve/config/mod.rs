@@ -8,6 +8,8 @@ pub(in crate::host) mod parse;
 pub(in crate::host) mod reference;
 pub(in crate::host) mod values;
 
+#[cfg(feature = "ext-proc")]
+pub(in crate::host) use parse::parse_beside;
 pub use parse::{ConfigError, parse};
 pub use reference::reference;
 

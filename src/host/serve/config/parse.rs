@@ -38,24 +38,41 @@ impl std::error::Error for ConfigError {}
 /// assert_eq!(errors[0].to_string(), "serve.toml:2: unknown key `timeouts.haed`; did you mean `timeouts.head`?");
 /// ```
 pub fn parse(file: &str, text: &str) -> Result<Config, Vec<ConfigError>> {
-    let (table, mut reader) = Reader::new(file, text);
+    let (mut reader, table) = Reader::new(file, text, Vec::new());
     let mut config = Config::default();
     if reader.errors.is_empty() {
-        reader.table(&mut config, SITE, "", "", table.get_ref(), &|reader, config, name, value| match name {
-            "routes" => reader.routes(config, value),
-            "admin" => reader.admin(config, value),
-            _ => false,
-        });
-        if let Some(lacking) = config.admin.lacks() {
-            let span = table.get_ref().get("admin").map(|value| value.span()).unwrap_or_default();
-            reader.error(span, lacking);
-        }
+        reader.site(&mut config, SITE, table.get_ref());
         if config.tls.certificate.is_some() != config.tls.key.is_some() {
-            let span = table.get_ref().get("tls").map(|value| value.span()).unwrap_or_default();
-            reader.error(span, "`tls.certificate` and `tls.key` belong together: one of them is missing".to_owned());
+            let lacking = "`tls.certificate` and `tls.key` belong together: one of them is missing";
+            reader.error_at(table.get_ref(), "tls", lacking.to_owned());
         }
     }
     if reader.errors.is_empty() { Ok(config) } else { Err(reader.errors) }
+}
+
+/// Reads the configuration of another host: its own keys, and beside them those that it shares with the reverse proxy. `lacks` says
+/// what is missing in the end, and below which key.
+///
+/// # Errors
+/// As [`parse`].
+#[cfg(feature = "ext-proc")]
+pub(in crate::host) fn parse_beside<T>(
+    file: &str,
+    text: &str,
+    (host, own): (&mut T, &[Key<T>]),
+    (site, shared): (&mut Config, &[Key<Config>]),
+    lacks: impl Fn(&T) -> Option<(&'static str, String)>,
+) -> Result<(), Vec<ConfigError>> {
+    let (mut reader, table) = Reader::new(file, text, own.iter().map(|key| key.name).collect());
+    if reader.errors.is_empty() {
+        // What is unknown at the top level the second reading knows, or names.
+        reader.table(host, own, "", "", table.get_ref(), &|_, _, name, _| !name.contains('.'));
+        reader.site(site, shared, table.get_ref());
+        if let Some((key, lacking)) = lacks(host) {
+            reader.error_at(table.get_ref(), key, lacking);
+        }
+    }
+    if reader.errors.is_empty() { Ok(()) } else { Err(reader.errors) }
 }
 
 /// Reads tables of keys; collects what is wrong with them.
@@ -63,6 +80,8 @@ pub(in crate::host) struct Reader<'t> {
     file: &'t str,
     text: &'t str,
     pub(in crate::host) errors: Vec<ConfigError>,
+    /// Names of keys that somebody else reads.
+    others: Vec<&'static str>,
 }
 
 /// Takes a key that is not in the table of keys; false if it does not know it either.
@@ -70,14 +89,42 @@ pub(in crate::host) type Other<'o, 't, T> =
     &'o dyn Fn(&mut Reader<'t>, &mut T, &str, &toml::Spanned<DeValue<'_>>) -> bool;
 
 impl<'t> Reader<'t> {
-    /// The table that the text is, and who reads it; syntax errors are among the errors already.
-    pub(in crate::host) fn new(file: &'t str, text: &'t str) -> (toml::Spanned<DeTable<'t>>, Reader<'t>) {
+    /// For a text of which somebody else reads the keys of these names.
+    pub(in crate::host) fn new(
+        file: &'t str,
+        text: &'t str,
+        others: Vec<&'static str>,
+    ) -> (Self, toml::Spanned<DeTable<'t>>) {
         let (table, syntax) = DeTable::parse_recoverable(text);
-        let mut reader = Reader { file, text, errors: Vec::new() };
+        let mut reader = Reader { file, text, errors: Vec::new(), others };
         for error in &syntax {
             reader.error(error.span().unwrap_or_default(), error.message().to_owned());
         }
-        (table, reader)
+        (reader, table)
+    }
+
+    /// Reads what is about rules and inspection.
+    pub(in crate::host) fn site(&mut self, config: &mut Config, keys: &[Key<Config>], table: &DeTable<'_>) {
+        self.table(config, keys, "", "", table, &|reader, config, name, value| match name {
+            "routes" => reader.routes(config, value),
+            "admin" => reader.admin(config, value),
+            _ => reader.is_of_others(name),
+        });
+        if let Some(lacking) = config.admin.lacks() {
+            self.error_at(table, "admin", lacking);
+        }
+    }
+
+    fn is_of_others(&self, name: &str) -> bool {
+        self.others
+            .iter()
+            .any(|other| other.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('.')))
+    }
+
+    /// An error at a key of the file.
+    pub(in crate::host) fn error_at(&mut self, table: &DeTable<'_>, key: &str, message: String) {
+        let span = table.get(key).map(|value| value.span()).unwrap_or_default();
+        self.error(span, message);
     }
 
     pub(in crate::host) fn error(&mut self, span: Range<usize>, message: String) {
@@ -119,7 +166,8 @@ impl<'t> Reader<'t> {
                 continue;
             }
             if !other(self, target, &name, value) {
-                let hint = match nearest(&name, keys.iter().map(|key| key.name)) {
+                let known = keys.iter().map(|key| key.name).chain(self.others.iter().copied());
+                let hint = match nearest(&name, known) {
                     Some(near) => format!("; did you mean `{shown}{near}`?"),
                     None => String::new(),
                 };

@@ -16,27 +16,13 @@ pub fn reference() -> String {
          This page is generated from the table of keys (`src/host/serve/config/keys.rs`); a test keeps it equal. To write it anew:\n\
          `FUSEWALL_BLESS=1 cargo test --features serve --test config_reference`.\n",
     );
-    let mut section = None;
-    for key in SITE {
-        let (own, _) = key.name.split_once('.').unwrap_or(("", key.name));
-        if section != Some(own) {
-            section = Some(own);
-            heading(&mut text, if own.is_empty() { "Top level".to_owned() } else { format!("`[{own}]`") });
-        }
-        row(&mut text, key);
-    }
+    rows(&mut text, SITE.iter().map(Key::row));
     heading(&mut text, "`[[routes]]`".to_owned());
-    for key in ROUTE {
-        row(&mut text, key);
-    }
+    ROUTE.iter().for_each(|key| row(&mut text, &key.row()));
     heading(&mut text, "`[admin]`".to_owned());
-    for key in ADMIN {
-        row(&mut text, key);
-    }
+    ADMIN.iter().for_each(|key| row(&mut text, &key.row()));
     heading(&mut text, "`[[admin.callers]]`".to_owned());
-    for key in CALLER {
-        row(&mut text, key);
-    }
+    CALLER.iter().for_each(|key| row(&mut text, &key.row()));
     text.push_str(
         "\n## Example\n\n```toml\nlisten = [\"0.0.0.0:443\"]\nrules = [\"/etc/fusewall/crs.conf\"]\ntrusted_proxies = [\"10.0.0.0/8\"]\n\n\
          [tls]\ncertificate = \"/etc/fusewall/site.pem\"\nkey = \"/etc/fusewall/site.key\"\n\n\
@@ -50,7 +36,35 @@ pub(in crate::host) fn heading(text: &mut String, title: String) {
     let _ = write!(text, "\n## {title}\n\n| key | type | default | meaning |\n|---|---|---|---|\n");
 }
 
-pub(in crate::host) fn row<T>(text: &mut String, key: &Key<T>) {
+/// What a page says of a key.
+#[derive(Clone, Copy)]
+pub(in crate::host) struct Row {
+    pub(in crate::host) name: &'static str,
+    kind: &'static str,
+    pub(in crate::host) default: &'static str,
+    help: &'static str,
+}
+
+impl<T> Key<T> {
+    pub(in crate::host) fn row(&self) -> Row {
+        Row { name: self.name, kind: self.kind, default: self.default, help: self.help }
+    }
+}
+
+/// The tables of some keys, one for each section.
+pub(in crate::host) fn rows(text: &mut String, keys: impl IntoIterator<Item = Row>) {
+    let mut section = None;
+    for key in keys {
+        let (own, _) = key.name.split_once('.').unwrap_or(("", key.name));
+        if section != Some(own) {
+            section = Some(own);
+            heading(text, if own.is_empty() { "Top level".to_owned() } else { format!("`[{own}]`") });
+        }
+        row(text, &key);
+    }
+}
+
+pub(in crate::host) fn row(text: &mut String, key: &Row) {
     let default = if key.default.is_empty() { "none".to_owned() } else { format!("`{}`", key.default) };
     let _ = writeln!(text, "| `{}` | {} | {default} | {} |", key.name, key.kind, key.help);
 }

@@ -15,10 +15,10 @@ pub(in crate::host) const PATH: &str = "path";
 pub(in crate::host) const DURATION: &str = "duration, such as `\"500ms\"`, `\"10s\"`, `\"2m\"`";
 pub(in crate::host) const COUNT: &str = "integer";
 pub(in crate::host) const BYTES: &str = "integer, bytes";
-pub(super) const UNREAD: &str = "`\"refuse\"` or `\"pass\"`";
-pub(super) const EXHAUSTED: &str = "`\"block\"` or `\"allow\"`";
-pub(super) const RULE_EXHAUSTED: &str = "`\"match\"`, `\"block\"`, `\"skip\"` or `\"score:N\"`";
-pub(super) const FUEL: &str =
+pub(in crate::host) const UNREAD: &str = "`\"refuse\"` or `\"pass\"`";
+pub(in crate::host) const EXHAUSTED: &str = "`\"block\"` or `\"allow\"`";
+pub(in crate::host) const RULE_EXHAUSTED: &str = "`\"match\"`, `\"block\"`, `\"skip\"` or `\"score:N\"`";
+pub(in crate::host) const FUEL: &str =
     "integer, fuel; or a time that stands for it at the nominal rate, such as `\"2ms\"` (1,334,000)";
 
 pub(in crate::host) fn found(value: &DeValue<'_>) -> String {
@@ -38,7 +38,7 @@ pub(in crate::host) fn path(value: &DeValue<'_>) -> Result<PathBuf, String> {
     string(value).map(PathBuf::from)
 }
 
-pub(super) fn name(value: &DeValue<'_>) -> Result<String, String> {
+pub(in crate::host) fn name(value: &DeValue<'_>) -> Result<String, String> {
     let text = string(value)?;
     match text.is_empty() || text.contains(['=', '\0']) {
         true => Err(format!("expected the name of an environment variable, found {text:?}")),
@@ -50,19 +50,19 @@ pub(in crate::host) fn boolean(value: &DeValue<'_>) -> Result<bool, String> {
     value.as_bool().ok_or_else(|| format!("expected true or false, found {}", found(value)))
 }
 
-pub(super) fn number(value: &DeValue<'_>) -> Result<usize, String> {
+pub(in crate::host) fn number(value: &DeValue<'_>) -> Result<usize, String> {
     let number = value.as_integer().and_then(|n| i64::from_str_radix(n.as_str(), n.radix()).ok());
     number
         .and_then(|n| usize::try_from(n).ok())
         .ok_or_else(|| format!("expected an integer from 0 on, found {}", found(value)))
 }
 
-pub(super) fn threads(value: &DeValue<'_>) -> Result<usize, String> {
+pub(in crate::host) fn threads(value: &DeValue<'_>) -> Result<usize, String> {
     let threads = number(value).ok().filter(|&threads| threads <= 1024);
     threads.ok_or_else(|| format!("expected an integer from 0 to 1024, found {}", found(value)))
 }
 
-pub(super) fn part(value: &DeValue<'_>) -> Result<f64, String> {
+pub(in crate::host) fn part(value: &DeValue<'_>) -> Result<f64, String> {
     let number = match value {
         DeValue::Float(number) => number.as_str().parse::<f64>().ok(),
         DeValue::Integer(_) => number(value).ok().map(|number| number as f64),
@@ -75,7 +75,7 @@ pub(super) fn part(value: &DeValue<'_>) -> Result<f64, String> {
     })
 }
 
-pub(super) fn burst(value: &DeValue<'_>) -> Result<u64, String> {
+pub(in crate::host) fn burst(value: &DeValue<'_>) -> Result<u64, String> {
     let millis = number(value).ok().filter(|millis| (1..=60_000).contains(millis));
     millis
         .map(|millis| millis as u64)
@@ -89,7 +89,7 @@ pub(in crate::host) fn positive(value: &DeValue<'_>) -> Result<usize, String> {
     }
 }
 
-pub(super) fn small(value: &DeValue<'_>) -> Result<u32, String> {
+pub(in crate::host) fn small(value: &DeValue<'_>) -> Result<u32, String> {
     u32::try_from(positive(value)?).map_err(|_| format!("expected an integer below 2^32, found {}", found(value)))
 }
 
@@ -113,7 +113,7 @@ pub(in crate::host) fn address(value: &DeValue<'_>) -> Result<SocketAddr, String
     text.parse().map_err(|_| format!("expected address:port, such as 127.0.0.1:8080 or [::1]:8080, found {text:?}"))
 }
 
-pub(super) fn networks(value: &DeValue<'_>) -> Result<IpSet, String> {
+pub(in crate::host) fn networks(value: &DeValue<'_>) -> Result<IpSet, String> {
     let ranges = list(value, |value| {
         let text = string(value)?;
         let network = text.parse::<ipnet::IpNet>().or_else(|_| text.parse::<IpAddr>().map(ipnet::IpNet::from));
@@ -144,7 +144,7 @@ pub(in crate::host) fn duration(value: &DeValue<'_>) -> Result<Duration, String>
     millis.filter(|&millis| millis <= 365 * 86_400_000).map(Duration::from_millis).ok_or_else(wrong)
 }
 
-pub(super) fn unread(value: &DeValue<'_>) -> Result<Unread, String> {
+pub(in crate::host) fn unread(value: &DeValue<'_>) -> Result<Unread, String> {
     match value.as_str() {
         Some("refuse") => Ok(Unread::Refuse),
         Some("pass") => Ok(Unread::Pass),
@@ -152,7 +152,7 @@ pub(super) fn unread(value: &DeValue<'_>) -> Result<Unread, String> {
     }
 }
 
-pub(super) fn exhausted(value: &DeValue<'_>) -> Result<Policy, String> {
+pub(in crate::host) fn exhausted(value: &DeValue<'_>) -> Result<Policy, String> {
     match value.as_str() {
         Some("block") => Ok(Policy::Block),
         Some("allow") => Ok(Policy::Allow),
@@ -160,7 +160,7 @@ pub(super) fn exhausted(value: &DeValue<'_>) -> Result<Policy, String> {
     }
 }
 
-pub(super) fn rule_exhausted(value: &DeValue<'_>) -> Result<RulePolicy, String> {
+pub(in crate::host) fn rule_exhausted(value: &DeValue<'_>) -> Result<RulePolicy, String> {
     let score = |text: &str| text.strip_prefix("score:")?.parse().ok().filter(|points| *points > 0);
     let policy = match value.as_str() {
         Some("match") => Some(RulePolicy::Match),
@@ -175,7 +175,7 @@ pub(super) fn rule_exhausted(value: &DeValue<'_>) -> Result<RulePolicy, String> 
 }
 
 /// Fuel, or a time: a constant rate turns it into fuel, so that the same file means the same everywhere.
-pub(super) fn fuel(value: &DeValue<'_>) -> Result<u64, String> {
+pub(in crate::host) fn fuel(value: &DeValue<'_>) -> Result<u64, String> {
     if value.as_str().is_none() {
         return positive(value).map(|fuel| fuel as u64);
     }
@@ -183,7 +183,7 @@ pub(super) fn fuel(value: &DeValue<'_>) -> Result<u64, String> {
     Ok(micros.saturating_mul(FUEL_PER_MICROSECOND))
 }
 
-pub(super) fn prefix(value: &DeValue<'_>) -> Result<String, String> {
+pub(in crate::host) fn prefix(value: &DeValue<'_>) -> Result<String, String> {
     let path = string(value)?;
     if !path.starts_with('/') {
         return Err(format!("expected a path that starts with a slash, found {path:?}"));

@@ -2,7 +2,8 @@
 
 use super::{Application, Config};
 use crate::host::exchange::Unread;
-use crate::host::serve::config::keys::{Key, key};
+use crate::host::serve;
+use crate::host::serve::config::keys::{self, Key, key};
 use crate::host::serve::config::values::{
     BYTES, COUNT, DURATION, STRING, address, addresses, boolean, duration, found, list, path, positive, string,
 };
@@ -12,23 +13,10 @@ const NAME: &str = "name: letters, digits, `.` and `_`";
 const CUT: &str = "`\"error\"` or `\"pass\"`";
 const RULES: &str = "list of paths";
 
-/// Keys of the table of the proxy, and whole sections of it, that mean the same here.
-pub(super) const SHARED: &[&str] = &[
-    "rules",
-    "bundle_key",
-    "cache",
-    "allow_empty",
-    "watch",
-    "descriptors",
-    "environment",
-    "block_lists",
-    "threads",
-    "remote_rules",
-    "inspection",
-    "budget",
-    "governor",
-    "audit",
-];
+/// Keys of the proxy that mean the same here. A history belongs to one ruleset, and applications have one each.
+pub(super) fn shared() -> Vec<Key<serve::Config>> {
+    keys::shared().into_iter().filter(|key| !["history", "min_serial"].contains(&key.name)).collect()
+}
 
 /// Keys of the file itself.
 pub(super) const AGENT: &[Key<Config>] = &[

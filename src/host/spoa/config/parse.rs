@@ -1,11 +1,14 @@
 //! TOML text to [`Config`], with the reader of the proxy's configuration.
 
-use super::keys::{AGENT, APPLICATION, SHARED};
+use super::keys::{AGENT, APPLICATION, shared};
 use super::{Application, Config};
+use crate::host::admin::AdminConfig;
 use crate::host::serve::config::ConfigError;
-use crate::host::serve::config::keys::SITE;
 use crate::host::serve::config::parse::Reader;
 use toml::de::DeValue;
+
+/// Where applications are.
+const APPLICATIONS: &str = "applications";
 
 /// Reads a configuration. `file` is used in the errors only.
 ///
@@ -18,44 +21,32 @@ use toml::de::DeValue;
 /// assert_eq!(errors[0].to_string(), "spoa.toml:2: `bodies.cut`: expected \"error\" or \"pass\", found \"maybe\"");
 /// ```
 pub fn parse(file: &str, text: &str) -> Result<Config, Vec<ConfigError>> {
-    let (table, mut reader) = Reader::new(file, text);
+    let own = AGENT.iter().map(|key| key.name).chain([APPLICATIONS]);
+    let (mut reader, table) = Reader::new(file, text, own.collect());
     let mut config = Config::default();
     if reader.errors.is_empty() {
-        reader.table(&mut config, AGENT, "", "", table.get_ref(), &|reader, config, name, value| match name {
-            "applications" => applications(reader, &mut config.applications, value),
-            _ => shared(reader, config, name, value),
+        let table = table.get_ref();
+        reader.table(&mut config, AGENT, "", "", table, &|reader, config, name, value| match name {
+            APPLICATIONS => applications(reader, &mut config.applications, value),
+            // What is unknown at the top level the second reading knows, or names.
+            _ => !name.contains('.'),
         });
+        reader.site(&mut config.shared, &shared(), table);
+        if config.shared.admin != AdminConfig::default() {
+            reader.error_at(
+                table,
+                "admin",
+                "`admin`: the agent has no admin API; `metrics.listen` is for monitoring".to_owned(),
+            );
+        }
         if let Some(default) = &config.default_application
             && !config.applications.iter().any(|application| application.name == *default)
         {
-            let span = table.get_ref().get("default_application").map(|value| value.span()).unwrap_or_default();
-            reader.error(span, format!("`default_application`: there is no application {default:?}"));
+            let missing = format!("`default_application`: there is no application {default:?}");
+            reader.error_at(table, "default_application", missing);
         }
     }
     if reader.errors.is_empty() { Ok(config) } else { Err(reader.errors) }
-}
-
-/// A key, or a section, that means the same as in the proxy.
-fn shared(reader: &mut Reader<'_>, config: &mut Config, name: &str, value: &toml::Spanned<DeValue<'_>>) -> bool {
-    if !SHARED.contains(&name) {
-        return false;
-    }
-    match (SITE.iter().find(|key| key.name == name), value.get_ref()) {
-        (Some(key), inner) => {
-            if let Err(message) = (key.set)(&mut config.shared, inner) {
-                reader.error(value.span(), format!("`{name}`: {message}"));
-            }
-        }
-        (None, DeValue::Table(table)) => {
-            let section = format!("{name}.");
-            reader.table(&mut config.shared, SITE, &section, "", table, &|_, _, _, _| false);
-        }
-        (None, inner) => {
-            let found = inner.type_str();
-            reader.error(value.span(), format!("`{name}`: expected a table, found a value of type {found}"));
-        }
-    }
-    true
 }
 
 fn applications(reader: &mut Reader<'_>, all: &mut Vec<Application>, value: &toml::Spanned<DeValue<'_>>) -> bool {
@@ -103,9 +94,9 @@ mod tests {
 
     #[test]
     fn shared_keys_are_those_of_the_proxy() {
-        for name in SHARED {
-            let section = format!("{name}.");
-            assert!(SITE.iter().any(|key| key.name == *name || key.name.starts_with(&section)), "{name}");
+        for row in shared().iter().map(|key| key.row()).filter(|row| !row.default.is_empty()) {
+            let text = format!("{} = {}", row.name, row.default);
+            assert_eq!(parse("f.toml", &text).as_ref(), Ok(&Config::default()), "{text}");
         }
         let text = "rules = ['a.conf']\nwatch = true\n[inspection]\nover_limit = 'pass'\n[governor]\nshare = 0.5\n";
         let config = parse("f.toml", text).unwrap();
@@ -129,7 +120,12 @@ mod tests {
     fn what_is_wrong_is_named_with_its_line() {
         for (text, expected) in [
             ("liste = []\n", "f.toml:1: unknown key `liste`; did you mean `listen`?"),
-            ("upstream = 1\n", "f.toml:1: unknown key `upstream`"),
+            ("[upstream]\nurl = 'http://a'\n", "f.toml:1: unknown key `upstream`"),
+            ("history = 'a'\n", "f.toml:1: unknown key `history`"),
+            (
+                "[admin]\nsocket = 'a'\n",
+                "f.toml:1: `admin`: the agent has no admin API; `metrics.listen` is for monitoring",
+            ),
             (
                 "[inspection]\nquantun = 1\n",
                 "f.toml:2: unknown key `inspection.quantun`; did you mean `inspection.quantum`?",

@@ -1,0 +1,4 @@
+//! Any bytes as XML: how they arrive makes no difference.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fusewall_fuzz::oracles::xml(data));
