@@ -243,7 +243,8 @@ fn answer(stream: TcpStream, requests: &Mutex<Vec<String>>) -> Option<()> {
             return None;
         }
         "/socket" => {
-            let head = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
+            // Of the key that RFC 6455 has for an example; HAProxy lets none pass without.
+            let head = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
             stream.write_all(head).ok()?;
             let mut bytes = [0; 4];
             stream.read_exact(&mut bytes).ok()?;

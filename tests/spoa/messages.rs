@@ -83,6 +83,7 @@ fn a_request_is_judged_as_it_came() {
     let mut counted = request("/", Typed::Null, "", b"");
     counted[10].1 = binary(b"\x04host\x01a\x0auser-agent\x07scanner\x00\x00");
     assert_eq!(judged(&counted), 405, "req.hdrs_bin");
+    assert_eq!(judged(&request("/", Typed::Null, "x-zero: a\0b\r\n", b"")), 400);
     let mut elsewhere = request("/", Typed::Null, "", b"");
     elsewhere[2].1 = Typed::Address([192, 0, 2, 66].into());
     assert_eq!(judged(&elsewhere), 401);

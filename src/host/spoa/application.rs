@@ -100,6 +100,11 @@ impl Application {
         if let Some(refusal) = self.ledger.inspector.run(&mut incident.exchange).await {
             return Some(refusal);
         }
+        // HAProxy passes it on, and servers may read no further (RFC 9110, section 5.5).
+        if head.headers.iter().any(|(_, value)| value.contains(&0)) {
+            incident.refused(400, "A header field holds a zero byte.");
+            return Some(incident.exchange.refuse(400));
+        }
         if let Some(refusal) = incident.exchange.check_coding(head) {
             incident.refused(415, "The request body has a Content-Encoding, which is not decoded.");
             return Some(refusal);

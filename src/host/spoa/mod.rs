@@ -9,7 +9,7 @@
 //! | `agent` | accepts connections; who is asked for which message |
 //! | `connection` | one connection: frames in, frames out |
 //! | [`frames`], [`answers`] | frames, read without trust; and written |
-//! | [`hello`](self) | what both sides agree on first |
+//! | `hello`, `status` | what both sides agree on first; why a connection ends |
 //! | `payload` | payloads that come in several frames |
 //! | `message`, `headers` | what the arguments of a message say |
 //! | `length` | whether a body came whole |

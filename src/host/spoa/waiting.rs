@@ -103,22 +103,22 @@ mod tests {
 
     #[test]
     fn there_are_so_many_for_so_long() {
-        let waiting = Waiting::new(2, Duration::from_secs(60));
+        let waiting: Waiting<u32> = Waiting::new(2, Duration::from_secs(60));
         let start = Instant::now();
         assert_eq!(waiting.keep("a", 1, start), Ok(None));
         assert_eq!(waiting.keep("b", 2, start + Duration::from_secs(30)), Ok(None));
         assert_eq!(waiting.keep("c", 3, start), Err(3), "there is no place");
         assert_eq!(waiting.keep("b", 4, start + Duration::from_secs(31)), Ok(Some(2)), "the same id again");
-        assert_eq!(waiting.expired(start + Duration::from_secs(59)), []);
+        assert_eq!(waiting.expired(start + Duration::from_secs(59)), [0_u32; 0]);
         assert_eq!(waiting.expired(start + Duration::from_secs(60)), [1]);
-        assert_eq!(waiting.expired(start + Duration::from_secs(90)), [], "the second of this id is younger");
+        assert_eq!(waiting.expired(start + Duration::from_secs(90)), [0_u32; 0], "the second of this id is younger");
         assert_eq!((waiting.take("b"), waiting.take("b"), waiting.take("a")), (Some(4), None, None));
-        assert_eq!(waiting.expired(start + Duration::from_secs(600)), []);
+        assert_eq!(waiting.expired(start + Duration::from_secs(600)), [0_u32; 0]);
     }
 
     #[test]
     fn what_was_taken_is_forgotten() {
-        let waiting = Waiting::new(8, Duration::from_secs(60));
+        let waiting: Waiting<u32> = Waiting::new(8, Duration::from_secs(60));
         for number in 0..1000 {
             let id = number.to_string();
             assert_eq!(waiting.keep(&id, number, Instant::now()), Ok(None));
