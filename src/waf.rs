@@ -136,6 +136,14 @@ impl Waf {
     /// assert_eq!(governor.metrics().tenants[0].admitted, 1);
     /// ```
     pub fn admit(&self, client: IpAddr) -> Result<Transaction, Shed> {
+        self.admit_with_id(None, client)
+    }
+
+    /// The same with an id that the host has chosen, if it has.
+    ///
+    /// # Errors
+    /// As [`Waf::admit`].
+    pub fn admit_with_id(&self, unique_id: Option<&str>, client: IpAddr) -> Result<Transaction, Shed> {
         let client = Some(client).filter(|client| !client.is_unspecified());
         let watch = self.shared.watch.as_ref().and_then(|watch| watch.load_full());
         if let (Some(watch), Some(client), Policy::Block) = (watch, client, self.shared.policy)
@@ -144,7 +152,10 @@ impl Waf {
             return Err(Shed::faults());
         }
         let ticket = self.shared.tenant.as_ref().map(|tenant| tenant.admit(client)).transpose()?;
-        Ok(self.begin(&self.shared.ids.next_id(), ticket))
+        Ok(match unique_id {
+            Some(id) => self.begin(id, ticket),
+            None => self.begin(&self.shared.ids.next_id(), ticket),
+        })
     }
 
     /// An id like those of exchanges, for a request that was shed before it became one.

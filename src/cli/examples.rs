@@ -51,6 +51,14 @@ const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
         "diff",
         &[("Which verdicts an update changes", "fusewall diff --rules old/ --with new/ --requests traffic.jsonl.gz")],
     ),
+    #[cfg(feature = "spoa")]
+    (
+        "spoa",
+        &[
+            ("An agent for HAProxy with its configuration", "fusewall spoa --config /etc/fusewall/spoa.toml"),
+            ("One for these rules, which are followed", "fusewall spoa --listen 127.0.0.1:9000 --rules rules/ --watch"),
+        ],
+    ),
     (
         "ftw",
         &[(

@@ -2,8 +2,9 @@
 
 use super::rules::RulesArgs;
 use super::serve::{
-    LAST_WORDS, Signals, address, admin, load, read, rules_of, runtime, serve_until_signalled, start_logging,
+    LAST_WORDS, Reloaded, Signals, address, admin, load, read, rules_of, runtime, serve_until_signalled, start_logging,
 };
+use crate::host::admin::Admin;
 use crate::host::ext_proc::{Config, Server, config};
 use anyhow::Context;
 use std::net::SocketAddr;
@@ -55,8 +56,10 @@ pub fn run(args: &ExtProcArgs) -> anyhow::Result<ExitCode> {
     if let Some(socket) = socket {
         eprintln!("fusewall: listening for Envoy on {}", socket.display());
     }
-    let served =
-        serve_until_signalled(server.audit_log(), admin.as_ref(), (&waf, rules), signals, |down| server.run(down));
+    let ending = || admin.iter().for_each(Admin::ending);
+    let served = serve_until_signalled(signals, server.audit_log(), ending, Reloaded::only(&waf, rules), |down| {
+        server.run(down)
+    });
     let served = runtime.block_on(served);
     drop(watching);
     // Whatever still holds the rules: an end in order is no crash.

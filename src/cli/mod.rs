@@ -25,6 +25,8 @@ mod rules;
 mod run;
 #[cfg(feature = "serve")]
 mod serve;
+#[cfg(feature = "spoa")]
+mod spoa;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::io::Write;
@@ -57,6 +59,9 @@ enum Command {
     /// Protect a web server: a reverse proxy that blocks
     #[cfg(feature = "serve")]
     Serve(serve::ServeArgs),
+    /// Inspect for HAProxy: the agent that it asks about requests and responses (SPOE)
+    #[cfg(feature = "spoa")]
+    Spoa(spoa::SpoaArgs),
     /// Inspect what Envoy sends: its external processor
     #[cfg(feature = "ext-proc")]
     ExtProc(ext_proc::ExtProcArgs),
@@ -102,6 +107,8 @@ pub fn main() -> ExitCode {
         Command::Ftw(args) => ftw::run(args),
         #[cfg(feature = "serve")]
         Command::Serve(args) => serve::run(args),
+        #[cfg(feature = "spoa")]
+        Command::Spoa(args) => spoa::run(args),
         #[cfg(feature = "ext-proc")]
         Command::ExtProc(args) => ext_proc::run(args),
         #[cfg(unix)]

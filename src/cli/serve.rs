@@ -5,7 +5,7 @@ mod signals;
 mod watching;
 
 use super::rules::RulesArgs;
-use crate::governor::{Exposition, Governor, QuarantineConfig, SystemEnv};
+use crate::governor::{Exposition, Governor, QuarantineConfig, SystemEnv, Tenant};
 use crate::host::NameLookUps;
 use crate::host::admin::Admin;
 use crate::host::audit::AuditLog;
@@ -17,7 +17,7 @@ use crate::waf::{Health, HistoryConfig, Verification, Waf, WafBuilder};
 use anyhow::Context;
 use service::ServiceManager;
 use signals::Down;
-pub(super) use signals::Signals;
+pub(super) use signals::{Reloaded, Signals};
 use std::future::Future;
 use std::io::IsTerminal;
 use std::net::SocketAddr;
@@ -74,8 +74,10 @@ pub fn run(args: &ServeArgs) -> anyhow::Result<ExitCode> {
     for address in server.addresses() {
         eprintln!("fusewall: listening on {scheme}://{address}, upstream: {upstream}");
     }
-    let served =
-        serve_until_signalled(server.audit_log(), admin.as_ref(), (&waf, rules), signals, |down| server.run(down));
+    let ending = || admin.iter().for_each(Admin::ending);
+    let served = serve_until_signalled(signals, server.audit_log(), ending, Reloaded::only(&waf, rules), |down| {
+        server.run(down)
+    });
     let served = runtime.block_on(served);
     drop(watching);
     // Whatever still holds the rules: an end in order is no crash.
@@ -102,15 +104,34 @@ pub(super) fn start_logging() -> ErrorLog {
 
 /// Loads the rules, and follows their files if that is asked for.
 pub(super) fn load(rules: &RulesArgs, config: &Config) -> anyhow::Result<(Waf, Option<Watching>)> {
+    warn_of_openings(config);
+    let tenant = config.governor.share.map(|_| Governor::new(&config.governor).tenant("serve", 1));
+    load_one("", rules, config, tenant)
+}
+
+/// Loads the rules of one of several sites. The label stands before messages about them.
+pub(super) fn load_one(
+    label: &str,
+    rules: &RulesArgs,
+    config: &Config,
+    tenant: Option<Arc<Tenant>>,
+) -> anyhow::Result<(Waf, Option<Watching>)> {
     let files = WatchedFiles::default();
-    let builder = builder(rules, config);
+    let builder = builder(rules, config, tenant);
     let waf = rules.load(if config.watch { builder.files(files.clone()) } else { builder })?;
     if let Health::Degraded { why, generation } = waf.health() {
-        tracing::error!(generation = generation.number, origin = ?generation.origin, "degraded: {why}");
+        tracing::error!(generation = generation.number, origin = ?generation.origin, "{label}degraded: {why}");
     }
     verify_behind(&waf);
-    let watching = if config.watch { Some(watching::start(&waf, rules, files)?) } else { None };
+    let watching = if config.watch { Some(watching::start(label, &waf, rules, files)?) } else { None };
     Ok((waf, watching))
+}
+
+/// Says what lets pass what nobody has inspected to its end.
+pub(super) fn warn_of_openings(config: &Config) {
+    for opening in config.openings() {
+        tracing::warn!("{opening}");
+    }
 }
 
 /// With as many threads as the configuration says.
@@ -123,16 +144,17 @@ pub(super) fn runtime(config: &Config) -> anyhow::Result<Runtime> {
 }
 
 /// Serves until a signal ends it. Others load the rules anew, unless the process runs in a terminal, where SIGHUP says that this has
-/// gone, and open the audit log anew.
+/// gone, and open the audit logs anew. `ending` is told of the end before it begins.
 pub(super) async fn serve_until_signalled<S: Future<Output = ()>>(
-    audit: Option<AuditLog>,
-    admin: Option<&Admin>,
-    (waf, rules): (&Waf, RulesArgs),
     signals: Signals,
+    audit: impl IntoIterator<Item = AuditLog>,
+    ending: impl FnOnce(),
+    reloaded: Vec<Reloaded>,
     serve: impl FnOnce(Down) -> S,
 ) -> anyhow::Result<()> {
-    let reloaded = (!std::io::stderr().is_terminal()).then(|| (waf.clone(), rules));
-    signals.serve(serve, audit, admin, reloaded, ServiceManager::from_environment()).await
+    let reloaded = if std::io::stderr().is_terminal() { Vec::new() } else { reloaded };
+    let audit = audit.into_iter().collect();
+    signals.serve(serve, audit, ending, reloaded, ServiceManager::from_environment()).await
 }
 
 /// The rules that a configuration names.
@@ -190,10 +212,7 @@ pub(super) fn admin(
 }
 
 /// What the engine gets of the configuration.
-fn builder(rules: &RulesArgs, config: &Config) -> WafBuilder {
-    for opening in config.openings() {
-        tracing::warn!("{opening}");
-    }
+fn builder(rules: &RulesArgs, config: &Config, tenant: Option<Arc<Tenant>>) -> WafBuilder {
     let variables = config.environment.iter().filter_map(|name| {
         let Some(value) = std::env::var_os(name) else {
             tracing::warn!(
@@ -207,8 +226,8 @@ fn builder(rules: &RulesArgs, config: &Config) -> WafBuilder {
     let builder =
         rules.builder().limits(limits(config)).data_dir().uploads(DiskUploads::new()).remember_automata(Arc::default());
     let mut builder = builder.env(SystemEnv::with_variables(variables));
-    if config.governor.share.is_some() {
-        builder = builder.tenant(Governor::new(&config.governor).tenant("serve", 1));
+    if let Some(tenant) = tenant {
+        builder = builder.tenant(tenant);
     }
     if let Some(folder) = &config.history {
         builder = builder.history(HistoryConfig::new(folder));

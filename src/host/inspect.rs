@@ -121,6 +121,23 @@ impl Inspector {
         }
     }
 
+    /// The same for another site, which shares memory and the long lane with this one.
+    #[cfg(feature = "spoa")]
+    pub(crate) fn beside(&self, waf: Waf) -> Self {
+        Inspector { waf, borrowing: Arc::new(Semaphore::new(processors())), ..self.clone() }
+    }
+
+    /// An exchange whose id the host may have chosen.
+    #[cfg(feature = "serve")]
+    pub(crate) fn exchange_with_id(
+        &self,
+        unique_id: Option<&str>,
+        ends: Ends,
+        policy: BodyPolicy,
+    ) -> Result<Exchange, Shed> {
+        Exchange::admit_with_id(&self.waf, unique_id, ends, policy)
+    }
+
     /// A new exchange.
     ///
     /// # Errors
@@ -312,6 +329,15 @@ impl Share {
         }
         self.bytes += more;
         true
+    }
+}
+
+#[cfg(feature = "spoa")]
+impl Share {
+    /// Takes over what another one of the same host holds.
+    pub(crate) fn add(&mut self, other: Share) {
+        let mut other = other;
+        self.bytes += std::mem::take(&mut other.bytes);
     }
 }
 

@@ -19,8 +19,12 @@ pub mod journal;
 mod look_up;
 #[cfg(any(feature = "tower", feature = "serve"))]
 pub mod parts;
+#[cfg(feature = "spoa")]
+pub mod scrape;
 #[cfg(feature = "serve")]
 pub mod serve;
+#[cfg(feature = "spoa")]
+pub mod spoa;
 #[cfg(feature = "tower")]
 pub mod tower;
 

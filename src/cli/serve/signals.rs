@@ -3,7 +3,6 @@
 use super::super::rules::{RulesArgs, print_findings};
 use super::service::ServiceManager;
 use super::verify_behind;
-use crate::host::admin::Admin;
 use crate::host::audit::AuditLog;
 use crate::host::serve::behind;
 use crate::waf::Waf;
@@ -13,6 +12,21 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// Ready when the server is to take no more requests.
 pub(in crate::cli) type Down = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// Rules that SIGHUP loads anew.
+pub(in crate::cli) struct Reloaded {
+    /// What stands before messages about them: nothing, or whose they are.
+    pub(in crate::cli) label: String,
+    pub(in crate::cli) waf: Waf,
+    pub(in crate::cli) rules: RulesArgs,
+}
+
+impl Reloaded {
+    /// Those of a process that has no others.
+    pub(in crate::cli) fn only(waf: &Waf, rules: RulesArgs) -> Vec<Self> {
+        vec![Reloaded { label: String::new(), waf: waf.clone(), rules }]
+    }
+}
 
 /// The signals that are listened to: from its making on, none of them ends the process by surprise.
 pub(in crate::cli) struct Signals {
@@ -32,22 +46,22 @@ impl Signals {
     }
 
     /// Serves until the first SIGTERM or SIGINT, and then until running requests have ended or a second one comes. SIGHUP loads the
-    /// rules anew if there are some to load (in a terminal it says that this has gone), SIGHUP and SIGUSR1 open the audit log anew.
+    /// rules anew if there are some to load (in a terminal it says that this has gone), SIGHUP and SIGUSR1 open the audit logs anew.
     pub(super) async fn serve<S: Future<Output = ()>>(
         self,
         serve: impl FnOnce(Down) -> S,
-        audit: Option<AuditLog>,
-        admin: Option<&Admin>,
-        reloaded: Option<(Waf, RulesArgs)>,
+        audit: Vec<AuditLog>,
+        ending: impl FnOnce(),
+        reloaded: Vec<Reloaded>,
         manager: ServiceManager,
     ) -> anyhow::Result<()> {
         let Signals { term, interrupt, hangup, rotated } = self;
         let reopening = rotated.map(|signal| tokio::spawn(reopen(signal, audit.clone())));
-        let reload = reloaded.is_some();
+        let reload = !reloaded.is_empty();
         let living = tokio::spawn(manager.clone().live());
         manager.ready("serving");
         tokio::select! {
-            () = until_ended(serve, admin, term, interrupt, &manager) => {}
+            () = until_ended(serve, ending, term, interrupt, &manager) => {}
             failed = reload_rules(hangup, reloaded, &manager), if reload => failed?,
         }
         reopening.iter().for_each(tokio::task::JoinHandle::abort);
@@ -58,7 +72,7 @@ impl Signals {
 
 async fn until_ended<S: Future<Output = ()>>(
     serve: impl FnOnce(Down) -> S,
-    admin: Option<&Admin>,
+    ending: impl FnOnce(),
     mut term: Signal,
     mut interrupt: Signal,
     manager: &ServiceManager,
@@ -72,9 +86,7 @@ async fn until_ended<S: Future<Output = ()>>(
         tokio::select! { _ = term.recv() => {} _ = interrupt.recv() => {} }
         eprintln!("fusewall: ending; a second signal ends at once");
         manager.stopping();
-        if let Some(admin) = admin {
-            admin.ending();
-        }
+        ending();
         drop(down);
         tokio::select! { _ = term.recv() => {} _ = interrupt.recv() => {} }
     };
@@ -84,10 +96,10 @@ async fn until_ended<S: Future<Output = ()>>(
     }
 }
 
-/// Opens the audit log anew whenever the signal comes: what tools that rotate logs send.
-async fn reopen(mut signal: Signal, audit: Option<AuditLog>) {
+/// Opens audit logs anew whenever the signal comes: what tools that rotate logs send.
+async fn reopen(mut signal: Signal, audit: Vec<AuditLog>) {
     while signal.recv().await.is_some() {
-        if let Some(audit) = audit.clone() {
+        for audit in audit.clone() {
             // It waits for a place in the queue.
             let _ = tokio::task::spawn_blocking(move || audit.reopen()).await;
         }
@@ -95,31 +107,30 @@ async fn reopen(mut signal: Signal, audit: Option<AuditLog>) {
 }
 
 /// Puts the rules into service that the files hold now, on every SIGHUP. Rules with errors are printed and left aside.
-async fn reload_rules(
-    mut hangup: Signal,
-    reloaded: Option<(Waf, RulesArgs)>,
-    manager: &ServiceManager,
-) -> anyhow::Result<()> {
-    let Some((waf, rules)) = reloaded else { return Ok(()) };
+async fn reload_rules(mut hangup: Signal, reloaded: Vec<Reloaded>, manager: &ServiceManager) -> anyhow::Result<()> {
     while hangup.recv().await.is_some() {
         manager.reloading();
-        let (loading, source) = (waf.clone(), rules.source());
-        let (done, loaded) = tokio::sync::oneshot::channel();
-        // Whoever waits for an answer does not wait for the compiler.
-        behind("fusewall-load", move || done.send(loading.replace(&source)).ok())?;
-        match loaded.await? {
-            Ok((generation, report)) => {
-                verify_behind(&waf);
-                print_findings(&report.without_notes());
-                eprintln!("fusewall: rules loaded anew, generation {generation}");
-                manager.ready(&format!("serving, generation {generation}"));
-            }
-            Err(report) => {
-                print_findings(&report.without_notes());
-                eprintln!("fusewall: the rules do not load; those in service stay there");
-                manager.ready("serving; the last reload has failed");
+        let mut status = String::from("serving");
+        for Reloaded { label, waf, rules } in &reloaded {
+            let (loading, source) = (waf.clone(), rules.source());
+            let (done, loaded) = tokio::sync::oneshot::channel();
+            // Whoever waits for an answer does not wait for the compiler.
+            behind("fusewall-load", move || done.send(loading.replace(&source)).ok())?;
+            match loaded.await? {
+                Ok((generation, report)) => {
+                    verify_behind(waf);
+                    print_findings(&report.without_notes());
+                    eprintln!("fusewall: {label}rules loaded anew, generation {generation}");
+                    status += &format!(", {label}generation {generation}");
+                }
+                Err(report) => {
+                    print_findings(&report.without_notes());
+                    eprintln!("fusewall: {label}the rules do not load; those in service stay there");
+                    status += &format!("; {label}the last reload has failed");
+                }
             }
         }
+        manager.ready(&status);
     }
     Ok(())
 }

@@ -7,28 +7,28 @@ use crate::store::WatchedFiles;
 use crate::waf::Waf;
 use anyhow::Context;
 
-/// Watches the files that `waf` was loaded from.
+/// Watches the files that `waf` was loaded from; messages begin with the label.
 ///
 /// # Errors
 /// The system has no thread to give.
-pub(super) fn start(waf: &Waf, rules: &RulesArgs, files: WatchedFiles) -> anyhow::Result<Watching> {
+pub(super) fn start(label: &str, waf: &Waf, rules: &RulesArgs, files: WatchedFiles) -> anyhow::Result<Watching> {
     if files.inventory().is_empty() {
-        tracing::warn!("`watch` has nothing to watch: the rules in service were not read from files");
+        tracing::warn!("{label}`watch` has nothing to watch: the rules in service were not read from files");
     }
-    let watched = waf.clone();
+    let (watched, label) = (waf.clone(), label.to_owned());
     let tell = move |followed| match followed {
         Followed::Promoted(generation, report) => {
             verify_behind(&watched);
             print_findings(&report.without_notes());
-            eprintln!("fusewall: the rule files have changed, generation {generation} is in service");
+            eprintln!("fusewall: {label}the rule files have changed, generation {generation} is in service");
         }
-        Followed::Same => eprintln!("fusewall: the rule files hold what is in service"),
+        Followed::Same => eprintln!("fusewall: {label}the rule files hold what is in service"),
         Followed::Refused(report) => {
             print_findings(&report.without_notes());
-            eprintln!("fusewall: the rule files have changed and do not load; the rules in service stay there");
+            eprintln!("fusewall: {label}the rule files have changed and do not load; the rules in service stay there");
         }
         Followed::NotPromoted(problem) => {
-            eprintln!("fusewall: the rule files have changed, but the rules in service stay there: {problem}");
+            eprintln!("fusewall: {label}the rule files have changed, but the rules in service stay there: {problem}");
         }
     };
     Watching::start(waf.clone(), rules.source(), files, WatchConfig::default(), tell)

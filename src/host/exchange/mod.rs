@@ -113,6 +113,14 @@ impl Exchange {
         Ok(Self::of(waf.admit(ends.client.ip())?, ends, policy))
     }
 
+    /// The same with an id that the host has chosen, if it has.
+    ///
+    /// # Errors
+    /// As [`Exchange::admit`].
+    pub fn admit_with_id(waf: &Waf, unique_id: Option<&str>, ends: Ends, policy: BodyPolicy) -> Result<Self, Shed> {
+        Ok(Self::of(waf.admit_with_id(unique_id, ends.client.ip())?, ends, policy))
+    }
+
     /// A new exchange whose id the host has chosen.
     pub fn with_id(waf: &Waf, unique_id: &str, ends: Ends, policy: BodyPolicy) -> Self {
         Self::of(waf.transaction_with_id(unique_id), ends, policy)

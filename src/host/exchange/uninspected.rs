@@ -16,6 +16,8 @@ pub enum Uninspected {
     ResponseBodyCoded,
     /// Bytes after an upgrade (a WebSocket).
     Tunnel,
+    /// The host was not told of the response, or has not kept its request so long.
+    Response,
 }
 
 impl Uninspected {
@@ -27,6 +29,7 @@ impl Uninspected {
             Uninspected::ResponseBodyRest => "response-body-rest",
             Uninspected::ResponseBodyCoded => "response-body-coded",
             Uninspected::Tunnel => "tunnel",
+            Uninspected::Response => "response",
         }
     }
 }

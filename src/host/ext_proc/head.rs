@@ -83,8 +83,11 @@ pub(super) fn request(map: HeaderMap, attributes: &Attributes<'_>) -> (RequestHe
     (head, objection)
 }
 
+/// Names and values of header fields.
+type Fields = Vec<(Vec<u8>, Vec<u8>)>;
+
 /// The status of a response, and its header fields.
-pub(super) fn response(map: HeaderMap) -> (Option<u16>, Vec<(Vec<u8>, Vec<u8>)>) {
+pub(super) fn response(map: HeaderMap) -> (Option<u16>, Fields) {
     let mut status = None;
     let mut fields = Vec::with_capacity(map.headers.len());
     for field in map.headers {

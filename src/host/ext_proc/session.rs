@@ -31,7 +31,7 @@ pub(super) enum Halt {
 /// Why a message does not go on.
 pub(super) enum Trouble {
     Stop(Stop),
-    Shed(Shed, Ends, RequestHead),
+    Shed(Box<(Shed, Ends, RequestHead)>),
     Protocol(&'static str),
 }
 
@@ -103,7 +103,7 @@ impl Session {
                 self.observe(trouble).await;
                 Ok(Answers::new())
             }
-            Err(Trouble::Shed(shed, ends, head)) => Err(self.shed(&shed, ends, &head)),
+            Err(Trouble::Shed(shed)) => Err(self.shed(&shed.0, shed.1, &shed.2)),
             Err(Trouble::Stop(stop)) => Err(self.turn_away(stop).await),
         }
     }
@@ -147,7 +147,7 @@ impl Session {
         ends.client = forward::client(&config.trusted_proxies, ends.client, &head);
         let incident = match ledger.incident(&head, ends, config.body_policy(&head.target)) {
             Ok(incident) => self.incident.insert(incident),
-            Err(shed) => return Err(Trouble::Shed(shed, ends, head)),
+            Err(shed) => return Err(Trouble::Shed(Box::new((shed, ends, head)))),
         };
         let exchange = &mut incident.exchange;
         ledger.inspector.head(exchange, &head).await?;

@@ -29,14 +29,25 @@ impl Ledger {
     /// # Errors
     /// The place that the rules name for the audit log cannot be used, or what the configuration names for a collector.
     pub(in crate::host) fn open(config: &Config, waf: Waf, log: ErrorLog) -> Result<Arc<Self>, ServeError> {
-        let audit = audit_log(config, &waf, &log).map_err(ServeError::AuditLog)?;
+        let inspector = Inspector::new(waf.clone(), &config.inspection.limits);
+        Self::over(config, &waf, inspector, log)
+    }
+
+    /// The same with an inspector that shares something with others.
+    pub(in crate::host) fn over(
+        config: &Config,
+        waf: &Waf,
+        inspector: Inspector,
+        log: ErrorLog,
+    ) -> Result<Arc<Self>, ServeError> {
+        let audit = audit_log(config, waf, &log).map_err(ServeError::AuditLog)?;
         #[cfg(feature = "otlp")]
         let otlp = {
             let lines = log.clone();
             super::otlp::Otlp::start(&config.otlp, move |line| lines.line(line))?
         };
         Ok(Arc::new(Ledger {
-            inspector: Inspector::new(waf, &config.inspection.limits),
+            inspector,
             log,
             audit,
             #[cfg(feature = "otlp")]
@@ -51,7 +62,18 @@ impl Ledger {
         ends: Ends,
         policy: BodyPolicy,
     ) -> Result<Incident, Shed> {
-        let exchange = self.inspector.exchange(ends, policy)?;
+        self.incident_with_id(None, head, ends, policy)
+    }
+
+    /// The same with an id that the host has chosen, if it has.
+    pub(in crate::host) fn incident_with_id(
+        self: &Arc<Self>,
+        id: Option<&str>,
+        head: &RequestHead,
+        ends: Ends,
+        policy: BodyPolicy,
+    ) -> Result<Incident, Shed> {
+        let exchange = self.inspector.exchange_with_id(id, ends, policy)?;
         Ok(Incident::new(self, exchange, ends.client, head))
     }
 

@@ -47,7 +47,7 @@ macro_rules! key {
 pub(in crate::host) use key;
 
 /// The keys of [`SITE`] that mean the same in other hosts: what is inspected, not what is listened on or where requests go.
-#[cfg(feature = "ext-proc")]
+#[cfg(any(feature = "ext-proc", feature = "spoa"))]
 pub(in crate::host) fn shared() -> Vec<Key<Config>> {
     const OF_THE_PROXY: [&str; 4] = ["upstream.", "limits.", "timeouts.", "tls."];
     let own = |name: &str| {

@@ -4,7 +4,7 @@
 
 mod admin;
 pub(in crate::host) mod keys;
-mod parse;
+pub(in crate::host) mod parse;
 pub(in crate::host) mod reference;
 pub(in crate::host) mod values;
 

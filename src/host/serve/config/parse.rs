@@ -75,19 +75,26 @@ pub(in crate::host) fn parse_beside<T>(
     if reader.errors.is_empty() { Ok(()) } else { Err(reader.errors) }
 }
 
-struct Reader<'t> {
+/// Reads tables of keys; collects what is wrong with them.
+pub(in crate::host) struct Reader<'t> {
     file: &'t str,
     text: &'t str,
-    errors: Vec<ConfigError>,
+    pub(in crate::host) errors: Vec<ConfigError>,
     /// Names of keys that somebody else reads.
     others: Vec<&'static str>,
 }
 
 /// Takes a key that is not in the table of keys; false if it does not know it either.
-type Other<'o, 't, T> = &'o dyn Fn(&mut Reader<'t>, &mut T, &str, &toml::Spanned<DeValue<'_>>) -> bool;
+pub(in crate::host) type Other<'o, 't, T> =
+    &'o dyn Fn(&mut Reader<'t>, &mut T, &str, &toml::Spanned<DeValue<'_>>) -> bool;
 
 impl<'t> Reader<'t> {
-    fn new(file: &'t str, text: &'t str, others: Vec<&'static str>) -> (Self, toml::Spanned<DeTable<'t>>) {
+    /// For a text of which somebody else reads the keys of these names.
+    pub(in crate::host) fn new(
+        file: &'t str,
+        text: &'t str,
+        others: Vec<&'static str>,
+    ) -> (Self, toml::Spanned<DeTable<'t>>) {
         let (table, syntax) = DeTable::parse_recoverable(text);
         let mut reader = Reader { file, text, errors: Vec::new(), others };
         for error in &syntax {
@@ -97,7 +104,7 @@ impl<'t> Reader<'t> {
     }
 
     /// Reads what is about rules and inspection.
-    fn site(&mut self, config: &mut Config, keys: &[Key<Config>], table: &DeTable<'_>) {
+    pub(in crate::host) fn site(&mut self, config: &mut Config, keys: &[Key<Config>], table: &DeTable<'_>) {
         self.table(config, keys, "", "", table, &|reader, config, name, value| match name {
             "routes" => reader.routes(config, value),
             "admin" => reader.admin(config, value),
@@ -115,19 +122,19 @@ impl<'t> Reader<'t> {
     }
 
     /// An error at a key of the file.
-    fn error_at(&mut self, table: &DeTable<'_>, key: &str, message: String) {
+    pub(in crate::host) fn error_at(&mut self, table: &DeTable<'_>, key: &str, message: String) {
         let span = table.get(key).map(|value| value.span()).unwrap_or_default();
         self.error(span, message);
     }
 
-    fn error(&mut self, span: Range<usize>, message: String) {
+    pub(in crate::host) fn error(&mut self, span: Range<usize>, message: String) {
         let before = self.text.as_bytes().get(..span.start).unwrap_or_default();
         let line = before.iter().filter(|&&byte| byte == b'\n').count() + 1;
         self.errors.push(ConfigError { file: self.file.to_owned(), line, message });
     }
 
     /// Reads one table. `prefix` is its dotted name within `keys`, `shown` the name of the whole for messages.
-    fn table<T>(
+    pub(in crate::host) fn table<T>(
         &mut self,
         target: &mut T,
         keys: &[Key<T>],

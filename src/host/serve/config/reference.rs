@@ -33,7 +33,7 @@ pub fn reference() -> String {
     text
 }
 
-fn heading(text: &mut String, title: String) {
+pub(in crate::host) fn heading(text: &mut String, title: String) {
     let _ = write!(text, "\n## {title}\n\n| key | type | default | meaning |\n|---|---|---|---|\n");
 }
 
@@ -65,7 +65,7 @@ pub(in crate::host) fn rows(text: &mut String, keys: impl IntoIterator<Item = Ro
     }
 }
 
-fn row(text: &mut String, key: &Row) {
+pub(in crate::host) fn row(text: &mut String, key: &Row) {
     let default = if key.default.is_empty() { "none".to_owned() } else { format!("`{}`", key.default) };
     let _ = writeln!(text, "| `{}` | {} | {default} | {} |", key.name, key.kind, key.help);
 }
