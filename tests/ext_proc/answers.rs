@@ -32,7 +32,7 @@ fn page() -> Request {
     response_head(&[(":status", "200"), ("content-type", "text/html")], false)
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn heads_are_judged_and_refusals_have_a_page() {
     let processor = Processor::start();
     let mut connection = Connection::open(processor.address).await;
@@ -66,7 +66,7 @@ async fn heads_are_judged_and_refusals_have_a_page() {
     assert_eq!(status(&stream.refusal().await), 503);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_client_is_whom_envoy_names_or_whom_a_trusted_proxy_does() {
     let processor = Processor::with(RULES, |config| {
         let trusted = parse("test.toml", "trusted_proxies = ['192.0.2.1']").expect("a configuration");
@@ -91,7 +91,7 @@ async fn the_client_is_whom_envoy_names_or_whom_a_trusted_proxy_does() {
     assert_eq!(processor.noted(Counter::Anonymous), 1);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_streamed_request_body_goes_on_in_the_place_of_its_last_piece() {
     let processor = Processor::start();
     let mut connection = Connection::open(processor.address).await;
@@ -123,7 +123,7 @@ async fn a_streamed_request_body_goes_on_in_the_place_of_its_last_piece() {
     assert_eq!(status(&stream.refusal().await), 400);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_buffered_body_is_one_message_and_stays_as_it_is() {
     let processor = Processor::start();
     let mut connection = Connection::open(processor.address).await;
@@ -158,7 +158,7 @@ async fn a_buffered_body_is_one_message_and_stays_as_it_is() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn in_full_duplex_nothing_goes_on_before_the_verdict() {
     let processor = Processor::start();
     let mut connection = Connection::open(processor.address).await;
@@ -199,7 +199,7 @@ async fn in_full_duplex_nothing_goes_on_before_the_verdict() {
     assert_eq!(status(&stream.refusal().await), 502);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_nobody_looks_at_is_asked_for_no_more() {
     let processor = Processor::start();
     let mut connection = Connection::open(processor.address).await;
@@ -237,7 +237,7 @@ async fn what_nobody_looks_at_is_asked_for_no_more() {
     processor.ended(Outcome::CutOff, 3);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn bodies_that_rules_want_and_envoy_does_not_send_are_noted() {
     let processor = Processor::start();
     let mut connection = Connection::open(processor.address).await;
@@ -250,7 +250,7 @@ async fn bodies_that_rules_want_and_envoy_does_not_send_are_noted() {
     processor.logged(&["passed without inspection: request-body-rest, response-body-rest"]);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_answer_that_did_not_wait_for_the_body_lets_no_more_of_it_pass() {
     let processor = Processor::start();
     let mut connection = Connection::open(processor.address).await;
@@ -265,7 +265,7 @@ async fn an_answer_that_did_not_wait_for_the_body_lets_no_more_of_it_pass() {
     assert_eq!(processor.noted(Counter::EarlyAnswers), 1);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_upgrade_is_inspected_and_what_comes_after_it_is_not() {
     let processor = Processor::start();
     let mut connection = Connection::open(processor.address).await;
@@ -326,7 +326,7 @@ async fn an_upgrade_is_inspected_and_what_comes_after_it_is_not() {
     assert_eq!(status(&stream.refusal().await), 403);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_only_observes_is_not_answered() {
     let processor = Processor::start();
     let mut connection = Connection::open(processor.address).await;

@@ -78,7 +78,7 @@ fn rules(folder: &TempDir, word: &str) {
     fs::write(folder.path().join("rules.conf"), text).expect("a file");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn rules_change_under_it_and_what_does_not_load_changes_nothing() {
     let folder = tempfile::tempdir().expect("a folder");
     rules(&folder, "first");

@@ -8,7 +8,7 @@ use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
 /// `SERVING`
 const SERVING: i32 = 1;
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_process_is_healthy_while_it_serves() {
     let processor = Processor::start();
     let mut connection = Connection::open(processor.address).await;
@@ -22,7 +22,7 @@ async fn the_process_is_healthy_while_it_serves() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_unix_socket_serves_as_well() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("envoy.sock");

@@ -10,7 +10,7 @@ use fusewall::host::ext_proc::messages::{BodySendMode, ProcessingRequest, Reques
 const WRONG: Option<u32> = Some(9);
 const STREAMED: (BodySendMode, BodySendMode) = (BodySendMode::Streamed, BodySendMode::Streamed);
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn parts_in_an_order_that_makes_no_sense_end_the_stream() {
     let processor = Processor::start();
     let mut connection = Connection::open(processor.address).await;
@@ -48,7 +48,7 @@ async fn parts_in_an_order_that_makes_no_sense_end_the_stream() {
     assert_eq!(status(&stream.refusal().await), 403);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_no_message_ends_the_stream() {
     let processor = Processor::with(RULES, |config| config.message_bytes = 10_000);
     let mut connection = Connection::open(processor.address).await;
@@ -78,7 +78,7 @@ async fn what_is_no_message_ends_the_stream() {
     assert_eq!(stream.ended().await, Some(12), "a method that there is not");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn streams_that_are_cut_are_counted_and_their_matches_logged() {
     let processor = Processor::with(RULES, |_| {});
     let mut connection = Connection::open(processor.address).await;
@@ -98,7 +98,7 @@ async fn streams_that_are_cut_are_counted_and_their_matches_logged() {
     assert_eq!(processor.counters.open(), 0);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn bodies_of_many_streams_take_no_more_memory_than_they_may() {
     let processor = Processor::with(RULES, |config| config.site.inspection.limits.held_bytes = 100_000);
     let mut connection = Connection::open(processor.address).await;
@@ -126,7 +126,7 @@ async fn bodies_of_many_streams_take_no_more_memory_than_they_may() {
     assert!(again.answer().await.is_some(), "the memory is given back");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_body_that_never_ends_is_not_waited_for() {
     let time = std::time::Duration::from_millis(50);
     let processor = Processor::with(RULES, |config| config.site.timeouts.body = time);
@@ -138,7 +138,7 @@ async fn a_body_that_never_ends_is_not_waited_for() {
     processor.ended(Outcome::Refused, 1);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn heads_that_two_servers_could_read_in_two_ways_are_refused() {
     let processor = Processor::start();
     let mut connection = Connection::open(processor.address).await;

@@ -49,6 +49,8 @@ impl Processor {
         let waf = Waf::builder().rules_text("test.conf", rules).build().expect("rules that load");
         let mut config = Config::default();
         config.site.listen = vec!["127.0.0.1:0".parse().expect("an address")];
+        // The clients of a test end with it: there is nobody to wait for.
+        config.site.timeouts.shutdown = Duration::from_millis(50);
         change(&mut config);
         let log = Arc::new(Mutex::new(Vec::new()));
         let lines = Arc::clone(&log);
