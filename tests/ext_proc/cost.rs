@@ -89,7 +89,7 @@ fn alone(waf: &Waf) -> f64 {
         headers: vec![field("host", "www.example"), field("user-agent", "suite/1"), field("cookie", "a=1; b=2")],
     };
     let address: SocketAddr = "127.0.0.1:80".parse().expect("an address");
-    let mut one = || {
+    let one = || {
         let mut exchange = Exchange::new(waf, Ends { client: address, server: address }, BodyPolicy::default());
         let run = |exchange: &mut Exchange| while exchange.step(100_000) == Turn::Pending {};
         exchange.begin(&head);
@@ -105,7 +105,7 @@ fn alone(waf: &Waf) -> f64 {
         exchange.finish();
         run(&mut exchange);
     };
-    let mut times: Vec<f64> = (0..REQUESTS).map(|_| micros(&mut one)).collect();
+    let mut times: Vec<f64> = (0..REQUESTS).map(|_| micros(one)).collect();
     times.sort_by(f64::total_cmp);
     times[times.len() / 2]
 }

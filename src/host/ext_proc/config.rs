@@ -1,4 +1,4 @@
-//! The configuration of `fusewall ext-proc`: what a reverse proxy is told about rules and inspection, and the keys of its own ([`OWN`]).
+//! The configuration of `fusewall ext-proc`: what a reverse proxy is told about rules and inspection, and the keys of its own (`OWN`).
 
 use crate::host::serve::config::keys::{Key, key, shared};
 use crate::host::serve::config::reference::rows;
