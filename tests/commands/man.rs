@@ -32,7 +32,8 @@ fn every_command_has_a_page_with_its_options_and_examples() {
         let page = read(&format!("fusewall-{command}.1"));
         assert!(page.contains(&format!(".TH fusewall-{command} 1 ")), "{page}");
         assert!(page.contains("Examples:") && page.contains(".SH OPTIONS"), "{page}");
-        assert!(whole.contains(&format!("fusewall\\-{command}(1)")), "{command} is not in {whole}");
+        let named = format!("fusewall\\-{}(1)", command.replace('-', "\\-"));
+        assert!(whole.contains(&named), "{command} is not in {whole}");
         assert_eq!(text(&["man", command]), page);
     }
     assert!(read("fusewall-check.1").contains("\\-\\-max\\-fuel"));
