@@ -31,7 +31,7 @@ pub fn cases() -> Vec<Case> {
             [Send(get("/leak-late")), Step::Silence, Open, Get(Status(403))],
         )
         .without(Ability::ResponseBodies, [Send(get("/leak-late")), Open, Get(Answer::Unseen)])
-        .without(Ability::HeldResponses, [Send(get("/leak-late")), Get(Answer::Head), Open, Get(Answer::Cut)]),
+        .without(Ability::HeldResponses, [Send(get("/leak-late")), Get(Answer::Head), Open, Get(Answer::CutLate)]),
         leaks("a response is refused for its coded body", "/leak-coded"),
         case("a body of a media type that is not read passes", [Send(get("/leak-unread")), Get(Answer::Unseen)]),
         bodiless("HEAD is answered without a body", request("HEAD", "/page"), Answer::NoBody(200, "content-type")),
