@@ -87,7 +87,7 @@ pub(super) fn put(disk: &dyn Disk, name: &str, bytes: &[u8]) -> io::Result<()> {
 #[derive(Debug)]
 pub struct SystemDisk {
     folder: PathBuf,
-    _lock: File,
+    lock: File,
 }
 
 impl SystemDisk {
@@ -100,12 +100,19 @@ impl SystemDisk {
         is_private(folder).map_err(|problem| io::Error::new(io::ErrorKind::PermissionDenied, problem))?;
         let lock = OpenOptions::new().create(true).truncate(false).write(true).open(folder.join(LOCK))?;
         match lock.try_lock() {
-            Ok(()) => Ok(SystemDisk { folder: folder.to_path_buf(), _lock: lock }),
+            Ok(()) => Ok(SystemDisk { folder: folder.to_path_buf(), lock }),
             Err(TryLockError::WouldBlock) => {
                 Err(io::Error::new(io::ErrorKind::ResourceBusy, "another process uses the folder"))
             }
             Err(TryLockError::Error(problem)) => Err(problem),
         }
+    }
+}
+
+impl Drop for SystemDisk {
+    /// Closing the file would not do: a program that this process is just starting has it open, too, until it is another program.
+    fn drop(&mut self) {
+        let _ = self.lock.unlock();
     }
 }
 
