@@ -142,7 +142,7 @@ impl Figures {
 
 #[test]
 fn tenants_with_the_same_rules_take_little_more_than_one() {
-    Figures::measure("built-in rules", &RuleSource::Builtin, 200, 3).hold(2048);
+    Figures::measure("built-in rules", &RuleSource::Builtin, 200, 3).hold(1792);
 }
 
 /// Breakers and places for clients come with the requests that need them.

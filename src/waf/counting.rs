@@ -4,6 +4,7 @@ use super::Waf;
 use crate::engine::{Decided, Exhaustion, Interruption, InterruptionAction, Reason};
 use crate::governor::Durations;
 use crate::meter::Scope;
+use once_cell::race::OnceBox;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Exchanges that have ended, by what became of them; each is counted once.
@@ -44,7 +45,10 @@ pub struct Exceeded {
 const SCOPES: [Scope; 3] = [Scope::Request, Scope::Rule, Scope::Memory];
 const POLICIES: [Decided; 5] = [Decided::Block, Decided::Allow, Decided::Match, Decided::Skip, Decided::Score];
 
-/// The counters behind [`Counts`] and [`Exceeded`].
+/// A row for each of [`SCOPES`], in it a counter for each of [`POLICIES`].
+type ByScope = [[AtomicU64; POLICIES.len()]; SCOPES.len()];
+
+/// The counters behind [`Counts`] and [`Exceeded`]. Those that most tenants never need are made by the first exchange that does.
 #[derive(Debug, Default)]
 pub(super) struct Counting {
     passed: AtomicU64,
@@ -53,20 +57,20 @@ pub(super) struct Counting {
     redirected: AtomicU64,
     exhausted: AtomicU64,
     failed: AtomicU64,
-    exceeded: [[AtomicU64; POLICIES.len()]; SCOPES.len()],
-    durations: Durations,
+    exceeded: OnceBox<ByScope>,
+    durations: OnceBox<Durations>,
 }
 
 impl Counting {
     /// An exchange is over. `nanos`: what its evaluation took, as far as the host has told.
     pub(super) fn count(&self, ended: Option<&Interruption>, exhausted: Option<Exhaustion>, nanos: u64) {
         if nanos > 0 {
-            self.durations.observe(nanos);
+            self.durations().observe(nanos);
         }
         if let Some(exhausted) = exhausted {
             let scope = SCOPES.iter().position(|scope| *scope == exhausted.scope);
             let policy = POLICIES.iter().position(|policy| *policy == exhausted.policy);
-            let row = scope.and_then(|scope| self.exceeded.get(scope));
+            let row = scope.and_then(|scope| self.exceeded.get_or_init(Box::default).get(scope));
             if let Some(count) = row.zip(policy).and_then(|(row, policy)| row.get(policy)) {
                 count.fetch_add(1, Ordering::Relaxed);
             }
@@ -81,6 +85,10 @@ impl Counting {
         };
         counter.fetch_add(1, Ordering::Relaxed);
     }
+
+    fn durations(&self) -> &Durations {
+        self.durations.get_or_init(Box::default)
+    }
 }
 
 impl Waf {
@@ -94,7 +102,8 @@ impl Waf {
 
     /// How many exchanges have spent which budget, and what was decided then: every pair, also those that never were.
     pub fn budgets_exceeded(&self) -> impl Iterator<Item = Exceeded> {
-        SCOPES.iter().zip(&self.shared.counting.exceeded).flat_map(|(scope, row)| {
+        let exceeded = self.shared.counting.exceeded.get_or_init(Box::default);
+        SCOPES.iter().zip(exceeded).flat_map(|(scope, row)| {
             let count = |(policy, count): (&Decided, &AtomicU64)| Exceeded {
                 scope: *scope,
                 policy: *policy,
@@ -106,6 +115,6 @@ impl Waf {
 
     /// How long the evaluation of exchanges has taken, of those whose host tells ([`Transaction::took`](crate::Transaction::took)).
     pub fn durations(&self) -> &Durations {
-        &self.shared.counting.durations
+        self.shared.counting.durations()
     }
 }

@@ -21,6 +21,9 @@ pub enum Ability {
     /// A response is held until the verdict on its body. Without: its head leaves at once, and it is broken off if its body is
     /// refused.
     HeldResponses,
+    /// Nothing of a response leaves before it is judged, but its head. Without: it is broken off when it is refused, and pieces that were
+    /// under way may have arrived. Who lacks this lacks `HeldResponses`, too.
+    JudgedPieces,
     /// The connection stays open after a refusal. Without: it is closed after the answer.
     KeepAliveAfterRefusal,
     /// Clients may speak HTTP/1.0. Without: they get an error.
@@ -28,7 +31,7 @@ pub enum Ability {
 }
 
 impl Ability {
-    pub const ALL: [Ability; 10] = [
+    pub const ALL: [Ability; 11] = [
         Ability::EarlyVerdict,
         Ability::LateContinue,
         Ability::LongRequestBodies,
@@ -37,6 +40,7 @@ impl Ability {
         Ability::Drop,
         Ability::ResponseBodies,
         Ability::HeldResponses,
+        Ability::JudgedPieces,
         Ability::KeepAliveAfterRefusal,
         Ability::Http10,
     ];

@@ -193,8 +193,7 @@ impl Play<'_> {
         let shown = find(&reply.body, LEAK.as_bytes()).is_some() || reply.head.contains(LEAK);
         match answer {
             _ if !right => Err(format!("got {}", reply.excerpt())),
-            // Who cannot hold a response breaks it off: what was under way may have arrived.
-            Answer::CutLate | Answer::Withheld => Ok(()),
+            Answer::CutLate => Ok(()),
             Answer::Unseen
                 if find(&reply.body, LEAK.as_bytes()).is_some() || reply.header("content-encoding").is_some() =>
             {

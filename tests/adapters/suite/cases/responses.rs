@@ -7,6 +7,7 @@ use super::*;
 fn leaks(name: &'static str, path: &str) -> Case {
     case(name, [Send(get(path)), Get(Status(403))])
         .without(Ability::ResponseBodies, [Send(get(path)), Get(Answer::Unseen)])
+        .without(Ability::JudgedPieces, [Send(get(path)), Get(Answer::CutLate)])
         .without(Ability::HeldResponses, [Send(get(path)), Get(Answer::Withheld)])
 }
 
@@ -31,7 +32,8 @@ pub fn cases() -> Vec<Case> {
             [Send(get("/leak-late")), Step::Silence, Open, Get(Status(403))],
         )
         .without(Ability::ResponseBodies, [Send(get("/leak-late")), Open, Get(Answer::Unseen)])
-        .without(Ability::HeldResponses, [Send(get("/leak-late")), Get(Answer::Head), Open, Get(Answer::CutLate)]),
+        .without(Ability::JudgedPieces, [Send(get("/leak-late")), Get(Answer::Head), Open, Get(Answer::CutLate)])
+        .without(Ability::HeldResponses, [Send(get("/leak-late")), Get(Answer::Head), Open, Get(Answer::Cut)]),
         leaks("a response is refused for its coded body", "/leak-coded"),
         case("a body of a media type that is not read passes", [Send(get("/leak-unread")), Get(Answer::Unseen)]),
         bodiless("HEAD is answered without a body", request("HEAD", "/page"), Answer::NoBody(200, "content-type")),

@@ -34,9 +34,9 @@ server {
 }
 ";
 
-/// The module reads a body before the request goes on, and lets the head of a response go before its body is judged; nginx has no
-/// word for closing a connection without an answer.
-const LACKS: [Ability; 3] = [Ability::StreamedRequests, Ability::Drop, Ability::HeldResponses];
+/// The module reads a body before the request goes on, and lets the head of a response go before its body is judged, and pieces of it;
+/// nginx has no word for closing a connection without an answer.
+const LACKS: [Ability; 4] = [Ability::StreamedRequests, Ability::Drop, Ability::HeldResponses, Ability::JudgedPieces];
 
 #[test]
 fn nginx_passes() {
