@@ -1,4 +1,4 @@
-//! Nanoseconds of one fuel for every kind of step, on ordinary input and on the worst that is found. The nominal rate is 1.5: what is
+//! Nanoseconds of one fuel for every kind of step, on ordinary input and on the worst that is found. The nominal rate is 2: what is
 //! above costs more than it is charged for, what is far below is dearer in fuel than in time.
 //!
 //! `cargo bench --all-features --bench price` prints the table, and fails if a step takes more than twice the nominal rate; a name

@@ -17,7 +17,9 @@ const LOOKS: usize = 3;
 /// Inputs that are measured as rows are, the dearest first, before one of them becomes the row.
 const FINALISTS: usize = 4;
 /// How often a row that is too dear is measured again: other work on the machine makes it so, too.
-const RETRIES: usize = 8;
+const RETRIES: u32 = 20;
+/// Before the first of them; longer and longer before the others.
+const PAUSE: Duration = Duration::from_millis(200);
 
 /// The table.
 pub struct Table {
@@ -59,11 +61,12 @@ impl Table {
             return;
         }
         let (mut rate, mut judged) = self.sample(&mut work);
-        for _ in 0..RETRIES {
+        for tried in 1..=RETRIES {
             if judged <= self.most() {
                 break;
             }
-            std::thread::sleep(Duration::from_millis(200));
+            // Whoever else is on the machine may take some seconds.
+            std::thread::sleep((PAUSE * tried).min(10 * PAUSE));
             let again = self.sample(&mut work);
             (rate, judged) = (rate.min(again.0), judged.min(again.1));
         }
