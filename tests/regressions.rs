@@ -1,76 +1,45 @@
 //! What the fuzz targets start from, and what they have found once (`fuzz/seeds`, `fuzz/regressions`), tried without a fuzzer, and some
-//! bytes of chance besides. `PROPTEST_CASES` asks for more of these.
+//! bytes of chance besides. `PROPTEST_CASES` asks for more of these, `FUSEWALL_FUZZ_TARGETS` names the targets to try, with blanks in
+//! between; without it all are tried.
+//!
+//! What each target is there for show the bugs of `fuzz/bugs`, which `fuzz/bugs/show` puts into the code one by one.
 
 #[path = "../fuzz/src/lib.rs"]
 #[allow(dead_code)]
 mod fuzz;
+mod replay;
 
 use fusewall::transform::Transformation;
-use proptest::collection::vec;
-use proptest::test_runner::{Config, TestError, TestRunner};
-use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::fs;
-use std::panic::{catch_unwind, resume_unwind};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::process::Command;
 
 fn package() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz")
 }
 
-/// The files of a folder in order; none if there is no folder.
-fn files(folder: &Path) -> Vec<PathBuf> {
-    let mut files: Vec<_> = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
-    files.sort();
-    files
-}
-
 /// Names of what is in a folder, without what stands behind a dot.
 fn names(folder: &str) -> BTreeSet<String> {
     let stem = |path: &PathBuf| path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
-    files(&package().join(folder)).iter().filter_map(stem).collect()
+    replay::files(&package().join(folder)).iter().filter_map(stem).collect()
+}
+
+/// The targets that somebody asks for.
+fn targets() -> Vec<fuzz::Target> {
+    let Ok(asked) = std::env::var("FUSEWALL_FUZZ_TARGETS") else { return fuzz::TARGETS.to_vec() };
+    let known = |name| *fuzz::TARGETS.iter().find(|(target, _)| *target == name).expect("the name of a target");
+    asked.split_whitespace().map(known).collect()
 }
 
 #[test]
 fn what_was_found_once_is_not_found_again() {
-    for (target, tried) in fuzz::TARGETS {
-        for folder in ["seeds", "regressions"] {
-            for file in files(&package().join(folder).join(target)) {
-                let input = fs::read(&file).expect("an input");
-                if catch_unwind(|| tried(&input)).is_err() {
-                    panic!("{target} fails with {}", file.display());
-                }
-            }
-        }
-    }
+    targets().into_iter().for_each(|target| _ = replay::kept(&package(), target));
 }
 
-/// What a target may take with bytes of chance: those that build rules for each of them try a few only.
-const A_WHILE: Duration = Duration::from_millis(150);
-
-/// Tries targets with bytes of chance: as many as somebody asks for, or 200 of each if that does not take too long.
+/// Tries targets with bytes of chance.
 fn try_any_bytes(which: impl Fn(&str) -> bool) {
-    let asked = std::env::var("PROPTEST_CASES").ok().map(|cases| cases.parse().expect("a number of cases"));
-    let config = Config { cases: asked.unwrap_or(200), failure_persistence: None, ..Config::default() };
-    for (target, tried) in fuzz::TARGETS.iter().filter(|(target, _)| which(target)) {
-        let (start, failed) = (Instant::now(), Cell::new(false));
-        let tries = TestRunner::new(config.clone()).run(&vec(0u8.., 0..200), |input| {
-            // What fails is made smaller, however long that takes.
-            if asked.is_some() || failed.get() || start.elapsed() < A_WHILE {
-                catch_unwind(|| tried(&input)).unwrap_or_else(|panic| {
-                    failed.set(true);
-                    resume_unwind(panic)
-                });
-            }
-            Ok(())
-        });
-        match tries {
-            Ok(()) => {}
-            Err(TestError::Fail(why, input)) => panic!("{target} fails with b\"{}\": {why}", input.escape_ascii()),
-            Err(stopped) => panic!("{target}: {stopped}"),
-        }
-    }
+    targets().into_iter().filter(|(target, _)| which(target)).for_each(replay::any_bytes);
 }
 
 #[test]
@@ -102,5 +71,45 @@ fn every_target_has_seeds_and_a_program() {
             manifest.contains(&format!("path = \"fuzz_targets/{target}.rs\"")),
             "{target} is not in fuzz/Cargo.toml"
         );
+    }
+}
+
+/// The bugs that show what targets catch.
+fn bugs() -> impl Iterator<Item = PathBuf> {
+    replay::files(&package().join("bugs"))
+        .into_iter()
+        .filter(|file| file.extension().is_some_and(|kind| kind == "patch"))
+}
+
+/// Targets for which there is no bug yet.
+const WITHOUT_BUG: &[&str] = &["bundle"];
+
+#[test]
+fn every_target_has_a_bug_that_it_catches() {
+    let targets = names("fuzz_targets");
+    let mut shown: BTreeSet<_> = WITHOUT_BUG.iter().map(|target| target.to_string()).collect();
+    let readme = fs::read_to_string(package().join("README.md")).expect("a description");
+    for patch in bugs() {
+        let (name, bug) = (patch.file_stem().unwrap().to_string_lossy(), fs::read_to_string(&patch).expect("a patch"));
+        let named = bug.lines().next().and_then(|line| line.strip_prefix("# target: ")).unwrap_or_default();
+        assert!(!named.is_empty(), "{name} names no target");
+        assert!(readme.contains(&format!("`{name}`")), "{name} is not in fuzz/README.md");
+        shown.extend(named.split_whitespace().map(str::to_owned));
+    }
+    assert_eq!(shown, targets, "fuzz/bugs and fuzz/fuzz_targets");
+}
+
+#[test]
+fn every_bug_still_fits_the_code() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let git = |arguments: &[&str]| Command::new("git").current_dir(root).args(arguments).output();
+    let here = git(&["rev-parse", "--show-prefix"]).ok().filter(|answer| answer.status.success());
+    if here.is_none_or(|answer| !answer.stdout.trim_ascii().is_empty()) {
+        eprintln!("left out: this is not the root of a git repository");
+        return;
+    }
+    for patch in bugs() {
+        let answer = git(&["apply", "--check", &patch.to_string_lossy()]).expect("git runs");
+        assert!(answer.status.success(), "{}: {}", patch.display(), String::from_utf8_lossy(&answer.stderr));
     }
 }

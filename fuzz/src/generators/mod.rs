@@ -3,6 +3,7 @@
 //! Bodies are made together with what is to be found in them.
 
 mod graphql;
+mod letters;
 mod multipart;
 mod pattern;
 mod request;
@@ -10,6 +11,7 @@ mod rules;
 mod tokens;
 
 pub use graphql::graphql;
+pub use letters::{found, lettered};
 pub use multipart::multipart;
 pub use pattern::pattern;
 pub use request::spelled;

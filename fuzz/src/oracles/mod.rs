@@ -1,5 +1,6 @@
 //! What must hold, a file for each thing that is tried. An oracle panics when it does not hold, and takes any bytes.
 
+mod blocks;
 mod built;
 mod bundle;
 mod fuel;

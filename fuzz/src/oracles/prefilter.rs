@@ -1,21 +1,18 @@
 //! Screening a value before matching never loses a match.
 
-use super::super::generators::halves;
+use super::super::generators::{found, halves, lettered};
 use super::super::oracle::exchange::Exchange;
 use fusewall::Waf;
 use fusewall::engine::FixedEnv;
 use fusewall::plan::Options;
 
-/// The letters of generated patterns: what patterns are made of, and few enough to make sense together.
-const LETTERS: &[&str] = &[
-    "a", "b", "ab", "union", "Sel", "(", "(?:", "(?i:", ")", "|", "*", "+", "?", "{2}", "{1,3}", "[ab]", "[^a]",
-    "[0-9]", ".", "^", "$", r"\b", r"\s", r"\d", r"\W", r"\x00", "-", "x", "\u{e4}", "(?i)", "*?", "+?",
-];
+/// Letters of a pattern.
+const LONGEST: usize = 40;
 
 /// The engine with and without screens finds the same, group for group.
 pub fn prefilter(data: &[u8]) {
     let (pattern, value) = halves(data);
-    let text: String = pattern.iter().take(40).map(|&byte| LETTERS[usize::from(byte) % LETTERS.len()]).collect();
+    let (text, value) = (lettered(&pattern[..pattern.len().min(LONGEST)]), found(value));
     let rules = format!(
         "SecRuleEngine On\nSecRequestBodyAccess On\nSecRule REQUEST_BODY \"@rx {text}\" \
          \"id:1,phase:2,pass,capture,setvar:tx.a=%{{tx.0}},setvar:tx.b=%{{tx.1}}\"\n\
@@ -25,7 +22,7 @@ pub fn prefilter(data: &[u8]) {
         let builder = Waf::builder().env(FixedEnv::default()).planner(Options { prefilter, ..Options::default() });
         builder.rules_text("rules.conf", &rules).build().ok()
     };
-    // Most random patterns are none.
+    // Some are too large.
     let (Some(on), Some(off)) = (build(true), build(false)) else { return };
     let exchange = Exchange::post("/", "application/x-www-form-urlencoded", value);
     let [on, off] = [on, off].map(|waf| exchange.evaluate(&waf));

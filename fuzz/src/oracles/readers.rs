@@ -1,6 +1,7 @@
 //! Bodies: how one arrives makes no difference, reading it costs no more than its price, and what is read is what a second reader
 //! reads.
 
+use super::blocks;
 use super::second::{self, Pair};
 use fusewall::http::body::price;
 use fusewall::http::{BodyParser, Fields, Kind, ParseLimits, Processor, Progress, Report};
@@ -25,7 +26,7 @@ impl Read {
     }
 
     /// A limit ended the reading: what a reader without limits makes of the body is something else.
-    fn is_cut(&self) -> bool {
+    pub(super) fn is_cut(&self) -> bool {
         let report = &self.report;
         report.arguments_exceeded
             || report.json_depth_exceeded
@@ -42,7 +43,7 @@ pub(super) fn named(fields: &Fields) -> Vec<Field> {
 }
 
 /// Reads a body that comes in pieces of so many bytes.
-fn read(processor: Processor, content_type: &[u8], body: &[u8], piece: usize) -> Read {
+pub(super) fn read(processor: Processor, content_type: &[u8], body: &[u8], piece: usize) -> Read {
     let (mut fields, mut report, mut meter) = (Fields::with_limit(64 << 20), Report::default(), Meter::unlimited());
     let mut parser = BodyParser::new(processor, content_type, &ParseLimits::default());
     let mut end: usize = 0;
@@ -57,11 +58,12 @@ fn read(processor: Processor, content_type: &[u8], body: &[u8], piece: usize) ->
     }
 }
 
-/// Reads a body at once and in pieces of so many bytes.
+/// Reads a body at once, in pieces of so many bytes, and with a block that ends where the first of them does.
 pub(super) fn arrives(processor: Processor, content_type: &[u8], body: &[u8], piece: usize) -> Read {
     let whole = read(processor, content_type, body, usize::MAX);
     assert!(whole.fuel <= price(processor).of(body.len()), "{} fuel for {} bytes", whole.fuel, body.len());
     assert_eq!(whole, read(processor, content_type, body, piece));
+    blocks::end_anywhere(processor, content_type, body, piece, &whole);
     whole
 }
 
