@@ -4,7 +4,8 @@
 //! The server is this program, started again on the first core; load comes from the second. Ignored by default: it takes eleven
 //! minutes and wants both cores for itself. `.ci/full` runs it, and so does
 //! `cargo test --release --all-features --test swap_load -- --ignored --nocapture`. `FUSEWALL_SWAP_PAIRS` says how many pairs of
-//! half a minute each (default 10), `FUSEWALL_SWAP_RATE` how many requests a second (default 5,000).
+//! half a minute each (default 10), `FUSEWALL_SWAP_RATE` how many requests a second (default 5,000). A machine that is too slow for
+//! them gets as many as keep its cores busy in part: with more than it can answer the time of an answer says nothing.
 
 mod load;
 mod traffic;
@@ -29,6 +30,8 @@ const BETWEEN: Duration = Duration::from_millis(200);
 const RELOAD: Duration = Duration::from_secs(10);
 /// Each half of a pair.
 const HALF: Duration = Duration::from_secs(30);
+/// How busy the rate of requests may keep a core.
+const BUSY: f64 = 0.6;
 /// How much longer answers may take beside the swaps, 99 of 100.
 const SLOWER: f64 = 1.2;
 /// How much the memory may grow from the first pair to the last.
@@ -153,6 +156,16 @@ impl Running {
         writeln!(self.input, "{}", if on { "swap" } else { "rest" }).expect("it listens");
     }
 
+    /// CPU time of the server and of the load, seconds.
+    fn cpu_seconds(&self) -> [f64; 2] {
+        [self.child.id(), std::process::id()].map(|process| {
+            let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).expect("it lives");
+            // Behind the name: the 12th and the 13th field are time in user and in kernel mode, a hundredth of a second each (proc(5)).
+            let fields = stat.rsplit(") ").next().unwrap_or_default().split(' ').skip(11).take(2);
+            fields.filter_map(|ticks| ticks.parse::<f64>().ok()).sum::<f64>() / 100.0
+        })
+    }
+
     fn resident_kilobytes(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("it lives");
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("its memory");
@@ -197,8 +210,19 @@ fn no_request_notices_that_rulesets_are_swapped() {
     assert!(pinned.is_ok_and(|status| status.success()), "the load has no core of its own");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let request = |number: u32| get([81, (number >> 8) as u8, number as u8, 7], target(number).0);
-    let per_second = number("FUSEWALL_SWAP_RATE", 5000.0);
-    let load = Load { address: server.address, request: Arc::new(request), per_second };
+    let mut load = Load { address: server.address, request: Arc::new(request), per_second: 500.0 };
+    runtime.block_on(load.clone().run(Duration::from_secs(1)));
+    let before = server.cpu_seconds();
+    let answered = runtime.block_on(load.clone().run(Duration::from_secs(4))).len();
+    let after = server.cpu_seconds();
+    let [of_server, of_load] = [0, 1].map(|side| (after[side] - before[side]) / answered as f64);
+    let per_second = number("FUSEWALL_SWAP_RATE", 5000.0).min(BUSY / of_server.max(of_load));
+    load.per_second = per_second;
+    say(&format!(
+        "a request takes the server {:.0} us, the load {:.0} us: {per_second:.0} a second",
+        of_server * 1e6,
+        of_load * 1e6
+    ));
     // The same requests in both halves: what is first in one half is first in the other.
     let half = |server: &mut Running, on: bool| {
         server.swap(on);

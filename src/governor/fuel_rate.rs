@@ -65,17 +65,17 @@ mod tests {
         let nominal = 1000.0 / FUEL_PER_MICROSECOND as f64;
         assert!((rate.nanos_per_fuel() - nominal).abs() < 0.001);
         for _ in 0..2000 {
-            rate.correct(50_000, 100_000, 16);
+            rate.correct(50_000, 150_000, 16);
         }
-        assert!((rate.nanos_per_fuel() - 2.0).abs() < 0.02, "{}", rate.nanos_per_fuel());
-        assert!(rate.nanos(1_000_000).abs_diff(2_000_000) < 20_000);
+        assert!((rate.nanos_per_fuel() - 3.0).abs() < 0.02, "{}", rate.nanos_per_fuel());
+        assert!(rate.nanos(1_000_000).abs_diff(3_000_000) < 20_000);
     }
 
     #[test]
     fn dear_requests_count_by_their_fuel() {
         let (few, many) = (FuelRate::nominal(), FuelRate::nominal());
-        few.correct(10_000, 20_000, 1);
-        many.correct(4_000_000, 8_000_000, 1);
+        few.correct(10_000, 30_000, 1);
+        many.correct(4_000_000, 12_000_000, 1);
         assert!(many.nanos_per_fuel() - few.nanos_per_fuel() > 0.05);
     }
 

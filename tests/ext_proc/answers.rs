@@ -266,6 +266,32 @@ async fn an_answer_that_did_not_wait_for_the_body_lets_no_more_of_it_pass() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn errors_that_envoy_answers_itself_go_on() {
+    let processor = Processor::start();
+    let mut connection = Connection::open(processor.address).await;
+    for mode in [Buffered, Streamed, FullDuplexStreamed] {
+        let error = response_head(&[(":status", "400"), ("content-type", "text/plain")], false);
+        let mut stream = begun(&mut connection, error, mode, mode).await;
+        assert!(matches!(stream.response().await, Response::ResponseHeaders(_)));
+        stream.send(Request::ResponseBody(body("Bad Request", true)));
+        match mode {
+            FullDuplexStreamed => assert_eq!(streamed(stream.response().await).body, "Bad Request"),
+            _ => assert_eq!(mutation(stream.response().await), None),
+        }
+        stream.close();
+        assert_eq!(stream.ended().await, Some(0));
+    }
+    assert_eq!(processor.noted(Counter::AnswersOfEnvoy), 3);
+    processor.ended(Outcome::Passed, 3);
+    // Anything else has been at an upstream, and nobody has seen what it answers.
+    for status in ["200", "302"] {
+        let mut stream = begun(&mut connection, response_head(&[(":status", status)], true), Streamed, Streamed).await;
+        assert!(stream.ended().await.is_some_and(|ended| ended != 0), "{status}");
+    }
+    processor.logged(&["request_header_mode"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_upgrade_is_inspected_and_what_comes_after_it_is_not() {
     let processor = Processor::start();
     let mut connection = Connection::open(processor.address).await;

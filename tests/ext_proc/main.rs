@@ -6,6 +6,7 @@ mod command;
 #[cfg(target_os = "linux")]
 mod cost;
 mod envoy;
+mod governor;
 mod grpc;
 mod health;
 mod hostile;

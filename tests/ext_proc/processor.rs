@@ -46,7 +46,11 @@ impl Processor {
 
     /// With these rules; `change` sets what the test is about.
     pub fn with(rules: &str, change: impl FnOnce(&mut Config)) -> Processor {
-        let waf = Waf::builder().rules_text("test.conf", rules).build().expect("rules that load");
+        Processor::of(Waf::builder().rules_text("test.conf", rules).build().expect("rules that load"), change)
+    }
+
+    /// With this one.
+    pub fn of(waf: Waf, change: impl FnOnce(&mut Config)) -> Processor {
         let mut config = Config::default();
         config.site.listen = vec!["127.0.0.1:0".parse().expect("an address")];
         // The clients of a test end with it: there is nobody to wait for.

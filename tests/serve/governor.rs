@@ -3,9 +3,12 @@
 use super::site::{Site, Upstream};
 use fusewall::Waf;
 use fusewall::governor::{Governor, GovernorConfig, ManualClock, Tenant};
+use fusewall::meter::FUEL_PER_MICROSECOND;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+/// A millisecond of CPU, in fuel.
+const MILLI: u64 = 1_000 * FUEL_PER_MICROSECOND;
 /// More than any burst and any debt.
 const ALL: u64 = 1_000_000_000_000;
 
@@ -65,10 +68,10 @@ async fn the_dear_client_gets_429_and_others_are_served() {
     for network in 1..10 {
         spend(&tenant, [192, 0, network, 1], 100_000);
     }
-    spend(&tenant, [127, 0, 0, 1], 40_000_000);
+    spend(&tenant, [127, 0, 0, 1], 60 * MILLI);
     clock.advance(250_000_000);
     // Most of the burst is spent, by nobody in particular.
-    tenant.account(None).settle(33_000_000);
+    tenant.account(None).settle(49 * MILLI);
     spend(&tenant, [192, 0, 1, 1], 100_000);
     let reply = site.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
     assert_eq!(reply.status, 429, "{reply:?}");

@@ -3,6 +3,7 @@
 mod agent;
 mod command;
 mod conformance;
+mod governor;
 mod haproxy;
 mod messages;
 mod peer;

@@ -7,6 +7,7 @@ use super::traffic;
 use crate::cli::requests::Prepared;
 use crate::governor::{Clock, Governor, GovernorConfig, Level, ManualClock, ShedReason, Tenant, Ticket};
 use crate::limits::Limits;
+use crate::meter::FUEL_PER_MICROSECOND;
 use crate::store::RuleSource;
 use crate::store::rollout::{Finding, Gate, Gates, Plan, Share, Stage, Step};
 use crate::waf::RolloutConfig;
@@ -137,7 +138,7 @@ struct Job {
 
 /// Fuel of so many nanoseconds, at the nominal rate.
 const fn fuel(nanos: u64) -> u64 {
-    nanos * 2 / 3
+    nanos * FUEL_PER_MICROSECOND / 1000
 }
 
 /// Five times what the share carries, of which a tenth is a tenant's within its part, on a clock that nobody disturbs.

@@ -50,17 +50,20 @@ pub enum Counter {
     UnsentResponseBodies,
     /// Responses that came before the end of their request's body, of which the rest is held back.
     EarlyAnswers,
+    /// Errors that Envoy has answered itself, to requests that it did not show.
+    AnswersOfEnvoy,
     /// Refusals that `observability_mode` kept from happening.
     Observed,
 }
 
 impl Counter {
     /// All of them.
-    pub const ALL: [Counter; 5] = [
+    pub const ALL: [Counter; 6] = [
         Counter::Anonymous,
         Counter::UnsentRequestBodies,
         Counter::UnsentResponseBodies,
         Counter::EarlyAnswers,
+        Counter::AnswersOfEnvoy,
         Counter::Observed,
     ];
 
@@ -71,6 +74,7 @@ impl Counter {
             Counter::UnsentRequestBodies => "request_body_not_sent",
             Counter::UnsentResponseBodies => "response_body_not_sent",
             Counter::EarlyAnswers => "early_answer",
+            Counter::AnswersOfEnvoy => "answer_of_envoy",
             Counter::Observed => "observed_refusal",
         }
     }

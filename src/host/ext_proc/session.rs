@@ -52,6 +52,8 @@ pub(super) struct Session {
     pub(super) response: Flow,
     /// The lengths that the heads declare for their bodies.
     pub(super) declared: [Option<u64>; 2],
+    /// Bytes of the response body that were shown to the engine and have gone on.
+    pub(super) watched: u64,
     /// Whether the request asks to leave HTTP, and how far it has come.
     pub(super) upgrade: Upgrade,
     /// The upstream's status, once it is known.
@@ -72,6 +74,7 @@ impl Session {
             request: Flow::Expected,
             response: Flow::Expected,
             declared: [None, None],
+            watched: 0,
             upgrade: Upgrade::Unasked,
             status: 0,
             observing: false,
@@ -84,9 +87,12 @@ impl Session {
         matches!(self.request, Flow::Held(_)) && !self.observing
     }
 
-    /// Whether everything was inspected that there was to inspect.
+    /// Whether everything was inspected that there was to inspect: nothing of a request that Envoy has answered without showing it.
     pub(super) fn complete(&self) -> bool {
-        self.incident.as_ref().is_some_and(|incident| incident.exchange.finished())
+        match &self.incident {
+            Some(incident) => incident.exchange.finished(),
+            None => matches!(self.request, Flow::Over),
+        }
     }
 
     /// Takes a message.
@@ -185,7 +191,7 @@ impl Session {
 
     async fn response_head(&mut self, message: HttpHeaders) -> Result<Answers, Trouble> {
         if matches!(self.request, Flow::Expected) {
-            return Err(Trouble::Protocol("A response comes before its request: set request_header_mode to SEND."));
+            return self.answer_of_envoy(message);
         }
         if !matches!(self.response, Flow::Expected) {
             return Err(Trouble::Protocol("A response has more than one head."));
@@ -243,6 +249,19 @@ impl Session {
                 Ok(if duplex(mode) { Answers::new() } else { vec![answer] })
             }
         }
+    }
+
+    /// A response without a request is Envoy's own: to what it could not read, or what a filter before this one has refused. Errors go
+    /// on, since nothing has reached an upstream; anything else is a request that should have come here.
+    fn answer_of_envoy(&mut self, message: HttpHeaders) -> Result<Answers, Trouble> {
+        let (status, _) = head::response(message.headers.unwrap_or_default());
+        if !status.is_some_and(|status| (400..600).contains(&status)) {
+            return Err(Trouble::Protocol("A response comes before its request: set request_header_mode to SEND."));
+        }
+        self.site.counters.add(Counter::AnswersOfEnvoy);
+        self.request = Flow::Over;
+        self.response = if message.end_of_stream { Flow::Over } else { Flow::Passing };
+        Ok(vec![answer::head(Side::Response)])
     }
 
     /// Whether Envoy would take another mode for this body: not if none comes, and not in full duplex.
