@@ -5,7 +5,8 @@
 //! What each target is there for show the bugs of `fuzz/bugs`, which `fuzz/bugs/show` puts into the code one by one.
 
 #[path = "../fuzz/src/lib.rs"]
-#[allow(dead_code)]
+// The targets of hosts are replayed where they are built: what they need the engine alone does not have.
+#[allow(dead_code, unexpected_cfgs)]
 mod fuzz;
 mod replay;
 
@@ -61,7 +62,8 @@ fn every_transformation_has_a_second_implementation() {
 
 #[test]
 fn every_target_has_seeds_and_a_program() {
-    let targets: BTreeSet<_> = fuzz::TARGETS.iter().map(|(name, _)| name.to_string()).collect();
+    let hosts = fuzz::OF_HOSTS.iter().map(|(name, _)| *name);
+    let targets: BTreeSet<_> = fuzz::TARGETS.iter().map(|(name, _)| *name).chain(hosts).map(str::to_owned).collect();
     assert_eq!(names("fuzz_targets"), targets, "fuzz/fuzz_targets and the list in fuzz/src/lib.rs");
     assert_eq!(names("seeds"), targets, "fuzz/seeds and the list in fuzz/src/lib.rs");
     assert!(names("regressions").is_subset(&targets), "fuzz/regressions has a folder of no target");
@@ -82,7 +84,7 @@ fn bugs() -> impl Iterator<Item = PathBuf> {
 }
 
 /// Targets for which there is no bug yet.
-const WITHOUT_BUG: &[&str] = &["bundle"];
+const WITHOUT_BUG: &[&str] = &["admin_api", "bundle", "spop"];
 
 #[test]
 fn every_target_has_a_bug_that_it_catches() {
@@ -112,4 +114,83 @@ fn every_bug_still_fits_the_code() {
         let answer = git(&["apply", "--check", &patch.to_string_lossy()]).expect("git runs");
         assert!(answer.status.success(), "{}: {}", patch.display(), String::from_utf8_lossy(&answer.stderr));
     }
+}
+
+/// Those of hosts are not in the list that is tried here.
+#[test]
+fn every_target_of_a_host_is_replayed_by_a_test_of_that_host() {
+    for (target, test) in fuzz::OF_HOSTS {
+        let text = fs::read_to_string(package().join("..").join(test)).expect("a test");
+        assert!(text.contains(&format!("(\"{target}\", ")), "{test} does not try {target}");
+    }
+}
+
+/// A dictionary has entries in quotes, with escapes of libFuzzer, and comments; a target has one dictionary at most.
+#[test]
+fn dictionaries_can_be_read_and_belong_to_targets() {
+    let folder = package().join("dictionaries");
+    let read = |name: &str| fs::read_to_string(folder.join(name)).expect("a file of the folder");
+    let of_targets = read("targets.txt");
+    let lines = of_targets.lines().filter(|line| !line.starts_with('#'));
+    let pairs: Vec<_> = lines.map(|line| line.split_once(' ').expect("a target and its dictionary")).collect();
+    let targets: BTreeSet<_> = pairs.iter().map(|(target, _)| *target).collect();
+    assert_eq!(targets.len(), pairs.len(), "a target stands twice");
+    for target in targets {
+        assert!(fuzz::TARGETS.iter().any(|(name, _)| *name == target), "there is no target {target}");
+    }
+    let used: BTreeSet<_> = pairs.iter().map(|(_, dictionary)| format!("{dictionary}.dict")).collect();
+    let kept: BTreeSet<_> = replay::files(&folder).iter().map(|path| path.file_name().map(Into::into)).collect();
+    let named = used.iter().map(String::as_str).chain(["targets.txt"]);
+    assert_eq!(kept, named.map(|name| Some(std::ffi::OsString::from(name))).collect());
+    for dictionary in used {
+        for line in read(&dictionary).lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
+            let entry = line.strip_prefix('"').and_then(|line| line.strip_suffix('"'));
+            assert!(entry.is_some_and(is_an_entry), "{dictionary}: {line}");
+        }
+    }
+}
+
+/// Whether that stands between quotes: printable, with `\\`, `\"` and `\xAB` for the rest.
+fn is_an_entry(text: &str) -> bool {
+    let mut rest = text.as_bytes();
+    while let Some((&byte, after)) = rest.split_first() {
+        rest = match (byte, after) {
+            (b'\\', [b'\\' | b'"', after @ ..]) => after,
+            (b'\\', [b'x', high, low, after @ ..]) if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => after,
+            (b'\\' | b'"', _) => return false,
+            (b' '..=b'~', after) => after,
+            _ => return false,
+        };
+    }
+    !text.is_empty()
+}
+
+/// The words of SecLang as `docs/rule-support.md` has them, which is made from the tables of the loader.
+#[test]
+fn the_dictionary_of_seclang_has_the_names_that_are_supported() {
+    let page = fs::read_to_string(package().join("../docs/rule-support.md")).expect("the page");
+    let mut text = "# Words of SecLang, for libFuzzer: those of docs/rule-support.md that are not refused. \
+                    FUSEWALL_BLESS=1 cargo test --test regressions dictionary\n"
+        .to_owned();
+    let mut before = "";
+    for line in page.lines() {
+        if let Some(title) = line.strip_prefix("## ") {
+            before = match title {
+                "Operators" => "@",
+                "Transformations" => "t:",
+                "Options of `ctl`" => "ctl:",
+                _ => "",
+            };
+            text.push_str(&format!("\n# {title}\n"));
+        } else if let Some((name, rest)) = line.strip_prefix("| `").and_then(|line| line.split_once("` | "))
+            && !rest.starts_with("refused ")
+        {
+            text.push_str(&format!("\"{before}{name}\"\n"));
+        }
+    }
+    let path = package().join("dictionaries/seclang.dict");
+    if std::env::var_os("FUSEWALL_BLESS").is_some() {
+        fs::write(&path, &text).expect("a writable file");
+    }
+    assert!(fs::read_to_string(&path).is_ok_and(|written| written == text), "run with FUSEWALL_BLESS=1");
 }

@@ -1,5 +1,5 @@
 //! What the fuzz targets share: each is one function from bytes to a verdict of its own. `generators` makes inputs of the bytes, `oracles`
-//! says what must hold of them.
+//! says what must hold of them; `hosts` are the targets of those who hold the engine.
 //!
 //! The naive interpreter and the generators of rulesets are those of the property tests, and `tests/regressions.rs` takes this file as
 //! one of its own: what the fuzzer has found once is tried wherever tests run.
@@ -8,6 +8,8 @@
 pub mod oracle;
 
 pub mod generators;
+#[cfg(feature = "hosts")]
+pub mod hosts;
 pub mod oracles;
 
 /// A target: its name, as in `fuzz_targets`, and what it does with bytes.
@@ -51,4 +53,11 @@ pub const TARGETS: &[Target] = &[
     ("urlencoded", oracles::urlencoded),
     ("whole_request", oracles::whole_request),
     ("xml", oracles::xml),
+];
+
+/// The targets of `hosts`, and the tests that replay them: their packages and features are not those of the engine.
+pub const OF_HOSTS: &[(&str, &str)] = &[
+    ("admin_api", "tests/fuzzed_hosts.rs"),
+    ("c_abi", "src/host/libmodsecurity/tests/fuzzed.rs"),
+    ("spop", "tests/fuzzed_hosts.rs"),
 ];

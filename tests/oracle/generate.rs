@@ -2,38 +2,8 @@
 //!
 //! Names and values come from few choices, so that rules and requests meet.
 
+pub use super::choices::Choices;
 use super::exchange::{Exchange, Response};
-
-/// Bytes that decide; when they are used up every choice is the first one.
-pub struct Choices<'a>(pub &'a [u8]);
-
-impl Choices<'_> {
-    fn byte(&mut self) -> u8 {
-        let Some((&first, rest)) = self.0.split_first() else { return 0 };
-        self.0 = rest;
-        first
-    }
-
-    /// A number below `count`.
-    pub fn below(&mut self, count: usize) -> usize {
-        usize::from(self.byte()) % count.clamp(1, 256)
-    }
-
-    /// True in one of `times` cases, and never when the bytes are used up.
-    pub fn one_in(&mut self, times: usize) -> bool {
-        self.below(times) == times - 1
-    }
-
-    fn one<T: Copy>(&mut self, list: &[T]) -> T {
-        list[self.below(list.len())]
-    }
-
-    /// Some of the list, joined.
-    fn several(&mut self, list: &[&str], most: usize, separator: &str) -> String {
-        let count = self.below(most + 1);
-        (0..count).map(|_| self.one(list)).collect::<Vec<_>>().join(separator)
-    }
-}
 
 const TARGETS: &[&str] = &[
     "ARGS",

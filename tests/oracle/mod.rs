@@ -23,6 +23,7 @@
 // Each test binary uses its own part of it.
 #![allow(dead_code)]
 
+pub mod choices;
 pub mod compare;
 pub mod exchange;
 mod expand;
