@@ -70,6 +70,20 @@ fn what_is_no_conversation_ends_with_the_status_that_says_why() {
     assert!(is_refused(&mut Peer::connect(agent.address)), "it serves on");
 }
 
+/// A socket that is closed over bytes nobody has read is reset, and its peer loses what it has not read yet.
+#[test]
+fn what_the_agent_says_at_last_arrives_though_the_peer_goes_on() {
+    let agent = Running::start(|_| {});
+    let mut peer = Peer::connect(agent.address);
+    peer.write(&hello(16_380, false));
+    for _ in 0..50 {
+        peer.try_write(&[0; 4096]);
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    assert_eq!(peer.disconnected(), 4);
+    agent.counts("fusewall_spoa_connections 0");
+}
+
 #[test]
 fn a_payload_may_come_in_pieces() {
     let agent = Running::start(|config| config.limits.message_bytes = 20_000);

@@ -25,6 +25,8 @@ const HELLO_BYTES: u32 = 4096;
 const LEAST_BYTES: u32 = 7;
 /// Bytes that are asked for at once: no frame takes memory before it is there.
 const PIECE: usize = 64 << 10;
+/// How long, and for how many bytes at most, a connection that the agent ends is still read from.
+const LINGER: (Duration, u64) = (Duration::from_secs(1), 1 << 20);
 /// Messages in one payload. HAProxy sends one for each `spoe-message` of an event.
 const MOST_MESSAGES: usize = 64;
 
@@ -89,6 +91,9 @@ pub(super) async fn serve(agent: Arc<Shared>, socket: TcpStream, mut down: watch
     drop(answers);
     // A writer that has failed has ended as well.
     let _ = writing.await;
+    if status.is_some() {
+        line.linger().await;
+    }
     agent.counters.ended.add(1);
 }
 
@@ -170,6 +175,14 @@ impl Line {
                 }
             }
         }
+    }
+
+    /// Takes what is still on its way, and forgets it. A socket that is closed over bytes nobody has read is reset, and then the peer
+    /// loses what it has not read itself: the last answers, and why the connection ends (RFC 9293, section 3.6.1).
+    async fn linger(&mut self) {
+        let (time, bytes) = LINGER;
+        let mut rest = (&mut self.io).take(bytes);
+        let _ = timeout(time, tokio::io::copy(&mut rest, &mut tokio::io::sink())).await;
     }
 
     /// The next frame, of at most so many bytes. It begins within `idle`; if not the connection ends with `late`.

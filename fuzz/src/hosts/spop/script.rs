@@ -131,9 +131,10 @@ fn notify(from: &mut Choices<'_>, number: u64, script: &mut Script) {
 
 /// A message, or a request and its response, and what becomes of them.
 fn message(from: &mut Choices<'_>) -> (Vec<Message>, Vec<Comes>) {
-    // An id that no other message of this process has: who waits is found by it.
+    // An id that no other message of this process has: who waits is found by it. All are of one length, so that
+    // a script is as long as the same one with other ids.
     static NEXT: AtomicUsize = AtomicUsize::new(0);
-    let id = format!("id-{}", NEXT.fetch_add(1, Ordering::Relaxed));
+    let id = format!("id-{:08}", NEXT.fetch_add(1, Ordering::Relaxed));
     let (query, comes) = from.one(QUERIES);
     let padding = b"x".repeat(from.one(&[0, 0, 0, 40, 3000, 20_000]));
     match from.below(9) {
