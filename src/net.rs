@@ -111,7 +111,7 @@ impl IpSet {
     /// What one look-up costs: the halvings of a binary search, each a possible cache miss.
     pub fn price(&self) -> Price {
         let halvings = u64::from(usize::BITS - self.len().leading_zeros());
-        Price::new(20 + 20 * halvings, 0)
+        Price::new(40 + 20 * halvings, 0)
     }
 }
 

@@ -12,7 +12,7 @@ use crate::rule::{BodyProcessor, Variable};
 /// Splitting and copying bytes.
 const COPY: Price = Price::new(32, 512);
 /// Making ready for a request, whatever it is: its tables, its scalars, its phases.
-const BEGIN: u64 = 1_000;
+const BEGIN: u64 = 1_500;
 /// Taking in a header.
 const HEADER: Price = Price::new(20, 128);
 

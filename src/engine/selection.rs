@@ -14,7 +14,7 @@ use crate::rule::Variable;
 use crate::scan::Plain;
 
 /// Comparing one member's name with a selector.
-const COMPARE: u64 = 2;
+const COMPARE: u64 = 3;
 /// Making a value that exists for this look only.
 const MAKE: Price = Price::new(16, 128);
 

@@ -12,7 +12,7 @@ use crate::meter::{Exhausted, Meter, Price};
 /// Fuel for one byte.
 pub(super) const PER_BYTE: u64 = 2;
 /// Fuel for one pair: the entry in the list of fields.
-const PER_PAIR: u64 = 12;
+const PER_PAIR: u64 = 14;
 /// Fuel for a `%` that begins no escape: it is put back on its own.
 const PER_BROKEN: u64 = 2;
 /// A pair takes two bytes or more, but for the last; one of the two may be a `%` that begins no escape, and more of them take less than

@@ -35,7 +35,7 @@ impl<'a> Out<'a> {
 }
 
 /// Fuel for one leaf; copying its name costs one fuel for each [`NAME_BYTES_PER_FUEL`] bytes more.
-pub(super) const PER_LEAF: u64 = 12;
+pub(super) const PER_LEAF: u64 = 14;
 pub(super) const NAME_BYTES_PER_FUEL: usize = 4;
 /// Names may have this many bytes for each byte read. Arrays of small numbers below a path of 30 bytes are what needs the most.
 pub const NAMES_PER_BYTE: usize = 16;

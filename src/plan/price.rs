@@ -7,7 +7,7 @@ use crate::meter::Price;
 use crate::ops;
 use crate::program::{Link, PatternId, Program, SetStep, Step, Test, Text, TextPart, TextTest};
 use crate::rule::RuleId;
-use crate::scan::Exact;
+use crate::scan::{Exact, Phrases};
 
 /// What one match record may cost: expansion of msg, logdata and tags, capped by the limits.
 const RECORD: u64 = 4_000;
@@ -79,7 +79,7 @@ fn shared_price(program: &Program) -> Price {
     });
     // The sieve of each phase looks at each value.
     let sieves = program.sieves.iter().fold(0, |sum, sieve| sum + 16 + 2 * sieve.nodes.len() as u64 + sieve.most());
-    nodes.plus(Price::new(2000 + sieves, 16 * 1024))
+    nodes.plus(Price::new(2500 + sieves, 16 * 1024))
 }
 
 fn link_price(program: &Program, link: &Link) -> Price {
@@ -104,7 +104,9 @@ pub(crate) fn test_price(program: &Program, test: &Test) -> Price {
         Test::Rx(id) => pattern(id),
         Test::RxGlobal(id) | Test::Verify(_, id) => every_match_price(program, *id),
         Test::RxExpanded { text, .. } => text_price(text).plus(Price::new(program.limits.fuel_rule, 0)),
-        Test::Pm(_) => crate::scan::Phrases::PRICE,
+        Test::Pm(id) => {
+            program.phrases.get(id.index()).map_or(Price::default(), |plan| Phrases::price_of(&plan.phrases.list))
+        }
         Test::Text(TextTest::Equal | TextTest::BeginsWith | TextTest::EndsWith, text) => {
             ops::text::COMPARE_PRICE.plus(text_price(text))
         }

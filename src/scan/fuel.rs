@@ -3,7 +3,7 @@
 /// Bytes that are charged together, at multiples of this offset. A check every 256 bytes costs nothing measurable.
 pub(super) const BLOCK: usize = 256;
 /// One call of a scanner, whatever the length.
-pub(super) const CALL: u64 = 24;
+pub(super) const CALL: u64 = 32;
 /// One byte through the known part of a lazy DFA.
 pub(super) const LAZY_BYTE: u64 = 2;
 /// One NFA node that a simulation looks at.
@@ -19,9 +19,9 @@ pub(super) const GRAM_HIT: u64 = 10;
 /// One word that shares the hash of a gram: it may be compared.
 pub(super) const GRAM_WORD: u64 = 4;
 /// One byte through a hybrid automaton that is not in its head alone.
-pub(super) const TAIL_STEP: u64 = 4;
+pub(super) const TAIL_STEP: u64 = 5;
 /// One state of its tail that is alive then, or that an exit of the head or a long list brings.
-pub(super) const TAIL_STATE: u64 = 3;
+pub(super) const TAIL_STATE: u64 = 4;
 /// One byte through an Aho-Corasick automaton, failure links included.
 pub(super) const LITERAL_BYTE: u64 = 6;
 /// One literal reported by an Aho-Corasick automaton.
@@ -41,6 +41,15 @@ pub(super) fn table_byte(table: usize) -> u64 {
         0..=0x8000 => 1,
         0x8001..=0x4_0000 => 2,
         _ => 3,
+    }
+}
+
+/// One byte through a trie of so many states, failure links included: as with [`table_byte`], a text by chance visits all of it, and
+/// waits for the cache that it fits in. A state takes 16 bytes, or a few less.
+pub(super) fn trie_byte(states: usize) -> u64 {
+    match states {
+        0..=0x4000 => LITERAL_BYTE,
+        _ => 8,
     }
 }
 

@@ -16,6 +16,8 @@ use crate::meter::{Exhausted, Meter, Price};
 pub struct Phrases {
     /// `None` without any phrase.
     automaton: Option<PhraseTrie>,
+    /// Fuel for one byte of a haystack.
+    per_byte: u64,
 }
 
 impl Phrases {
@@ -25,15 +27,17 @@ impl Phrases {
     /// [`BuildError`] when there are too many phrases for one automaton.
     pub fn build(phrases: &[Box<[u8]>]) -> Result<Phrases, BuildError> {
         let automaton = if phrases.is_empty() { None } else { Some(PhraseTrie::build(phrases)?) };
-        Ok(Phrases { automaton })
+        Ok(Phrases { automaton, per_byte: per_byte(phrases) })
     }
 
-    /// The most that one search of a haystack of `n` bytes can charge, whatever the list.
-    pub const PRICE: Price = Price::per_byte(fuel::CALL, fuel::LITERAL_BYTE);
+    /// The most that one search of a haystack of `n` bytes can charge: more for a long list, which the nearer caches do not hold.
+    pub fn price_of(phrases: &[Box<[u8]>]) -> Price {
+        Price::per_byte(fuel::CALL, per_byte(phrases))
+    }
 
-    /// [`Phrases::PRICE`].
+    /// [`Phrases::price_of`] these phrases.
     pub fn price(&self) -> Price {
-        Self::PRICE
+        Price::per_byte(fuel::CALL, self.per_byte)
     }
 
     /// Bytes held.
@@ -50,14 +54,20 @@ impl Phrases {
         meter.charge_rule(fuel::CALL)?;
         match &self.automaton {
             None => Ok(None),
-            Some(automaton) => first(automaton, haystack, meter),
+            Some(automaton) => first(automaton, self.per_byte, haystack, meter),
         }
     }
+}
+
+/// What a byte costs: a byte of a phrase is a state at most.
+fn per_byte(phrases: &[Box<[u8]>]) -> u64 {
+    fuel::trie_byte(phrases.iter().map(|phrase| phrase.len()).sum())
 }
 
 /// The phrase that ends first.
 fn first(
     automaton: &PhraseTrie,
+    per_byte: u64,
     haystack: &[u8],
     meter: &mut Meter,
 ) -> Result<Option<(usize, usize, usize)>, Exhausted> {
@@ -68,7 +78,7 @@ fn first(
     }
     let mut at = 0;
     for block in haystack.chunks(fuel::BLOCK) {
-        meter.charge_rule(fuel::LITERAL_BYTE * block.len() as u64)?;
+        meter.charge_rule(per_byte * block.len() as u64)?;
         for (i, &byte) in block.iter().enumerate() {
             state = automaton.next(state, byte);
             if let Some(phrase) = automaton.phrase(state) {

@@ -28,7 +28,7 @@ const TOKEN_FUEL: u64 = 16;
 /// For the bytes of a block in one reading.
 const BLOCK_FUEL: u64 = 64;
 /// For one reading, apart from its bytes and tokens.
-const READING_FUEL: u64 = 48;
+const READING_FUEL: u64 = 64;
 /// For a search of the whole input, per block.
 const SEARCH_FUEL: u64 = 1;
 /// A fingerprint has five readings at most, each perhaps with a search of its own; the quotes are searched for once each.

@@ -19,7 +19,7 @@ use html5::{Kind, Token, Tokenizer};
 use lists::Attribute;
 
 /// For a token: to read it and to look its name up.
-const TOKEN_FUEL: u64 = 6;
+const TOKEN_FUEL: u64 = 8;
 /// For the bytes of a block in one reading.
 const BLOCK_FUEL: u64 = 32;
 /// For one reading, apart from its bytes and tokens.

@@ -27,7 +27,7 @@ pub(super) use body::Body;
 use string::Quoted;
 
 /// Fuel for one byte.
-pub(super) const PER_BYTE: u64 = 4;
+pub(super) const PER_BYTE: u64 = 5;
 /// Fuel for one bracket.
 const PER_BRACKET: u64 = 8;
 /// Fuel for one escape in a string.

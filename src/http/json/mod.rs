@@ -22,7 +22,7 @@ use path::{Container, Path};
 use text::Quoted;
 
 /// Fuel for one byte.
-pub(super) const PER_BYTE: u64 = 2;
+pub(super) const PER_BYTE: u64 = 3;
 /// Fuel for one object or array.
 const PER_CONTAINER: u64 = 8;
 /// Fuel for one escape in a string.

@@ -46,7 +46,7 @@ pub(super) use message::Message;
 /// Fuel for one byte.
 pub(super) const PER_BYTE: u64 = 4;
 /// Fuel for one field.
-const PER_FIELD: u64 = 8;
+const PER_FIELD: u64 = 14;
 /// Bytes of fields given out as they are, for each byte read.
 const COPIES_PER_BYTE: usize = 8;
 /// Bytes that copying takes for one fuel.

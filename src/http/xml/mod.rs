@@ -22,7 +22,7 @@ use markup::{Reference, Skipped};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 /// Fuel for one byte.
-pub(super) const PER_BYTE: u64 = 3;
+pub(super) const PER_BYTE: u64 = 4;
 /// Fuel for one tag or other markup.
 const PER_TAG: u64 = 8;
 /// Fuel for one reference.

@@ -122,7 +122,7 @@ const ENTER: u128 = 8;
 const VISIT: Price = Price::new(24, 0);
 const LOOK_UP: Price = Price::new(4, 0);
 /// Comparing a name, and making a value for one look.
-const COMPARE: Price = Price::new(3, 0);
+const COMPARE: Price = Price::new(4, 0);
 const MAKE: Price = Price::new(16, 128);
 /// Reading the bytes of a value for what is in it.
 const CLASSIFY: Price = Price::new(32, 512);
