@@ -6,9 +6,9 @@
 use std::fmt;
 
 /// Fuel that a microsecond of CPU is worth, nominally: what a dense DFA gets through on the slowest machine that the prices were
-/// measured on, in the hours when its neighbours are busy, so that a time in a configuration is rather shorter than longer. A constant, so that numbers derived from it do not
+/// measured on, so that a time in a configuration is rather shorter than longer. A constant, so that numbers derived from it do not
 /// depend on the machine.
-pub const FUEL_PER_MICROSECOND: u64 = 400;
+pub const FUEL_PER_MICROSECOND: u64 = 500;
 
 /// The upper bound of one step's cost: `per_call + ceil(n * per_kib / 1024)` fuel for `n` bytes.
 ///

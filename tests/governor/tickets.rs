@@ -74,8 +74,7 @@ fn one_request_in_sixteen_is_measured_and_the_rate_follows_the_machine() {
     }
     assert!((800..1200).contains(&sampled), "{sampled}");
     let metrics = governor.metrics();
-    let twice = 2_000.0 / fusewall::meter::FUEL_PER_MICROSECOND as f64;
-    assert!((metrics.nanos_per_fuel - twice).abs() < 0.05, "{}", metrics.nanos_per_fuel);
+    assert!((metrics.nanos_per_fuel - 4.0).abs() < 0.05, "{}", metrics.nanos_per_fuel);
     let counted = metrics.tenants[0].cpu_nanos as f64 / (16_000.0 * 300_000.0);
     assert!((0.9..=1.01).contains(&counted), "{counted} of what was used");
 }

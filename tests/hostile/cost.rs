@@ -5,7 +5,7 @@ use fusewall::governor::thread_cpu_time;
 use fusewall::{Limits, Transaction, Waf};
 use std::fmt::Write;
 
-/// Nanoseconds of one fuel that are still tolerated. The nominal rate is 2.5; a busy machine and an unoptimised build are not
+/// Nanoseconds of one fuel that are still tolerated. The nominal rate is 2; a busy machine and an unoptimised build are not
 /// to fail the test, work that nobody charges is.
 const TOLERATED: f64 = if cfg!(debug_assertions) { 400.0 } else { 12.0 };
 

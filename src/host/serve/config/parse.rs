@@ -359,7 +359,7 @@ mod tests {
         let text = "[budget]\nbase = '2ms'\nrule = 77\n[inspection]\nexhausted = 'allow'\n\
                     [[routes]]\npath = '/up'\nexhausted = 'block'\nrule_exhausted = 'score:5'\n";
         let config = parse("f.toml", text).unwrap();
-        assert_eq!((config.budget.base, config.budget.rule), (800_000, 77));
+        assert_eq!((config.budget.base, config.budget.rule), (1_000_000, 77));
         let policy = |path: &[u8]| {
             let policy = config.body_policy(path);
             (policy.exhausted, policy.rule_exhausted)

@@ -22,7 +22,7 @@ pub(in crate::host) const AUDIT_FORMAT: &str = "`\"json\"`, `\"native\"` or `\"o
 pub(in crate::host) const EXHAUSTED: &str = "`\"block\"` or `\"allow\"`";
 pub(in crate::host) const RULE_EXHAUSTED: &str = "`\"match\"`, `\"block\"`, `\"skip\"` or `\"score:N\"`";
 pub(in crate::host) const FUEL: &str =
-    "integer, fuel; or a time that stands for it at the nominal rate, such as `\"2ms\"` (800,000)";
+    "integer, fuel; or a time that stands for it at the nominal rate, such as `\"2ms\"` (1,000,000)";
 
 pub(in crate::host) fn found(value: &DeValue<'_>) -> String {
     match value {
