@@ -153,8 +153,8 @@ pub fn graphql(data: &[u8]) {
 
 /// A Protobuf message, or messages of gRPC.
 pub fn protobuf(data: &[u8]) {
-    /// Bytes of a body that is too short to come to a limit.
-    const SHORT: usize = 150;
+    /// Bytes of a body that is too short to come to a limit: one of them may open a group, and no more than 100 may be in each other.
+    const SHORT: usize = 99;
     let Some((piece, body)) = pieces_and_body(data) else { return };
     let grpc = first_bit(data);
     let (processor, content_type): (_, &[u8]) = match grpc {
