@@ -89,6 +89,8 @@ fn what_is_not_well_formed_is_an_error_and_read_all_the_same() {
         ("<a>1 < 2</a>", "1 < 2", &[], "begins no markup"),
         ("<a <b>x</b></a>", "x", &[], "not closed"),
         ("<a / b='x'>y</a>", "y", &[("b", "x")], "a '/' stands"),
+        ("<a b\"c='x'>y</a>", "y", &[("b\"c", "x")], "names do not have"),
+        ("<a;b>x</a;b>", "x", &[], "names do not have"),
         ("<a>x</a b='y'>", "x", &[("b", "y")], "end tag has attributes"),
         ("<a><![CDATA[x]]", "x]]", &[], "not complete"),
         ("<!ELEMENT a ANY><a/>", "", &[], "unknown"),

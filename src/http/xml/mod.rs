@@ -266,6 +266,7 @@ impl Xml {
             State::Markup => return self.markup(byte, rest, after, out),
             State::Name => {
                 let (run, next) = until(rest, ends_name);
+                check_name(run, out);
                 self.names.extend_from_slice(run);
                 if let Some(arguments) = &mut self.arguments {
                     arguments.name(run);
@@ -296,6 +297,7 @@ impl Xml {
             State::Tag | State::Slash => return self.tag(byte, rest, after, out),
             State::AttributeName => {
                 let (run, next) = until(rest, |byte| byte == b'=' || ends_name(byte));
+                check_name(run, out);
                 self.word.extend_from_slice(run);
                 if !next.is_empty() {
                     self.name = out.fields.store(&self.word)?;
@@ -518,6 +520,15 @@ fn after_byte_order_mark<'a>(start: &'a [u8], out: &mut Out<'_>) -> &'a [u8] {
 /// Whether a byte ends the name of an element.
 fn ends_name(byte: u8) -> bool {
     matches!(byte, b'>' | b'/' | b'<') || byte.is_ascii_whitespace()
+}
+
+/// Notes what no name has (XML 1.0, section 2.3; what is above ASCII counts as letters). A quote above all: who takes it for the begin
+/// of a value sees the tag end elsewhere, and attributes where this reader sees text.
+fn check_name(bytes: &[u8], out: &mut Out<'_>) {
+    let fits = |&byte: &u8| byte.is_ascii_alphanumeric() || !byte.is_ascii() || b":_-.".contains(&byte);
+    if !bytes.iter().all(fits) {
+        out.error("a name has a character that names do not have");
+    }
 }
 
 /// The characters of addresses (RFC 3986, section 2): what the name of a namespace is made of.
