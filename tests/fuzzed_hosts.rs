@@ -25,8 +25,7 @@ static ALLOCATOR: memory::Asked = memory::Asked;
 static TURN: Mutex<()> = Mutex::new(());
 
 fn is_right(target: Target) {
-    let asked = std::env::var("FUSEWALL_FUZZ_TARGETS");
-    if asked.is_ok_and(|asked| !asked.split_whitespace().any(|name| name == target.0)) {
+    if !replay::is_asked_for(target.0) {
         return;
     }
     let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);

@@ -28,9 +28,10 @@ fn names(folder: &str) -> BTreeSet<String> {
 
 /// The targets that somebody asks for.
 fn targets() -> Vec<fuzz::Target> {
-    let Ok(asked) = std::env::var("FUSEWALL_FUZZ_TARGETS") else { return fuzz::TARGETS.to_vec() };
-    let known = |name| *fuzz::TARGETS.iter().find(|(target, _)| *target == name).expect("the name of a target");
-    asked.split_whitespace().map(known).collect()
+    let Some(asked) = replay::asked_for() else { return fuzz::TARGETS.to_vec() };
+    let known =
+        |name: &String| *fuzz::TARGETS.iter().find(|(target, _)| *target == name).expect("the name of a target");
+    asked.iter().map(known).collect()
 }
 
 #[test]

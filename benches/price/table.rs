@@ -18,8 +18,10 @@ const LOOKS: usize = 3;
 const FINALISTS: usize = 4;
 /// How often a row that is too dear is measured again: other work on the machine makes it so, too.
 const RETRIES: u32 = 20;
-/// The part of twice the nominal rate that a row takes without being measured again: the machine may yet show a better rate, which all
-/// are judged by.
+/// How many times the rate no row may exceed.
+const MOST: f64 = 2.0;
+/// The part of what the nominal rate allows that a row takes without being measured again: the machine may yet show a better rate, which
+/// all are judged by.
 const GOAL: f64 = 0.95;
 /// Before the first of them; longer and longer before the others.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -68,7 +70,7 @@ impl Table {
     /// Nanoseconds of a fuel that no row may exceed: twice the nominal, or on a slower machine twice what the step takes there that
     /// fuel is defined by.
     fn most(&self) -> f64 {
-        2.0 * Table::nominal().max(self.calm)
+        MOST * Table::nominal().max(self.calm)
     }
 
     /// A step on one input: `work` does it once and answers its fuel.
@@ -80,7 +82,7 @@ impl Table {
         let mut best = self.sample(&mut work);
         for tried in 1..=RETRIES {
             // Nor does a slower machine spare a row: it is lenient in the end, not while there is something to find out.
-            if best.judged(self.calm) <= GOAL * 2.0 * Table::nominal() {
+            if best.judged(self.calm) <= GOAL * MOST * Table::nominal() {
                 break;
             }
             // Whoever else is on the machine may take some seconds.
@@ -131,7 +133,7 @@ impl Table {
         let Some((rate, name)) = judged.iter().max_by(|a, b| a.0.total_cmp(&b.0)) else { return true };
         let (nominal, most) = (Table::nominal(), self.most());
         println!("nominal: {nominal:.2} ns per fuel; on this machine {:.2}", self.calm);
-        let (times, here) = (rate / nominal, 2.0 * rate / most);
+        let (times, here) = (rate / nominal, MOST * rate / most);
         println!(
             "worst: {rate:.2} ns per fuel ({times:.2} times the nominal rate, {here:.2} times that of this machine), {name}"
         );

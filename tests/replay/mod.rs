@@ -12,6 +12,18 @@ use std::time::{Duration, Instant};
 /// A target's name, and what it does with bytes.
 pub type Target = (&'static str, fn(&[u8]));
 
+/// The targets that somebody asks for with `FUSEWALL_FUZZ_TARGETS`; without it all are tried.
+pub fn asked_for() -> Option<Vec<String>> {
+    let asked = std::env::var("FUSEWALL_FUZZ_TARGETS").ok()?;
+    Some(asked.split_whitespace().map(str::to_owned).collect())
+}
+
+/// Whether a target is to be tried.
+#[allow(dead_code)] // Whoever has a list of targets picks from it.
+pub fn is_asked_for(target: &str) -> bool {
+    asked_for().is_none_or(|asked| asked.iter().any(|name| name == target))
+}
+
 /// The files of a folder in order; none if there is no folder.
 pub fn files(folder: &Path) -> Vec<PathBuf> {
     let mut files: Vec<_> = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
