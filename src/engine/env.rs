@@ -56,6 +56,7 @@ impl Env for FixedEnv {
 }
 
 /// A piece of the current time (UTC).
+#[derive(Debug, PartialEq, Eq)]
 pub(super) enum ClockField {
     /// A number.
     Number(u64),
@@ -107,12 +108,50 @@ pub(super) fn civil(days: u64) -> (u64, u64, u64) {
 
 #[cfg(test)]
 mod tests {
-    use super::civil;
+    use super::{ClockField, civil, clock_field};
+    use crate::rule::Variable;
 
     #[test]
     fn dates() {
         assert_eq!(civil(0), (1970, 1, 1));
         assert_eq!(civil(19_782), (2024, 2, 29));
         assert_eq!(civil(19_783), (2024, 3, 1));
+    }
+
+    #[test]
+    fn each_day_is_followed_by_the_next() {
+        let (mut year, mut month, mut day) = (1970, 1, 1);
+        for days in 0..160_000 {
+            assert_eq!(civil(days), (year, month, day), "{days}");
+            let leap = year % 4 == 0 && year % 100 != 0 || year % 400 == 0;
+            let length = match month {
+                2 => 28 + u64::from(leap),
+                4 | 6 | 9 | 11 => 30,
+                _ => 31,
+            };
+            day = if day == length { 1 } else { day + 1 };
+            month = if day > 1 { month } else { month % 12 + 1 };
+            year += u64::from((month, day) == (1, 1));
+        }
+    }
+
+    #[test]
+    fn the_time_has_its_parts() {
+        // Thursday, 29 February 2024, 12:34:56 UTC.
+        let field = |variable| clock_field(variable, 1_709_210_096_000_000);
+        for (variable, value) in [
+            (Variable::TimeEpoch, 1_709_210_096),
+            (Variable::TimeHour, 12),
+            (Variable::TimeMin, 34),
+            (Variable::TimeSec, 56),
+            (Variable::TimeDay, 29),
+            (Variable::TimeMon, 2),
+            (Variable::TimeYear, 2024),
+            (Variable::TimeWday, 4),
+        ] {
+            assert_eq!(field(variable), Some(ClockField::Number(value)), "{variable:?}");
+        }
+        assert_eq!(field(Variable::Time), Some(ClockField::Time { hour: 12, minute: 34, second: 56 }));
+        assert_eq!(field(Variable::Duration), None);
     }
 }

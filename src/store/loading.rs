@@ -131,3 +131,20 @@ pub struct Loading {
     /// What remembers automata from one load to the next, for rules that come again and again with little changed.
     pub remembered: Option<Arc<Remembered>>,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lang::seclang::codes;
+
+    #[test]
+    fn notes_can_be_left_out() {
+        let mut report = LoadReport::of(Diagnostic::error(codes::EMPTY, None, "an error"));
+        report.diagnostics = Diagnostics::new(9);
+        report.diagnostics.push(Diagnostic::note(codes::RECOMPILED, None, "a note"));
+        report.diagnostics.push(Diagnostic::warning(codes::RECOMPILED, None, "a warning"));
+        report.diagnostics.push(Diagnostic::error(codes::EMPTY, None, "an error"));
+        let left: Vec<Severity> = report.without_notes().diagnostics.iter().map(|found| found.severity).collect();
+        assert_eq!(left, [Severity::Warning, Severity::Error]);
+    }
+}

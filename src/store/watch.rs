@@ -168,3 +168,30 @@ impl Files for WatchedFiles {
         DiskFiles.canonical(path)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_read_is_remembered_until_it_is_another() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("a.conf");
+        std::fs::write(&path, "one").expect("a file");
+        let files = WatchedFiles::default();
+        assert_eq!(files.read(&path).expect("it is there"), b"one");
+        assert_eq!(files.glob(&folder.path().join("*.conf")).expect("a folder"), std::slice::from_ref(&path));
+        assert!(files.are_current() && files.inventory().folders().contains(folder.path()));
+        let before = files.inventory();
+        std::fs::write(&path, "two").expect("a file");
+        assert!(!files.are_current());
+        files.begin();
+        assert!(files.inventory().is_empty() && files.are_current());
+        files.resume(before);
+        assert!(!files.are_current());
+        std::fs::write(&path, "one").expect("a file");
+        assert!(files.are_current(), "the content decides");
+        std::fs::write(folder.path().join("b.conf"), "").expect("a file");
+        assert!(!files.are_current(), "a file more is another answer");
+    }
+}

@@ -94,6 +94,33 @@ fn native_has_the_sections_of_version_2() {
 }
 
 #[test]
+fn the_answer_stands_in_parts_e_and_f() {
+    let mut traffic = Traffic::get(b"/form?q=1");
+    traffic.response_headers.push((b"Content-Type", b"text/html"));
+    traffic.response_body = b"<p>hello</p>";
+    let record = traffic.record(&waf(RULES));
+    let text = record.to_native();
+    let boundary = text[2..10].to_owned();
+    let part = |letter: &str| text.split(&format!("--{boundary}-{letter}--\n")).nth(1).expect("the part").to_owned();
+    assert!(part("E").starts_with("<p>hello</p>\n"), "{text}");
+    assert!(part("F").contains("Content-Type: text/html\n"), "{text}");
+    assert_eq!(json(&record)["transaction"]["response"]["body"], "<p>hello</p>");
+}
+
+#[test]
+fn a_record_holds_its_bodies() {
+    let (content_type, body) = multipart();
+    let whole = Traffic::post(content_type, body).record(&waf(RULES));
+    let mut empty = whole.clone();
+    empty.request.body = None;
+    assert_eq!(whole.memory() - empty.memory(), body.len());
+    empty.response.body = whole.request.body.clone();
+    assert_eq!(whole.memory(), empty.memory());
+    empty.request.body = whole.request.body.clone();
+    assert_eq!(empty.memory() - whole.memory(), body.len());
+}
+
+#[test]
 fn parts_are_left_out_in_both_forms() {
     let traffic = Traffic::post(b"application/x-www-form-urlencoded", b"a=1");
     for (rules, letters) in [

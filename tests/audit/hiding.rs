@@ -71,6 +71,20 @@ fn an_argument_in_each_kind_of_body() {
 }
 
 #[test]
+fn a_header_of_the_answer_and_wherever_it_shows_again() {
+    let rules = "SecRule RESPONSE_HEADERS:X-Token \"@rx .\" \"id:12,phase:3,pass,logdata:'%{MATCHED_VAR}'\"\n\
+                 SecAction \"id:1,phase:5,nolog,pass,sanitiseResponseHeader:x-token\"\n";
+    let mut traffic = Traffic::get(b"/login?user=eve");
+    traffic.response_headers.extend([(&b"Content-Type"[..], &b"text/html"[..]), (b"X-Token", b"hunter22")]);
+    traffic.response_body = b"<input value='hunter22'>";
+    let tx = traffic.run(&waf(&format!("{PARTS}{rules}")));
+    let record = tx.audit_record(200).unwrap();
+    assert_eq!(record.response.body.as_ref().unwrap().bytes, b"<input value='********'>");
+    let text = format!("{}{}", shown(&record), tx.error_log_lines(0).join("\n"));
+    assert!(!text.contains("hunter22") && text.contains("[data \"********\"]"), "{text}");
+}
+
+#[test]
 fn a_log_line_that_is_cut_shows_no_beginning_of_a_value() {
     let waf = waf(
         "SecRule ARGS:q \"@rx x\" \"id:1,phase:1,pass,msg:m\"\nSecAction \"id:2,phase:5,nolog,pass,sanitiseArg:password\"",

@@ -137,3 +137,17 @@ fn a_request_that_runs_dry_is_refused_or_let_through_flagged() {
         assert_eq!(logged(&transaction), [6], "phase 5 has a reserve");
     }
 }
+
+#[test]
+fn a_phase_that_was_given_up_is_not_begun_again() {
+    let mut limits = Limits::default();
+    (limits.fuel_base, limits.fuel_per_byte) = (6_000, 0);
+    let waf = build(builder(&rules("On", "pass")).limits(limits).policy(Policy::Allow));
+    let mut transaction = waf.transaction();
+    transaction.process_request_line(b"GET", long().as_bytes(), b"HTTP/1.1");
+    transaction.process_request_headers();
+    assert_eq!(decided(&transaction), (Scope::Request, None, Decided::Allow));
+    let spent = transaction.verdict().expect("a verdict").fuel;
+    transaction.process_request_headers();
+    assert_eq!(transaction.verdict().expect("a verdict").fuel, spent);
+}

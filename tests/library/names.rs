@@ -33,6 +33,17 @@ fn rules_see_the_environment_that_the_host_names_and_what_they_set_themselves() 
 }
 
 #[test]
+fn a_macro_finds_the_variable_of_the_environment_that_it_names() {
+    let rules = r#"SecRuleEngine On
+        SecAction "id:1,phase:1,pass,nolog,setenv:FIRST=one,setenv:SECOND=two"
+        SecRule ENV:SECOND "@streq %{ENV.SECOND}" "id:2,phase:1,pass"
+        SecRule ENV:FIRST "@streq %{ENV.SECOND}" "id:3,phase:1,pass"
+        SecRule ENV:STAGE "@streq %{ENV.STAGE}" "id:4,phase:1,pass""#;
+    let env = SystemEnv::with_variables([("ROOM", "1"), ("STAGE", "test")]);
+    assert_eq!(logged(&Waf::builder().rules_text("a.conf", rules).env(env).build().unwrap()), [2, 4]);
+}
+
+#[test]
 fn performance_is_told_by_the_meter() {
     let rules = r#"SecRuleEngine On
         SecRulePerfTime 1

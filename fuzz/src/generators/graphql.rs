@@ -114,15 +114,15 @@ impl Document<'_, '_> {
         }
     }
 
-    /// `...F`, `... on T { }`
+    /// `...F`, `... on T { }`. The latter nests: without a bound, deeper than readers go.
     fn spread(&mut self, path: &str, depth: usize) {
         self.write("...");
-        if self.from.one_in(2) {
+        if self.from.one_in(2) && depth > 0 {
             for word in ["on", "T"] {
                 self.write(word);
                 self.leaf(path, word);
             }
-            self.selection(path, depth.saturating_sub(1));
+            self.selection(path, depth - 1);
         } else {
             self.write("F");
             self.leaf(path, "F");
