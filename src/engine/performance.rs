@@ -55,8 +55,13 @@ mod tests {
     fn the_parts_add_up() {
         let fuel = [3_000, 30_000, 0, 999, 1_000_000].map(|micros| micros * FUEL_PER_MICROSECOND);
         assert_eq!(micros(Variable::PerfCombined, &fuel), Some(1_033_999));
-        use Variable::{PerfPhase1, PerfPhase2, PerfPhase3, PerfPhase4, PerfPhase5};
-        let phases = [PerfPhase1, PerfPhase2, PerfPhase3, PerfPhase4, PerfPhase5];
+        let phases = [
+            Variable::PerfPhase1,
+            Variable::PerfPhase2,
+            Variable::PerfPhase3,
+            Variable::PerfPhase4,
+            Variable::PerfPhase5,
+        ];
         assert_eq!(phases.map(|phase| micros(phase, &fuel)), [3_000, 30_000, 0, 999, 1_000_000].map(Some));
         assert_eq!(micros(Variable::Duration, &fuel), None);
         assert!(summary(&fuel).starts_with("combined=1033999, p1=3000, p2=30000, p3=0, p4=999, p5=1000000"));

@@ -8,7 +8,6 @@
 //! |---|---|
 //! | `attempt` | one request with an attack in it, and what must become of it |
 //! | `rulesets` | whom the attempts are sent to |
-//! | `chance` | numbers that are the same in every run |
 //! | `row` | runs a class, counts the outcomes |
 //! | `chance` | numbers that are the same in every run |
 //! | `table` | the page with all counts |

@@ -7,9 +7,8 @@
 //! | `entries` | the rulesets and the requests |
 //! | `memory` | the least memory with which a request is inspected whole |
 
-// Not all of it is used here.
-#[allow(dead_code)]
 #[path = "../hostile/chance.rs"]
+#[expect(dead_code, reason = "nothing is picked from a list here")]
 mod chance;
 #[path = "../oracle/mod.rs"]
 mod oracle;

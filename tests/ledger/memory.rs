@@ -29,7 +29,7 @@ pub fn all() -> impl Iterator<Item = String> {
         assert!(whole(enough), "{name}: {enough} bytes are enough");
         while enough - short > 1 {
             let middle = (short + enough) / 2;
-            *(if whole(middle) { &mut enough } else { &mut short }) = middle;
+            if whole(middle) { enough = middle } else { short = middle }
         }
         format!("memory\t{name}\t{enough}")
     })
